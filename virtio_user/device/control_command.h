@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//
+// Commands of the control virtqueue (virtio 1.4, "Control Virtqueue").
+
+#ifndef VIRTIO_USER_DEVICE_CONTROL_COMMAND_H_
+#define VIRTIO_USER_DEVICE_CONTROL_COMMAND_H_
+
+#include <bitset>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "virtio_user/base/error.h"
+#include "virtio_user/base/function_ref.h"
+#include "virtio_user/base/mac_address.h"
+#include "virtio_user/spec/feature.h"
+#include "virtio_user/spec/net.h"
+
+namespace virtio_user {
+
+// What commands have set. A vhost-user back-end does not filter, so this is
+// what the driver asked for, kept truthfully, and applied by nobody.
+struct ControlState {
+  bool promiscuous = false;
+  bool all_multicast = false;
+  std::optional<MacAddress> mac;  // By ADDR_SET.
+  std::vector<MacAddress> unicast_table;
+  std::vector<MacAddress> multicast_table;
+  std::bitset<kMaxVlanId + 1> vlans;
+
+  friend bool operator==(const ControlState&, const ControlState&) = default;
+};
+
+// What a command is carried out on.
+struct ControlTarget {
+  FeatureSet accepted;  // Decides which commands exist.
+  ControlState& state;
+  // VIRTIO_NET_CTRL_MQ_VQ_PAIRS_SET, with a count that is not 0; an Error
+  // leaves everything as it was.
+  FunctionRef<Result<void>(uint16_t pairs)> set_queue_pairs;
+};
+
+// The longest request that is read; the address table of a driver with some
+// 1,300 filters fits.
+inline constexpr size_t kMaxControlRequestBytes = 8192;
+
+// Carries out one request (class, command, data as one stream of bytes) and
+// returns its ack. VIRTIO_NET_ERR, and nothing changed, for: a command that
+// was not negotiated or is unknown, data of another length than its own, a
+// value out of range, a count of pairs that cannot be had.
+uint8_t ExecuteControl(std::span<const std::byte> request,
+                       const ControlTarget& target);
+
+}  // namespace virtio_user
+
+#endif  // VIRTIO_USER_DEVICE_CONTROL_COMMAND_H_

@@ -1,0 +1,241 @@
+// SPDX-License-Identifier: BSD-3-Clause
+
+#ifndef VIRTIO_USER_DEVICE_DEVICE_H_
+#define VIRTIO_USER_DEVICE_DEVICE_H_
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "virtio_user/base/deadline.h"
+#include "virtio_user/base/error.h"
+#include "virtio_user/base/file_descriptor.h"
+#include "virtio_user/base/mac_address.h"
+#include "virtio_user/base/mutex.h"
+#include "virtio_user/device/control_queue.h"
+#include "virtio_user/device/negotiation.h"
+#include "virtio_user/ring/split_layout.h"
+#include "virtio_user/spec/feature.h"
+#include "virtio_user/vhost/memory_provider.h"
+#include "virtio_user/vhost/quiescer.h"
+#include "virtio_user/vhost/vhost_backend.h"
+#include "virtio_user/vhost/vring_state.h"
+
+namespace virtio_user {
+
+// Values come from outside, so they are wider than what is allowed and are
+// checked by Device::Create.
+struct DeviceOptions {
+  int64_t queue_pairs = 1;   // `queues`: 1 up to what the back-end serves.
+  int64_t queue_size = 256;  // A power of two, 1 to 32768; for every ring.
+  std::optional<MacAddress> mac;
+  bool control_queue = false;  // `cq`; needed for more than one pair.
+  bool mrg_rxbuf = true;
+  bool in_order = true;
+  Duration call_budget = kDefaultCallBudget;  // Of each public call.
+};
+
+enum class DeviceState : uint8_t {
+  kCreated,     // Connected; features are known.
+  kNegotiated,  // The driver has accepted features; rings do not run.
+  kRunning,
+  kNeedsReset,  // Left by Reattach alone.
+};
+std::string_view ToString(DeviceState state);
+
+// What Device::Poll found since it was asked last.
+struct DeviceEvents {
+  bool link_changed = false;    // See Device::link().
+  bool needs_reset = false;     // The device has just entered kNeedsReset.
+  bool memory_trouble = false;  // New memory could not be shared.
+  bool peer_waiting = false;    // Server mode: Reattach would succeed.
+  std::optional<Error> reason;  // Of needs_reset or memory_trouble.
+};
+
+// What an embedder arms for interrupts: vector i is the call descriptor of
+// pair i's RX ring; the link's own vector comes after them.
+struct InterruptMap {
+  std::vector<int> rx_call_fds;  // Borrowed; one a pair.
+  size_t vector_count = 0;       // Pairs + 1.
+  int link_fd = -1;  // Borrowed: connection, listener, or -1 for none.
+};
+
+// One virtio-net device whose other end is a vhost back-end.
+//
+// Passive: owns no thread, never sleeps outside a call, and each public call
+// ends within one deadline (DeviceOptions::call_budget). Thread-safe, except
+// that Create and the destructor are alone, and that rings belong to their
+// pollers while their gates are open.
+//
+// While memory is added or removed only the back-end pauses: pollers may keep
+// filling rings, and buffers in memory that is being removed are theirs to
+// take back first.
+class Device final : private MemoryListener {
+ public:
+  struct Parts {
+    std::unique_ptr<VhostBackend> backend;
+    MemoryProvider& memory;  // Borrowed; outlives the device.
+    FdOps& fds;              // Likewise.
+    Quiescer& quiescer;      // Likewise.
+  };
+
+  // Connects (server mode: waits for the peer), learns what the peer offers,
+  // makes the descriptors of all rings. On failure nothing is left behind.
+  // kInvalidArgument: an option, by name. Otherwise the back-end's error.
+  static Result<std::unique_ptr<Device>> Create(const DeviceOptions& options,
+                                                Parts parts);
+  // Stops, disconnects, then closes the descriptors.
+  ~Device();
+
+  Device(const Device&) = delete;
+  Device& operator=(const Device&) = delete;
+
+  // Which features the driver may accept.
+  FeatureSet offered() const VU_EXCLUDES(mu_);
+  // What it has accepted, what of that the back-end is told, and what the
+  // back-end offers by itself.
+  FeatureSet accepted() const VU_EXCLUDES(mu_);
+  FeatureSet forwarded() const VU_EXCLUDES(mu_);
+  FeatureSet device_features() const VU_EXCLUDES(mu_);
+
+  // The driver's choice, a closed subset of offered(). From kCreated or
+  // kNegotiated to kNegotiated; another choice than the last one forgets the
+  // rings, which are then configured again.
+  Result<void> Negotiate(FeatureSet accepted) VU_EXCLUDES(mu_);
+
+  // Pairs that exist under the accepted features: queue_pairs with MQ, else 1.
+  uint16_t max_pairs() const VU_EXCLUDES(mu_);
+  // The control queue's index as the driver numbers queues: 2 * max_pairs
+  // with MQ, else 2. No back-end hears of it.
+  uint16_t control_queue_index() const VU_EXCLUDES(mu_);
+
+  // Gives ring `vring` (0 to 2 * max_pairs - 1) its memory, zeroed, inside the
+  // provider's table, of exactly queue_size descriptors. Requires kNegotiated.
+  // The driver owns the memory and keeps it until the device is gone or the
+  // ring is configured anew. Both rings of a pair, and pairs from 0 on.
+  Result<void> ConfigureRing(uint16_t vring, const SplitLayout& layout)
+      VU_EXCLUDES(mu_);
+  // Likewise for the control queue, which starts afresh. Requires CTRL_VQ.
+  Result<void> ConfigureControlRing(const SplitLayout& layout) VU_EXCLUDES(mu_);
+  // The ring for its driver queue; its gate is open while kRunning. The
+  // reference lives as long as the device. Requires: vring < 2 * queue_pairs.
+  VringState& vring(uint16_t vring);
+
+  // A transaction: kRunning with pair 0 active, or the first error and
+  // kNegotiated (undone) or kNeedsReset (not undone, or the peer is gone).
+  // In kRunning already: success, and nothing is sent.
+  Result<void> Start() VU_EXCLUDES(mu_);
+  // Stops every ring, keeps where each was, returns the first error; ends in
+  // kNegotiated or kNeedsReset. When nothing runs: success, nothing is sent.
+  Result<void> Stop() VU_EXCLUDES(mu_);
+
+  // The driver's notification of the control queue: serves what is available,
+  // at most one ring full. A failed command is no error here; a broken ring
+  // is (kInvalidArgument) and leaves kNeedsReset. Requires kRunning, or
+  // kNeedsReset (then commands that need no peer work).
+  Result<void> NotifyControlQueue() VU_EXCLUDES(mu_);
+
+  // A new connection in place of the present one, from any state: learns what
+  // this peer offers. All rings are zeroed and start afresh; their driver
+  // queues call ReclaimAll before Start. Then kNegotiated (kCreated where the
+  // driver had not chosen yet). No peer, or one that lacks an accepted feature
+  // (kUnsupported, naming it) or a queue pair: kNeedsReset. The pairs that the
+  // driver asked for last are enabled again by the next Start.
+  Result<void> Reattach() VU_EXCLUDES(mu_);
+
+  // Never blocks; whoever watches PollFd() calls it, at any interval.
+  DeviceEvents Poll() VU_EXCLUDES(mu_);
+  // Borrowed; readable when Poll should be called. -1: nothing to watch.
+  int PollFd() VU_EXCLUDES(mu_);
+  InterruptMap interrupt_map() VU_EXCLUDES(mu_);
+
+  DeviceState state() const { return state_.load(std::memory_order_acquire); }
+  LinkState link() const { return link_.load(std::memory_order_acquire); }
+  // Pairs that the back-end serves now: 1 after Start, then as MQ says.
+  uint16_t active_pairs() const {
+    return active_pairs_.load(std::memory_order_acquire);
+  }
+
+  // The address that the driver reads: the user's, or the back-end's own.
+  std::optional<MacAddress> mac() const VU_EXCLUDES(mu_);
+  // What the control queue set: filters, tables, address.
+  ControlState control_state() const VU_EXCLUDES(mu_);
+  const BackendCaps& backend_caps() const { return backend_->caps(); }
+  // As asked for in the options.
+  uint16_t queue_pairs() const { return queue_pairs_; }
+  uint16_t queue_size() const { return queue_size_; }
+
+ private:
+  Device(const DeviceOptions& options, Parts parts);
+
+  // Connecting and what is offered (device.cc).
+  Result<void> Open() VU_REQUIRES(mu_);
+  Result<FeatureMasks> Discover() VU_REQUIRES(mu_);
+  Result<void> ReadConfig(FeatureSet device) VU_REQUIRES(mu_);
+  Result<void> CheckPairs(const FeatureMasks& masks) const VU_REQUIRES(mu_);
+  Result<void> CreateDescriptors();
+  NegotiationInputs Inputs(FeatureSet device) const VU_REQUIRES(mu_);
+  uint16_t MaxPairsLocked() const VU_REQUIRES(mu_);
+
+  // Start, stop, reattach (device_lifecycle.cc).
+  Result<uint16_t> ConfiguredPairs() const VU_REQUIRES(mu_);
+  Result<void> StartLocked(const MemoryTable& table) VU_REQUIRES(mu_);
+  Result<void> StopLocked() VU_REQUIRES(mu_);
+  Result<void> ReattachLocked() VU_REQUIRES(mu_);
+  Result<void> CheckStillFits(const FeatureMasks& masks) const VU_REQUIRES(mu_);
+  void StartRingsAfresh() VU_REQUIRES(mu_);
+  void OpenGates() VU_REQUIRES(mu_);
+  void CloseGates() VU_REQUIRES(mu_);
+  Result<void> WaitForPollers() VU_REQUIRES(mu_);
+  void EnterNeedsReset(const Error& reason) VU_REQUIRES(mu_);
+  void NoticeLink(LinkState now) VU_REQUIRES(mu_);
+
+  // What changes while running (device_events.cc).
+  Result<void> ServeControlQueue(const MemoryTable& table) VU_REQUIRES(mu_);
+  Result<void> SetQueuePairs(uint16_t pairs) VU_REQUIRES(mu_);
+  Result<void> SwitchPairs(uint16_t from, uint16_t to) VU_REQUIRES(mu_);
+  Result<void> QueueSwitch(uint16_t from, uint16_t to) VU_REQUIRES(mu_);
+  void OnMemoryEvent(const MemoryEvent& event,
+                     const MemoryTable& table) override VU_EXCLUDES(mu_);
+  bool LeaveRingsIn(std::span<const std::byte> range) VU_REQUIRES(mu_);
+  Result<void> PauseAndShare(const MemoryTable& table) VU_REQUIRES(mu_);
+  Result<void> Resume() VU_REQUIRES(mu_);
+
+  const DeviceOptions options_;
+  const uint16_t queue_pairs_;
+  const uint16_t queue_size_;
+  const std::unique_ptr<VhostBackend> backend_;
+  MemoryProvider& memory_;
+  FdOps& fds_;
+  Quiescer& quiescer_;
+  bool subscribed_ = false;  // Create and destructor alone.
+
+  std::atomic<DeviceState> state_{DeviceState::kCreated};
+  std::atomic<LinkState> link_{LinkState::kDown};
+  std::atomic<uint16_t> active_pairs_{0};
+
+  mutable Mutex mu_;
+  FeatureMasks masks_ VU_GUARDED_BY(mu_);
+  FeatureSet accepted_ VU_GUARDED_BY(mu_);
+  bool negotiated_ VU_GUARDED_BY(mu_) = false;
+  std::optional<MacAddress> mac_ VU_GUARDED_BY(mu_);
+  uint32_t config_pairs_ VU_GUARDED_BY(mu_) = kMaxQueuePairs;
+  std::optional<ControlQueue> control_queue_ VU_GUARDED_BY(mu_);
+  ControlState control_state_ VU_GUARDED_BY(mu_);
+  uint16_t wanted_pairs_ VU_GUARDED_BY(mu_) = 1;  // Replayed by Start.
+  // Rings may run at the other end; false once the peer is gone.
+  bool backend_runs_ VU_GUARDED_BY(mu_) = false;
+  MemoryTable shared_ VU_GUARDED_BY(mu_);  // What the back-end has.
+  DeviceEvents events_ VU_GUARDED_BY(mu_);
+
+  // Each ruled by its gate. Destroyed first, after the peer was detached.
+  std::vector<VringState> vrings_;
+};
+
+}  // namespace virtio_user
+
+#endif  // VIRTIO_USER_DEVICE_DEVICE_H_

@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//
+// Device: what happens while it runs. Control queue, memory, link.
+
+#include <cinttypes>
+#include <utility>
+
+#include "virtio_user/device/device.h"
+#include "virtio_user/device/start_sequence.h"
+
+namespace virtio_user {
+
+Result<void> Device::NotifyControlQueue() {
+  Result<void> served;
+  memory_.WithTable([&](const MemoryTable& table) {
+    const MutexLock lock(mu_);
+    served = ServeControlQueue(table);
+  });
+  return served;
+}
+
+Result<void> Device::ServeControlQueue(const MemoryTable& table) {
+  const DeviceState now = state();
+  if (now != DeviceState::kRunning && now != DeviceState::kNeedsReset) {
+    return Fail(ErrorCode::kWrongState,
+                "the control queue is not served while the device is %s",
+                ToString(now).data());
+  }
+  if (!control_queue_) {
+    return Fail(ErrorCode::kWrongState, "the control ring is not configured");
+  }
+  backend_->BeginCall(options_.call_budget);
+  const AddressSpace space = backend_->caps().addresses;
+  const auto resolve = [&](DeviceBuffer buffer) {
+    return table.ToHost(buffer.addr, buffer.bytes, space);
+  };
+  const auto set_pairs = [this](uint16_t pairs) {
+    mu_.AssertHeld();
+    return SetQueuePairs(pairs);
+  };
+  const auto served =
+      control_queue_->Serve(resolve, {.accepted = accepted_,
+                                      .state = control_state_,
+                                      .set_queue_pairs = set_pairs});
+  if (served) return {};
+  // The driver's doing: the back-end knows nothing of it.
+  const Error broken = Error::Make(
+      ErrorCode::kInvalidArgument, "the control queue is broken: %.*s",
+      static_cast<int>(served.error().text().size()),
+      served.error().text().data());
+  EnterNeedsReset(broken);
+  return std::unexpected(broken);
+}
+
+Result<void> Device::SetQueuePairs(uint16_t pairs) {
+  if (pairs > MaxPairsLocked()) {
+    return Fail(ErrorCode::kInvalidArgument,
+                "%u queue pairs: the device has %u", pairs, MaxPairsLocked());
+  }
+  if (state() != DeviceState::kRunning) {
+    // Nobody is there to be told; the next Start will be.
+    wanted_pairs_ = pairs;
+    return {};
+  }
+  if (!vrings_[RxVring(pairs - 1)].configured()) {
+    return Fail(ErrorCode::kWrongState,
+                "%u queue pairs: pair %u has no rings; configure it and start "
+                "again",
+                pairs, pairs - 1);
+  }
+  if (auto done = SwitchPairs(active_pairs(), pairs); !done) return done;
+  active_pairs_.store(pairs, std::memory_order_release);
+  wanted_pairs_ = pairs;
+  return {};
+}
+
+// From the first `from` pairs to the first `to` pairs, or all as it was.
+Result<void> Device::SwitchPairs(uint16_t from, uint16_t to) {
+  auto done = QueueSwitch(from, to);
+  if (done) return {};
+  const bool lost = LosesPeer(done.error().code());
+  if (lost || !QueueSwitch(to, from)) EnterNeedsReset(done.error());
+  return done;
+}
+
+Result<void> Device::QueueSwitch(uint16_t from, uint16_t to) {
+  Batch batch(*backend_);
+  auto queued = to > from
+                    ? QueueEnable(*backend_, from, to, VringEnable::kEnabled)
+                    : QueueEnable(*backend_, to, from, VringEnable::kDisabled);
+  if (!queued) return queued;
+  const auto committed = batch.Commit();
+  if (committed) return {};
+  return std::unexpected(committed.error().error);
+}
+
+void Device::OnMemoryEvent(const MemoryEvent& event, const MemoryTable& table) {
+  // No back-end can map what somebody else allocated.
+  if (event.owner == MemoryEvent::Owner::kExternal) return;
+  const bool removing = event.kind == MemoryEvent::Kind::kRemoving;
+  const MutexLock lock(mu_);
+  if (removing && LeaveRingsIn(event.range)) return;
+  if (state() != DeviceState::kRunning) return;
+  // A range that is about to go may still stand in the provider's table.
+  const MemoryTable wanted = removing ? table.Without(event.range) : table;
+  // Also where the event tells of memory that nobody ever shared.
+  if (wanted == shared_) return;
+  backend_->BeginCall(options_.call_budget);
+  auto done = PauseAndShare(wanted);
+  if (done) done = Resume();
+  if (done) {
+    shared_ = wanted;
+    return;
+  }
+  events_.memory_trouble = true;
+  if (!removing && done.error().code() == ErrorCode::kInvalidArgument) {
+    // Nothing was sent: what the back-end has is still right, only the new
+    // memory is not in it.
+    events_.reason = done.error();
+    return;
+  }
+  EnterNeedsReset(done.error());
+}
+
+// Whether rings lie in memory that is about to go. They are stopped while it
+// is still there, and forgotten.
+bool Device::LeaveRingsIn(std::span<const std::byte> range) {
+  const bool control =
+      control_queue_ && control_queue_->layout().Touches(range);
+  bool data = false;
+  for (const VringState& vring : vrings_) {
+    data = data || vring.ring.layout.Touches(range);
+  }
+  if (control) control_queue_.reset();
+  if (!data) return false;
+  (void)StopLocked();
+  for (VringState& vring : vrings_) {
+    if (vring.ring.layout.Touches(range)) vring.ring.layout = {};
+  }
+  EnterNeedsReset(
+      Error::Make(ErrorCode::kInvalidArgument,
+                  "memory of a ring was removed; give the device new rings"));
+  return true;
+}
+
+// Disables the active pairs and replaces the back-end's table. They stay
+// disabled: no ring runs on a table that the back-end has not taken.
+Result<void> Device::PauseAndShare(const MemoryTable& table) {
+  Batch batch(*backend_);
+  auto queued =
+      QueueEnable(*backend_, 0, active_pairs(), VringEnable::kDisabled);
+  if (!queued) return queued;
+  if (auto set = backend_->SetMemTable(table); !set) return set;
+  const auto committed = batch.Commit();
+  if (committed) return {};
+  return std::unexpected(committed.error().error);
+}
+
+Result<void> Device::Resume() { return QueueSwitch(0, active_pairs()); }
+
+DeviceEvents Device::Poll() {
+  if (!mu_.TryLock()) return {};  // A call is under way and will tell.
+  const LinkState now = backend_->link().Poll();
+  if (link() == LinkState::kUp && now != LinkState::kUp) {
+    backend_->link().Detach();
+    EnterNeedsReset(Error::Make(ErrorCode::kDisconnected,
+                                "the back-end closed the connection; reattach "
+                                "when it is back"));
+  }
+  NoticeLink(backend_->link().Poll());
+  const DeviceEvents events = std::exchange(events_, {});
+  mu_.Unlock();
+  return events;
+}
+
+int Device::PollFd() {
+  const MutexLock lock(mu_);
+  return backend_->link().fd();
+}
+
+InterruptMap Device::interrupt_map() {
+  const MutexLock lock(mu_);
+  InterruptMap map;
+  for (uint16_t pair = 0; pair < queue_pairs_; ++pair) {
+    map.rx_call_fds.push_back(vrings_[RxVring(pair)].call.get());
+  }
+  map.vector_count = map.rx_call_fds.size() + 1;
+  map.link_fd = backend_->link().fd();
+  return map;
+}
+
+}  // namespace virtio_user

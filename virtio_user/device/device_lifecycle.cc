@@ -1,0 +1,202 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//
+// Device: start, stop, reattach and the states between them.
+
+#include <algorithm>
+#include <vector>
+
+#include "virtio_user/device/device.h"
+#include "virtio_user/device/start_sequence.h"
+
+namespace virtio_user {
+
+// Rings that the driver did not configure are never mentioned to a back-end,
+// since some count queues by the indexes that they hear.
+Result<uint16_t> Device::ConfiguredPairs() const {
+  const auto whole = [&](uint16_t pair) {
+    return vrings_[RxVring(pair)].configured() &&
+           vrings_[TxVring(pair)].configured();
+  };
+  uint16_t pairs = 0;
+  while (pairs < MaxPairsLocked() && whole(pairs)) ++pairs;
+  for (size_t i = 2 * size_t{pairs}; i < vrings_.size(); ++i) {
+    if (!vrings_[i].configured()) continue;
+    return Fail(ErrorCode::kWrongState,
+                "ring %zu is configured, but pair %u is not complete; "
+                "configure pairs from 0 on, both rings of each",
+                i, pairs);
+  }
+  if (pairs == 0) {
+    return Fail(ErrorCode::kWrongState,
+                "pair 0 is not configured: nothing to start");
+  }
+  return pairs;
+}
+
+Result<void> Device::Start() {
+  Result<void> started;
+  memory_.WithTable([&](const MemoryTable& table) {
+    const MutexLock lock(mu_);
+    started = StartLocked(table);
+  });
+  return started;
+}
+
+Result<void> Device::StartLocked(const MemoryTable& table) {
+  if (state() == DeviceState::kRunning) return {};
+  if (state() != DeviceState::kNegotiated) {
+    return Fail(ErrorCode::kWrongState, "cannot start: the device is %s; %s",
+                ToString(state()).data(),
+                state() == DeviceState::kCreated ? "negotiate first"
+                                                 : "reattach first");
+  }
+  const Result<uint16_t> pairs = ConfiguredPairs();
+  if (!pairs) return Fail(pairs);
+  const uint16_t active = std::min(wanted_pairs_, *pairs);
+  backend_->BeginCall(options_.call_budget);
+  const SequenceResult done =
+      RunStart(*backend_, {.forwarded = Forwarded(masks_, accepted_),
+                           .table = table,
+                           .vrings = vrings_,
+                           .configured_pairs = *pairs,
+                           .active_pairs = active});
+  if (!done) {
+    const SequenceFailure& failure = done.error();
+    const bool lost = LosesPeer(failure.error.code());
+    backend_runs_ = !failure.rings_stopped && !lost;
+    if (lost || !failure.rings_stopped) EnterNeedsReset(failure.error);
+    return std::unexpected(failure.error);
+  }
+  shared_ = table;
+  backend_runs_ = true;
+  active_pairs_.store(active, std::memory_order_release);
+  state_.store(DeviceState::kRunning, std::memory_order_release);
+  OpenGates();
+  return {};
+}
+
+Result<void> Device::Stop() {
+  const MutexLock lock(mu_);
+  return StopLocked();
+}
+
+Result<void> Device::StopLocked() {
+  const bool running = state() == DeviceState::kRunning;
+  if (!running && !backend_runs_) return {};
+  backend_->BeginCall(options_.call_budget);
+  CloseGates();
+  const Result<void> idle = WaitForPollers();
+  uint16_t pairs = 0;
+  while (pairs < MaxPairsLocked() && vrings_[TxVring(pairs)].configured()) {
+    ++pairs;
+  }
+  const SequenceResult done =
+      RunStop(*backend_, vrings_, pairs, std::max(active_pairs(), uint16_t{1}));
+  backend_runs_ = false;
+  active_pairs_.store(0, std::memory_order_release);
+  wanted_pairs_ = 1;
+  Result<void> first = idle;
+  if (idle && !done) first = std::unexpected(done.error().error);
+  const bool lost = !done && (!done.error().rings_stopped ||
+                              LosesPeer(done.error().error.code()));
+  if (!idle || lost) {
+    EnterNeedsReset(first.error());
+  } else if (running) {
+    state_.store(DeviceState::kNegotiated, std::memory_order_release);
+  }
+  return first;
+}
+
+Result<void> Device::Reattach() {
+  const MutexLock lock(mu_);
+  backend_->BeginCall(options_.call_budget);
+  auto done = ReattachLocked();
+  if (!done) {
+    // A connection that serves nobody must not look like a link.
+    backend_->link().Detach();
+    EnterNeedsReset(done.error());
+    return done;
+  }
+  NoticeLink(LinkState::kUp);
+  state_.store(negotiated_ ? DeviceState::kNegotiated : DeviceState::kCreated,
+               std::memory_order_release);
+  return {};
+}
+
+Result<void> Device::ReattachLocked() {
+  CloseGates();
+  if (auto idle = WaitForPollers(); !idle) return idle;
+  backend_->link().Detach();
+  backend_runs_ = false;
+  active_pairs_.store(0, std::memory_order_release);
+  if (auto attached = backend_->link().Attach(); !attached) return attached;
+  const Result<FeatureMasks> masks = Discover();
+  if (!masks) return Fail(masks);
+  if (auto fits = CheckStillFits(*masks); !fits) return fits;
+  masks_ = *masks;
+  StartRingsAfresh();
+  return {};
+}
+
+Result<void> Device::CheckStillFits(const FeatureMasks& masks) const {
+  if (negotiated_) {
+    const FeatureSet lacking = accepted_ & ~masks.Offered();
+    for (unsigned bit = 0; bit < kFeatureBits; ++bit) {
+      if (!lacking.HasBit(bit)) continue;
+      return Fail(ErrorCode::kUnsupported,
+                  "the new back-end does not offer %s (bit %u), which the "
+                  "driver uses; make the device anew",
+                  FeatureName(bit).data(), bit);
+    }
+  }
+  return CheckPairs(masks);
+}
+
+// A dead peer's used index is not trusted: every ring starts at 0 again.
+void Device::StartRingsAfresh() {
+  for (VringState& vring : vrings_) {
+    if (vring.configured()) vring.ring.layout.Zero();
+    vring.ring.published = 0;
+    vring.base = {};
+  }
+}
+
+void Device::OpenGates() {
+  for (VringState& vring : vrings_) {
+    if (vring.configured()) vring.ring.gate.Open();
+  }
+}
+
+void Device::CloseGates() {
+  for (VringState& vring : vrings_) vring.ring.gate.Close();
+}
+
+Result<void> Device::WaitForPollers() {
+  std::vector<const RingGate*> gates(vrings_.size());
+  std::ranges::transform(vrings_, gates.begin(), [](const VringState& vring) {
+    return &vring.ring.gate;
+  });
+  return quiescer_.WaitIdle(gates, options_.call_budget);
+}
+
+void Device::EnterNeedsReset(const Error& reason) {
+  if (LosesPeer(reason.code())) {
+    backend_runs_ = false;
+    NoticeLink(backend_->link().Poll());
+  }
+  if (state() == DeviceState::kNeedsReset) return;
+  CloseGates();
+  state_.store(DeviceState::kNeedsReset, std::memory_order_release);
+  events_.needs_reset = true;
+  events_.reason = reason;
+}
+
+void Device::NoticeLink(LinkState now) {
+  if (now == link()) return;
+  const bool was_up = link() == LinkState::kUp;
+  link_.store(now, std::memory_order_release);
+  events_.peer_waiting |= now == LinkState::kPeerWaiting;
+  events_.link_changed |= was_up || now == LinkState::kUp;
+}
+
+}  // namespace virtio_user

@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: BSD-3-Clause
+
+#include "virtio_user/device/negotiation.h"
+
+namespace virtio_user {
+namespace {
+
+// `feature` requires all of `all`, and at least one of `any` unless that is
+// empty.
+struct Dependency {
+  Feature feature;
+  FeatureSet all;
+  FeatureSet any;
+};
+
+using enum Feature;
+
+constexpr FeatureSet kCtrlVq = {kNetCtrlVq};
+
+constexpr Dependency kDependencies[] = {
+    {kNetGuestTso4, {kNetGuestCsum}, {}},
+    {kNetGuestTso6, {kNetGuestCsum}, {}},
+    {kNetGuestUfo, {kNetGuestCsum}, {}},
+    {kNetGuestUso4, {kNetGuestCsum}, {}},
+    {kNetGuestUso6, {kNetGuestCsum}, {}},
+    {kNetGuestEcn, {}, {kNetGuestTso4, kNetGuestTso6}},
+    {kNetHostTso4, {kNetCsum}, {}},
+    {kNetHostTso6, {kNetCsum}, {}},
+    {kNetHostUfo, {kNetCsum}, {}},
+    {kNetHostUso, {kNetCsum}, {}},
+    {kNetHostEcn, {}, {kNetHostTso4, kNetHostTso6}},
+    {kNetRscExt, {}, {kNetHostTso4, kNetHostTso6}},
+    {kNetCtrlRx, kCtrlVq, {}},
+    {kNetCtrlVlan, kCtrlVq, {}},
+    {kNetGuestAnnounce, kCtrlVq, {}},
+    {kNetMq, kCtrlVq, {}},
+    {kNetCtrlMacAddr, kCtrlVq, {}},
+    {kNetRss, kCtrlVq, {}},
+    {kNetNotfCoal, kCtrlVq, {}},
+    {kNetVqNotfCoal, kCtrlVq, {}},
+    {kNetHashTunnel, kCtrlVq, {kNetRss, kNetHashReport}},
+    {kNetRssContext, {kNetCtrlVq, kNetRss}, {}},
+    {kNetGuestUdpTunnelGso,
+     {kNetGuestTso4, kNetGuestTso6, kNetGuestUso4, kNetGuestUso6},
+     {}},
+    {kNetHostUdpTunnelGso, {kNetHostTso4, kNetHostTso6, kNetHostUso}, {}},
+    {kNetGuestUdpTunnelGsoCsum, {kNetGuestUdpTunnelGso}, {}},
+    {kNetHostUdpTunnelGsoCsum, {kNetHostUdpTunnelGso}, {}},
+    // Not on the spec's list; their commands travel on the control queue.
+    {kNetCtrlGuestOffloads, kCtrlVq, {}},
+    {kNetCtrlRxExtra, kCtrlVq, {}},
+    {kNetHashReport, kCtrlVq, {}},
+    {kNetDeviceStats, kCtrlVq, {}},
+};
+
+bool Satisfied(const Dependency& dependency, FeatureSet features) {
+  return features.HasAll(dependency.all) &&
+         (dependency.any.empty() || features.HasAny(dependency.any));
+}
+
+// The control queue and everything whose commands travel on it.
+constexpr FeatureSet kSoftwareControl = {
+    kNetCtrlVq,        kNetCtrlRx,      kNetCtrlVlan,
+    kNetCtrlRxExtra,   kNetCtrlMacAddr, kNetCtrlGuestOffloads,
+    kNetGuestAnnounce,
+};
+
+// The lowest bit of a set that is not empty.
+unsigned LowestBit(FeatureSet features) {
+  unsigned bit = 0;
+  while (bit < kFeatureBits && !features.HasBit(bit)) ++bit;
+  return bit;
+}
+
+}  // namespace
+
+FeatureSet FeatureMasks::Offered() const {
+  return DependencyClosure((device | frontend) & ~unsupported);
+}
+
+FeatureMasks ComposeMasks(FeatureSet device, const NegotiationInputs& inputs) {
+  FeatureMasks masks;
+  masks.device = device;
+  masks.unsupported = ~kImplementedFeatures;
+  if (!inputs.mrg_rxbuf) masks.unsupported.Add(kNetMrgRxbuf);
+  if (!inputs.in_order) masks.unsupported.Add(kInOrder);
+  if (!inputs.multiqueue) masks.unsupported.Add(kNetMq);
+  if (inputs.mac_known) {
+    masks.frontend.Add(kNetMac);
+  } else {
+    masks.unsupported.Add(kNetMac);
+  }
+  if (inputs.control_queue) {
+    masks.frontend.Add(kNetCtrlVq);
+  } else {
+    // What hangs on it goes with the closure.
+    masks.unsupported.Add(kNetCtrlVq);
+  }
+  // A back-end's own STATUS bit says nothing to us: the link that we can see
+  // is the connection.
+  if (inputs.link_state) {
+    masks.frontend.Add(kNetStatus);
+  } else {
+    masks.unsupported.Add(kNetStatus);
+  }
+  return masks;
+}
+
+FeatureSet DependencyClosure(FeatureSet features) {
+  // Every round that changes anything removes a bit, so the rounds are at
+  // most as many as the entries.
+  for (size_t round = 0; round <= std::size(kDependencies); ++round) {
+    const FeatureSet before = features;
+    for (const Dependency& dependency : kDependencies) {
+      if (!Satisfied(dependency, features)) features.Remove(dependency.feature);
+    }
+    if (features == before) break;
+  }
+  return features;
+}
+
+Result<void> CheckAccepted(FeatureSet offered, FeatureSet accepted) {
+  const FeatureSet unasked = accepted & ~offered;
+  if (unasked.high() != 0) {
+    const unsigned bit = LowestBit(FeatureSet::FromWords(0, unasked.high()));
+    return Fail(ErrorCode::kUnsupported,
+                "feature bit %u (%s): vhost carries bits 0 to 63 alone; do "
+                "not accept it",
+                bit, FeatureName(bit).data());
+  }
+  if (!unasked.empty()) {
+    const unsigned bit = LowestBit(unasked);
+    return Fail(ErrorCode::kInvalidArgument,
+                "feature bit %u (%s) was accepted but not offered", bit,
+                FeatureName(bit).data());
+  }
+  const FeatureSet lacking = accepted & ~DependencyClosure(accepted);
+  if (!lacking.empty()) {
+    const unsigned bit = LowestBit(lacking);
+    return Fail(ErrorCode::kInvalidArgument,
+                "feature bit %u (%s) was accepted without a feature that it "
+                "requires",
+                bit, FeatureName(bit).data());
+  }
+  return {};
+}
+
+FeatureSet Forwarded(const FeatureMasks& masks, FeatureSet accepted) {
+  const FeatureSet ours = FeatureSet{kNetMac, kNetStatus} | kSoftwareControl;
+  return accepted & masks.device & ~ours;
+}
+
+}  // namespace virtio_user

@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//
+// Mask algebra of feature negotiation. Pure functions; no message is sent.
+
+#ifndef VIRTIO_USER_DEVICE_NEGOTIATION_H_
+#define VIRTIO_USER_DEVICE_NEGOTIATION_H_
+
+#include "virtio_user/base/error.h"
+#include "virtio_user/spec/feature.h"
+
+namespace virtio_user {
+
+// What this front-end implements. All else is unsupported.
+inline constexpr FeatureSet kImplementedFeatures = {
+    Feature::kNetCsum,      Feature::kNetGuestCsum,   Feature::kNetMac,
+    Feature::kNetGuestTso4, Feature::kNetGuestTso6,   Feature::kNetHostTso4,
+    Feature::kNetHostTso6,  Feature::kNetMrgRxbuf,    Feature::kNetStatus,
+    Feature::kNetCtrlVq,    Feature::kNetCtrlRx,      Feature::kNetCtrlVlan,
+    Feature::kNetMq,        Feature::kNetCtrlMacAddr, Feature::kIndirectDesc,
+    Feature::kVersion1,     Feature::kInOrder,
+};
+
+// What decides about features beside the back-end's offer.
+struct NegotiationInputs {
+  bool mac_known = false;      // The user gave a MAC address.
+  bool control_queue = false;  // The software control queue is wanted.
+  bool mrg_rxbuf = true;
+  bool in_order = true;
+  bool link_state = false;  // The back-end's presence can be seen.
+  bool multiqueue = false;  // The transport can carry several pairs.
+};
+
+// The three masks, kept apart so that each can be asked again later.
+struct FeatureMasks {
+  FeatureSet device;       // What the back-end offers.
+  FeatureSet frontend;     // What we add: MAC, CTRL_VQ, STATUS.
+  FeatureSet unsupported;  // What the driver must not see.
+
+  // (device | frontend) & ~unsupported, less what lacks a dependency.
+  FeatureSet Offered() const;
+
+  friend bool operator==(const FeatureMasks&, const FeatureMasks&) = default;
+};
+
+FeatureMasks ComposeMasks(FeatureSet device, const NegotiationInputs& inputs);
+
+// The largest subset of `features` in which every bit has what it requires
+// (virtio: "Feature bit requirements", and the commands that live on the
+// control virtqueue need it).
+FeatureSet DependencyClosure(FeatureSet features);
+
+// Whether a driver may accept `accepted`: kInvalidArgument names a bit that
+// was not offered, or one whose requirement is missing. Bits from 64 up, which
+// no vhost message can carry, are named too.
+Result<void> CheckAccepted(FeatureSet offered, FeatureSet accepted);
+
+// What of the accepted set the back-end is told: nothing of MAC, STATUS and
+// the software control queue with all that hangs on it; MQ stays, since
+// back-ends free rings 2 and up without it.
+FeatureSet Forwarded(const FeatureMasks& masks, FeatureSet accepted);
+
+}  // namespace virtio_user
+
+#endif  // VIRTIO_USER_DEVICE_NEGOTIATION_H_

@@ -1,0 +1,254 @@
+// SPDX-License-Identifier: BSD-3-Clause
+
+#include "virtio_user/device/start_sequence.h"
+
+#include <cinttypes>
+#include <optional>
+
+#include "virtio_user/spec/net.h"
+
+namespace virtio_user {
+namespace {
+
+constexpr uint8_t kStatusLegacyDriver = kStatusAcknowledge | kStatusDriver;
+constexpr uint8_t kStatusNegotiated = kStatusLegacyDriver | kStatusFeaturesOk;
+
+Result<void> Commit(Batch& batch) {
+  const auto committed = batch.Commit();
+  if (committed) return {};
+  return std::unexpected(committed.error().error);
+}
+
+// The status that says "features are chosen". Legacy devices have no
+// FEATURES_OK (virtio: "Legacy Interface: Device Initialization").
+uint8_t NegotiatedStatus(FeatureSet forwarded) {
+  return forwarded.Has(Feature::kVersion1) ? kStatusNegotiated
+                                           : kStatusLegacyDriver;
+}
+
+Result<VringAddresses> AddressesOf(const SplitLayout& ring,
+                                   const MemoryTable& table,
+                                   AddressSpace space) {
+  const auto desc = table.ToDevice(ring.desc, DescTableBytes(ring.num), space);
+  if (!desc) return Fail(desc);
+  const auto avail =
+      table.ToDevice(ring.avail, AvailRingBytes(ring.num), space);
+  if (!avail) return Fail(avail);
+  const auto used = table.ToDevice(ring.used, UsedRingBytes(ring.num), space);
+  if (!used) return Fail(used);
+  return VringAddresses{.desc = *desc, .avail = *avail, .used = *used};
+}
+
+// What has been sent, so that it can be undone.
+struct Progress {
+  bool status = false;
+  bool rings = false;
+  uint16_t enabled_pairs = 0;
+};
+
+class Start {
+ public:
+  Start(VhostBackend& backend, const StartPlan& plan)
+      : backend_(backend), plan_(plan) {}
+
+  Result<void> Run() {
+    if (auto done = FindRings(); !done) return done;
+    if (auto done = Negotiate(); !done) return done;
+    if (auto done = SetUpRings(); !done) return done;
+    if (auto done = SetDriverOk(); !done) return done;
+    return EnableFurtherPairs();
+  }
+  const Progress& progress() const { return progress_; }
+
+ private:
+  uint16_t ring_count() const {
+    return static_cast<uint16_t>(2 * plan_.configured_pairs);
+  }
+
+  // Nothing is sent before every ring is known to lie inside the table.
+  Result<void> FindRings() {
+    for (uint16_t i = 0; i < ring_count(); ++i) {
+      const auto addresses = AddressesOf(
+          plan_.vrings[i].ring.layout, plan_.table, backend_.caps().addresses);
+      if (!addresses) return Fail(addresses);
+      addresses_.push_back(*addresses);
+    }
+    return {};
+  }
+
+  // Call descriptors go first: back-ends make the queue on that message.
+  Result<void> Negotiate() {
+    Batch batch(backend_);
+    for (uint16_t i = 0; i < ring_count(); ++i) {
+      auto call = backend_.SetVringCall(i, plan_.vrings[i].call.get());
+      if (!call) return call;
+    }
+    if (auto set = backend_.SetFeatures(plan_.forwarded); !set) return set;
+    if (backend_.caps().status) {
+      auto set = backend_.SetStatus(NegotiatedStatus(plan_.forwarded));
+      if (!set) return set;
+      progress_.status = true;
+    }
+    if (auto done = Commit(batch); !done) return done;
+    return ConfirmFeatures();
+  }
+
+  // "Re-read device status to ensure the FEATURES_OK bit is still set."
+  Result<void> ConfirmFeatures() {
+    const bool modern = plan_.forwarded.Has(Feature::kVersion1);
+    if (!backend_.caps().status || !modern) return {};
+    const Result<uint8_t> status = backend_.GetStatus();
+    if (!status) return Fail(status);
+    if ((*status & kStatusFeaturesOk) != 0) return {};
+    return Fail(ErrorCode::kRefused,
+                "the back-end does not accept the features 0x%" PRIx64
+                ": its status is 0x%x, without FEATURES_OK",
+                plan_.forwarded.low(), *status);
+  }
+
+  Result<void> SetUpRings() {
+    Batch batch(backend_);
+    if (auto set = backend_.SetMemTable(plan_.table); !set) return set;
+    for (uint16_t i = 0; i < ring_count(); ++i) {
+      if (auto set = SetUpRing(i); !set) return set;
+    }
+    if (auto set = QueueEnable(backend_, 0, 1, VringEnable::kEnabled); !set) {
+      return set;
+    }
+    progress_.rings = true;
+    progress_.enabled_pairs = 1;
+    return Commit(batch);
+  }
+
+  // The kick goes last: back-ends take it for "this ring is complete".
+  Result<void> SetUpRing(uint16_t i) {
+    const VringState& vring = plan_.vrings[i];
+    if (auto set = backend_.SetVringNum(i, vring.ring.layout.num); !set) {
+      return set;
+    }
+    if (auto set = backend_.SetVringBase(i, vring.base); !set) return set;
+    if (auto set = backend_.SetVringAddr(i, addresses_[i]); !set) return set;
+    return backend_.SetVringKick(i, vring.kick.get());
+  }
+
+  Result<void> SetDriverOk() {
+    if (!backend_.caps().status) return {};
+    return backend_.SetStatus(NegotiatedStatus(plan_.forwarded) |
+                              kStatusDriverOk);
+  }
+
+  Result<void> EnableFurtherPairs() {
+    if (plan_.active_pairs <= 1) return {};
+    Batch batch(backend_);
+    auto set =
+        QueueEnable(backend_, 1, plan_.active_pairs, VringEnable::kEnabled);
+    if (!set) return set;
+    progress_.enabled_pairs = plan_.active_pairs;
+    return Commit(batch);
+  }
+
+  VhostBackend& backend_;
+  const StartPlan& plan_;
+  std::vector<VringAddresses> addresses_;
+  Progress progress_;
+};
+
+// Keeps where the back-end stopped. The driver has published up to
+// `published`, so a stopped device stands at most one ring behind it.
+Result<void> KeepBase(const VringBaseQuery& query, VringState& vring) {
+  const uint16_t published = vring.ring.published;
+  const uint16_t behind = static_cast<uint16_t>(published - query.base.avail);
+  if (behind > vring.ring.layout.num) {
+    return Fail(ErrorCode::kProtocol,
+                "GET_VRING_BASE of ring %u answered %u: the driver published "
+                "%u in a ring of %u; reattach",
+                query.vring, query.base.avail, published,
+                vring.ring.layout.num);
+  }
+  vring.base = query.base;
+  return {};
+}
+
+// Collects the first failure of several steps that are all taken.
+class FirstFailure {
+ public:
+  void Note(const Result<void>& step) {
+    if (!step && !first_) first_ = step.error();
+  }
+  const std::optional<Error>& error() const { return first_; }
+
+ private:
+  std::optional<Error> first_;
+};
+
+// GET_VRING_BASE of every configured ring; whether all were stopped.
+bool StopRings(VhostBackend& backend, std::span<VringState> vrings,
+               uint16_t configured_pairs, FirstFailure& failure) {
+  std::vector<VringBaseQuery> queries(2 * size_t{configured_pairs});
+  for (size_t i = 0; i < queries.size(); ++i) {
+    queries[i].vring = static_cast<uint16_t>(i);
+  }
+  failure.Note(backend.GetVringBases(queries));
+  bool all = true;
+  for (const VringBaseQuery& query : queries) {
+    if (!query.answered) {
+      all = false;
+      continue;
+    }
+    const auto kept = KeepBase(query, vrings[query.vring]);
+    failure.Note(kept);
+    all = all && kept.has_value();
+  }
+  return all;
+}
+
+Result<void> DisablePairs(VhostBackend& backend, uint16_t pairs) {
+  Batch batch(backend);
+  auto queued = QueueEnable(backend, 0, pairs, VringEnable::kDisabled);
+  if (!queued) return queued;
+  return Commit(batch);
+}
+
+}  // namespace
+
+Result<void> QueueEnable(VhostBackend& backend, uint16_t begin, uint16_t end,
+                         VringEnable enable) {
+  if (!backend.caps().ring_enable) return {};
+  for (uint16_t pair = begin; pair < end; ++pair) {
+    auto rx = backend.SetVringEnable(RxVring(pair), enable);
+    if (!rx) return rx;
+    auto tx = backend.SetVringEnable(TxVring(pair), enable);
+    if (!tx) return tx;
+  }
+  return {};
+}
+
+SequenceResult RunStart(VhostBackend& backend, const StartPlan& plan) {
+  Start start(backend, plan);
+  const Result<void> started = start.Run();
+  if (started) return {};
+  // Everything that was sent may have taken effect.
+  const Progress& progress = start.progress();
+  FirstFailure undo;
+  bool stopped = true;
+  if (progress.rings) {
+    undo.Note(DisablePairs(backend, progress.enabled_pairs));
+    stopped = StopRings(backend, plan.vrings, plan.configured_pairs, undo);
+  }
+  if (progress.status) undo.Note(backend.SetStatus(kStatusReset));
+  return std::unexpected(SequenceFailure{
+      .error = started.error(), .rings_stopped = stopped && !undo.error()});
+}
+
+SequenceResult RunStop(VhostBackend& backend, std::span<VringState> vrings,
+                       uint16_t configured_pairs, uint16_t active_pairs) {
+  FirstFailure failure;
+  failure.Note(DisablePairs(backend, active_pairs));
+  const bool stopped = StopRings(backend, vrings, configured_pairs, failure);
+  if (backend.caps().status) failure.Note(backend.SetStatus(kStatusReset));
+  if (!failure.error()) return {};
+  return std::unexpected(
+      SequenceFailure{.error = *failure.error(), .rings_stopped = stopped});
+}
+
+}  // namespace virtio_user

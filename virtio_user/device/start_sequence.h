@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//
+// Message order and rollback of start and stop, and nothing else: no locks,
+// no states.
+
+#ifndef VIRTIO_USER_DEVICE_START_SEQUENCE_H_
+#define VIRTIO_USER_DEVICE_START_SEQUENCE_H_
+
+#include <cstdint>
+#include <expected>
+#include <span>
+#include <vector>
+
+#include "virtio_user/base/error.h"
+#include "virtio_user/spec/feature.h"
+#include "virtio_user/vhost/memory_table.h"
+#include "virtio_user/vhost/vhost_backend.h"
+#include "virtio_user/vhost/vring_state.h"
+
+namespace virtio_user {
+
+struct StartPlan {
+  FeatureSet forwarded;           // SET_FEATURES.
+  const MemoryTable& table;       // SET_MEM_TABLE.
+  std::span<VringState> vrings;   // Of the device, by index.
+  uint16_t configured_pairs = 0;  // Rings 0 to 2 * configured_pairs - 1.
+  uint16_t active_pairs = 1;      // Enabled at the end.
+};
+
+// Why a sequence failed, and whether every ring is known to be stopped all
+// the same.
+struct SequenceFailure {
+  Error error;
+  bool rings_stopped = false;
+};
+using SequenceResult = std::expected<void, SequenceFailure>;
+
+// Brings the back-end from stopped to running: calls, features, their
+// confirmation, memory, rings, the first pair, DRIVER_OK, further pairs. On
+// failure whatever was sent is undone, and each ring keeps the base that the
+// back-end gave for it.
+SequenceResult RunStart(VhostBackend& backend, const StartPlan& plan);
+
+// Disables the `active_pairs` first pairs, stops every configured ring and
+// keeps its base, resets the status. Visits everything; the first failure.
+SequenceResult RunStop(VhostBackend& backend, std::span<VringState> vrings,
+                       uint16_t configured_pairs, uint16_t active_pairs);
+
+// Enables or disables the rings of pairs `begin` to `end` - 1, if the back-end
+// knows enabling at all; for use inside a Batch.
+Result<void> QueueEnable(VhostBackend& backend, uint16_t begin, uint16_t end,
+                         VringEnable enable);
+
+}  // namespace virtio_user
+
+#endif  // VIRTIO_USER_DEVICE_START_SEQUENCE_H_

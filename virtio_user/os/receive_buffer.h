@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: BSD-3-Clause
+
+#ifndef VIRTIO_USER_OS_RECEIVE_BUFFER_H_
+#define VIRTIO_USER_OS_RECEIVE_BUFFER_H_
+
+#include <array>
+#include <atomic>
+#include <cstddef>
+#include <span>
+
+#include "virtio_user/os/socket_receive.h"
+
+namespace virtio_user {
+
+// Bytes that were received while waiting for more, in order. One thread,
+// except empty().
+class ReceiveBuffer {
+ public:
+  // Enough for the acks of one window of messages: 200 of 20 bytes.
+  static constexpr size_t kBytes = 4096;
+
+  size_t size() const { return size_.load(std::memory_order_relaxed); }
+  bool empty() const { return size() == 0; }
+  // Whether the last byte came with descriptors; nothing may follow it then.
+  bool ended_by_fds() const { return fd_count_ > 0; }
+
+  // Room behind the bytes. Requires: size() + bytes <= kBytes.
+  std::span<std::byte> Room(size_t bytes);
+  // What ReceiveOnce stored at the front of Room.
+  void Commit(const SocketRead& read);
+  // Moves bytes out; the descriptors are told with the last of them.
+  SocketRead Take(std::span<std::byte> into);
+  void Clear();
+
+ private:
+  std::array<std::byte, kBytes> bytes_;
+  size_t begin_ = 0;
+  // Written by the owner; read by any thread that asks empty().
+  std::atomic<size_t> size_{0};
+  size_t fd_count_ = 0;
+};
+
+}  // namespace virtio_user
+
+#endif  // VIRTIO_USER_OS_RECEIVE_BUFFER_H_

@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//
+// Layouts of the network device (virtio 1.4, "Network Device").
+
+#ifndef VIRTIO_USER_SPEC_NET_H_
+#define VIRTIO_USER_SPEC_NET_H_
+
+#include <cstddef>
+#include <cstdint>
+
+namespace virtio_user {
+
+// "Device Initialization": the device status field.
+inline constexpr uint8_t kStatusReset = 0;
+inline constexpr uint8_t kStatusAcknowledge = 1;
+inline constexpr uint8_t kStatusDriver = 2;
+inline constexpr uint8_t kStatusDriverOk = 4;
+inline constexpr uint8_t kStatusFeaturesOk = 8;
+inline constexpr uint8_t kStatusNeedsReset = 64;
+inline constexpr uint8_t kStatusFailed = 128;
+
+// "Device configuration layout": bounds of max_virtqueue_pairs.
+inline constexpr uint32_t kMinQueuePairs = 1;
+inline constexpr uint32_t kMaxQueuePairs = 0x8000;
+
+inline constexpr uint16_t kNetStatusLinkUp = 1;
+inline constexpr uint16_t kNetStatusAnnounce = 2;
+
+// "Device Operation": struct virtio_net_hdr, the part that every header has.
+struct NetHeader {
+  uint8_t flags;
+  uint8_t gso_type;
+  uint16_t hdr_len;
+  uint16_t gso_size;
+  uint16_t csum_start;
+  uint16_t csum_offset;
+  uint16_t num_buffers;  // Absent from the legacy header of 10 bytes.
+};
+static_assert(sizeof(NetHeader) == 12);
+
+inline constexpr size_t kNetHeaderBytes = 12;
+// Neither VERSION_1 nor MRG_RXBUF: num_buffers is not there.
+inline constexpr size_t kLegacyNetHeaderBytes = 10;
+
+// "Control Virtqueue". Request: class, command, data; answer: ack.
+inline constexpr uint8_t kCtrlAckOk = 0;   // VIRTIO_NET_OK
+inline constexpr uint8_t kCtrlAckErr = 1;  // VIRTIO_NET_ERR
+
+enum class CtrlClass : uint8_t {
+  kRx = 0,             // VIRTIO_NET_CTRL_RX
+  kMac = 1,            // VIRTIO_NET_CTRL_MAC
+  kVlan = 2,           // VIRTIO_NET_CTRL_VLAN
+  kAnnounce = 3,       // VIRTIO_NET_CTRL_ANNOUNCE
+  kMq = 4,             // VIRTIO_NET_CTRL_MQ
+  kGuestOffloads = 5,  // VIRTIO_NET_CTRL_GUEST_OFFLOADS
+};
+
+inline constexpr uint8_t kCtrlRxPromisc = 0;     // CTRL_RX
+inline constexpr uint8_t kCtrlRxAllMulti = 1;    // CTRL_RX
+inline constexpr uint8_t kCtrlRxAllUni = 2;      // CTRL_RX_EXTRA
+inline constexpr uint8_t kCtrlRxNoMulti = 3;     // CTRL_RX_EXTRA
+inline constexpr uint8_t kCtrlRxNoUni = 4;       // CTRL_RX_EXTRA
+inline constexpr uint8_t kCtrlRxNoBcast = 5;     // CTRL_RX_EXTRA
+inline constexpr uint8_t kCtrlMacTableSet = 0;   // CTRL_RX
+inline constexpr uint8_t kCtrlMacAddrSet = 1;    // CTRL_MAC_ADDR
+inline constexpr uint8_t kCtrlVlanAdd = 0;       // CTRL_VLAN
+inline constexpr uint8_t kCtrlVlanDel = 1;       // CTRL_VLAN
+inline constexpr uint8_t kCtrlAnnounceAck = 0;   // GUEST_ANNOUNCE
+inline constexpr uint8_t kCtrlMqVqPairsSet = 0;  // MQ
+inline constexpr uint8_t kCtrlMqRssConfig = 1;   // RSS
+inline constexpr uint8_t kCtrlMqHashConfig = 2;  // HASH_REPORT
+inline constexpr uint8_t kCtrlGuestOffloadsSet = 0;
+
+// VLAN identifiers have 12 bits.
+inline constexpr uint16_t kMaxVlanId = 4095;
+
+}  // namespace virtio_user
+
+#endif  // VIRTIO_USER_SPEC_NET_H_

@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: BSD-3-Clause
+
+#include "virtio_user/spec/vhost_user.h"
+
+#include <iterator>
+
+namespace virtio_user {
+namespace {
+
+// Indexed by the number.
+constexpr std::string_view kRequestNames[] = {
+    "",
+    "VHOST_USER_GET_FEATURES",
+    "VHOST_USER_SET_FEATURES",
+    "VHOST_USER_SET_OWNER",
+    "VHOST_USER_RESET_OWNER",
+    "VHOST_USER_SET_MEM_TABLE",
+    "VHOST_USER_SET_LOG_BASE",
+    "VHOST_USER_SET_LOG_FD",
+    "VHOST_USER_SET_VRING_NUM",
+    "VHOST_USER_SET_VRING_ADDR",
+    "VHOST_USER_SET_VRING_BASE",
+    "VHOST_USER_GET_VRING_BASE",
+    "VHOST_USER_SET_VRING_KICK",
+    "VHOST_USER_SET_VRING_CALL",
+    "VHOST_USER_SET_VRING_ERR",
+    "VHOST_USER_GET_PROTOCOL_FEATURES",
+    "VHOST_USER_SET_PROTOCOL_FEATURES",
+    "VHOST_USER_GET_QUEUE_NUM",
+    "VHOST_USER_SET_VRING_ENABLE",
+    "VHOST_USER_SEND_RARP",
+    "VHOST_USER_NET_SET_MTU",
+    "VHOST_USER_SET_BACKEND_REQ_FD",
+    "VHOST_USER_IOTLB_MSG",
+    "VHOST_USER_SET_VRING_ENDIAN",
+    "VHOST_USER_GET_CONFIG",
+    "VHOST_USER_SET_CONFIG",
+    "VHOST_USER_CREATE_CRYPTO_SESSION",
+    "VHOST_USER_CLOSE_CRYPTO_SESSION",
+    "VHOST_USER_POSTCOPY_ADVISE",
+    "VHOST_USER_POSTCOPY_LISTEN",
+    "VHOST_USER_POSTCOPY_END",
+    "VHOST_USER_GET_INFLIGHT_FD",
+    "VHOST_USER_SET_INFLIGHT_FD",
+    "VHOST_USER_GPU_SET_SOCKET",
+    "VHOST_USER_RESET_DEVICE",
+    "VHOST_USER_VRING_KICK",
+    "VHOST_USER_GET_MAX_MEM_SLOTS",
+    "VHOST_USER_ADD_MEM_REG",
+    "VHOST_USER_REM_MEM_REG",
+    "VHOST_USER_SET_STATUS",
+    "VHOST_USER_GET_STATUS",
+};
+static_assert(std::size(kRequestNames) == 41);
+
+constexpr std::string_view kProtocolNames[] = {
+    "VHOST_USER_PROTOCOL_F_MQ",
+    "VHOST_USER_PROTOCOL_F_LOG_SHMFD",
+    "VHOST_USER_PROTOCOL_F_RARP",
+    "VHOST_USER_PROTOCOL_F_REPLY_ACK",
+    "VHOST_USER_PROTOCOL_F_MTU",
+    "VHOST_USER_PROTOCOL_F_BACKEND_REQ",
+    "VHOST_USER_PROTOCOL_F_CROSS_ENDIAN",
+    "VHOST_USER_PROTOCOL_F_CRYPTO_SESSION",
+    "VHOST_USER_PROTOCOL_F_PAGEFAULT",
+    "VHOST_USER_PROTOCOL_F_CONFIG",
+    "VHOST_USER_PROTOCOL_F_BACKEND_SEND_FD",
+    "VHOST_USER_PROTOCOL_F_HOST_NOTIFIER",
+    "VHOST_USER_PROTOCOL_F_INFLIGHT_SHMFD",
+    "VHOST_USER_PROTOCOL_F_RESET_DEVICE",
+    "VHOST_USER_PROTOCOL_F_INBAND_NOTIFICATIONS",
+    "VHOST_USER_PROTOCOL_F_CONFIGURE_MEM_SLOTS",
+    "VHOST_USER_PROTOCOL_F_STATUS",
+    "VHOST_USER_PROTOCOL_F_XEN_MMAP",
+    "VHOST_USER_PROTOCOL_F_SHARED_OBJECT",
+    "VHOST_USER_PROTOCOL_F_DEVICE_STATE",
+    "VHOST_USER_PROTOCOL_F_GET_VRING_BASE_INFLIGHT",
+    "VHOST_USER_PROTOCOL_F_GPA_ADDRESSES",
+    "VHOST_USER_PROTOCOL_F_SHMEM",
+};
+static_assert(std::size(kProtocolNames) == 23);
+
+}  // namespace
+
+std::string_view VhostUserRequestName(uint32_t request) {
+  if (request == 0 || request >= std::size(kRequestNames)) return "unknown";
+  return kRequestNames[request];
+}
+
+std::string_view ProtocolFeatureName(unsigned bit) {
+  return bit < std::size(kProtocolNames) ? kProtocolNames[bit] : "bit";
+}
+
+}  // namespace virtio_user

@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//
+// The vhost-user wire (QEMU's docs/interop/vhost-user.rst): message numbers,
+// header flags, protocol features and payload layouts, in host byte order.
+
+#ifndef VIRTIO_USER_SPEC_VHOST_USER_H_
+#define VIRTIO_USER_SPEC_VHOST_USER_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+namespace virtio_user {
+
+enum class VhostUserRequest : uint32_t {
+  kGetFeatures = 1,           // VHOST_USER_GET_FEATURES
+  kSetFeatures = 2,           // VHOST_USER_SET_FEATURES
+  kSetOwner = 3,              // VHOST_USER_SET_OWNER
+  kResetOwner = 4,            // VHOST_USER_RESET_OWNER
+  kSetMemTable = 5,           // VHOST_USER_SET_MEM_TABLE
+  kSetLogBase = 6,            // VHOST_USER_SET_LOG_BASE
+  kSetLogFd = 7,              // VHOST_USER_SET_LOG_FD
+  kSetVringNum = 8,           // VHOST_USER_SET_VRING_NUM
+  kSetVringAddr = 9,          // VHOST_USER_SET_VRING_ADDR
+  kSetVringBase = 10,         // VHOST_USER_SET_VRING_BASE
+  kGetVringBase = 11,         // VHOST_USER_GET_VRING_BASE
+  kSetVringKick = 12,         // VHOST_USER_SET_VRING_KICK
+  kSetVringCall = 13,         // VHOST_USER_SET_VRING_CALL
+  kSetVringErr = 14,          // VHOST_USER_SET_VRING_ERR
+  kGetProtocolFeatures = 15,  // VHOST_USER_GET_PROTOCOL_FEATURES
+  kSetProtocolFeatures = 16,  // VHOST_USER_SET_PROTOCOL_FEATURES
+  kGetQueueNum = 17,          // VHOST_USER_GET_QUEUE_NUM
+  kSetVringEnable = 18,       // VHOST_USER_SET_VRING_ENABLE
+  kGetConfig = 24,            // VHOST_USER_GET_CONFIG
+  kSetConfig = 25,            // VHOST_USER_SET_CONFIG
+  kSetStatus = 39,            // VHOST_USER_SET_STATUS
+  kGetStatus = 40,            // VHOST_USER_GET_STATUS
+};
+
+// "VHOST_USER_SET_VRING_KICK" and so on; "unknown" for a number without one.
+std::string_view VhostUserRequestName(uint32_t request);
+
+enum class ProtocolFeature : uint8_t {
+  kMq = 0,        // VHOST_USER_PROTOCOL_F_MQ
+  kReplyAck = 3,  // VHOST_USER_PROTOCOL_F_REPLY_ACK
+  kConfig = 9,    // VHOST_USER_PROTOCOL_F_CONFIG
+  kStatus = 16,   // VHOST_USER_PROTOCOL_F_STATUS
+};
+
+// "VHOST_USER_PROTOCOL_F_MQ" and so on; "bit" for a number without a name.
+std::string_view ProtocolFeatureName(unsigned bit);
+
+constexpr uint64_t ProtocolMask(ProtocolFeature feature) {
+  return uint64_t{1} << static_cast<unsigned>(feature);
+}
+
+// Header: request, flags, size of the payload.
+struct VhostUserHeader {
+  uint32_t request;
+  uint32_t flags;
+  uint32_t size;
+};
+static_assert(sizeof(VhostUserHeader) == 12);
+
+inline constexpr uint32_t kVhostUserVersionMask = 0x3;
+inline constexpr uint32_t kVhostUserVersion = 0x1;
+inline constexpr uint32_t kVhostUserReplyFlag = 0x4;
+inline constexpr uint32_t kVhostUserNeedReplyFlag = 0x8;
+
+// Ancillary descriptors in one message, and memory regions in one table.
+inline constexpr size_t kVhostUserMaxFds = 8;
+inline constexpr size_t kVhostUserMaxRegions = 8;
+
+struct VhostUserVringState {
+  uint32_t index;
+  uint32_t num;
+};
+static_assert(sizeof(VhostUserVringState) == 8);
+
+struct VhostUserVringAddr {
+  uint32_t index;
+  uint32_t flags;
+  uint64_t descriptor;
+  uint64_t used;
+  uint64_t available;
+  uint64_t log;
+};
+static_assert(sizeof(VhostUserVringAddr) == 40);
+
+struct VhostUserMemoryRegion {
+  uint64_t guest_address;
+  uint64_t size;
+  uint64_t user_address;
+  uint64_t mmap_offset;
+};
+static_assert(sizeof(VhostUserMemoryRegion) == 32);
+
+struct VhostUserMemoryTableHeader {
+  uint32_t region_count;
+  uint32_t padding;
+};
+static_assert(sizeof(VhostUserMemoryTableHeader) == 8);
+
+struct VhostUserConfigHeader {
+  uint32_t offset;
+  uint32_t size;
+  uint32_t flags;
+};
+static_assert(sizeof(VhostUserConfigHeader) == 12);
+
+// What QEMU's and DPDK's servers take in one GET_CONFIG or SET_CONFIG.
+inline constexpr size_t kVhostUserMaxConfigBytes = 256;
+
+// SET_VRING_KICK and SET_VRING_CALL: the ring's index and the no-descriptor
+// flag share one u64, so that 256 rings can be named.
+inline constexpr uint64_t kVringFdIndexMask = 0xff;
+inline constexpr uint64_t kVringFdNone = 0x100;
+inline constexpr uint32_t kVhostUserMaxVrings = 256;
+
+}  // namespace virtio_user
+
+#endif  // VIRTIO_USER_SPEC_VHOST_USER_H_

@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//
+// What the device drives: one operation for each message of the vhost
+// protocol, whatever carries it.
+
+#ifndef VIRTIO_USER_VHOST_VHOST_BACKEND_H_
+#define VIRTIO_USER_VHOST_VHOST_BACKEND_H_
+
+#include <cstdint>
+#include <expected>
+#include <optional>
+#include <span>
+#include <string_view>
+
+#include "virtio_user/base/deadline.h"
+#include "virtio_user/base/device_addr.h"
+#include "virtio_user/base/error.h"
+#include "virtio_user/spec/feature.h"
+#include "virtio_user/vhost/memory_table.h"
+#include "virtio_user/vhost/vring_state.h"
+
+namespace virtio_user {
+
+// What a back-end has, as data. Settled by GetFeatures and SetFeatures.
+struct BackendCaps {
+  uint32_t max_queue_pairs = 1;
+  size_t max_memory_regions = 8;
+  bool status = false;       // GetStatus and SetStatus reach the device.
+  bool config = false;       // GetConfig and SetConfig too.
+  bool ring_enable = false;  // SetVringEnable; without it a kick enables.
+  bool multiqueue = false;   // VIRTIO_NET_F_MQ can be carried.
+  bool link_state = false;   // A lost connection is seen.
+  bool own_control_queue = false;
+  AddressSpace addresses = AddressSpace::kPublished;
+};
+
+enum class BackendOperation : uint8_t {
+  kNone,
+  kSetOwner,
+  kGetFeatures,
+  kSetFeatures,
+  kSetMemTable,
+  kSetVringNum,
+  kSetVringBase,
+  kSetVringAddr,
+  kSetVringCall,
+  kSetVringKick,
+  kSetVringEnable,
+  kGetVringBase,
+  kGetStatus,
+  kSetStatus,
+  kGetConfig,
+  kSetConfig,
+};
+
+// "SET_VRING_KICK" and so on.
+std::string_view ToString(BackendOperation operation);
+
+// Which operation of a batch failed first, on which ring, and how.
+struct CommitError {
+  BackendOperation operation = BackendOperation::kNone;
+  std::optional<uint16_t> vring = {};  // Where the operation names one.
+  Error error;
+};
+
+struct VringAddresses {
+  DeviceAddr desc;
+  DeviceAddr avail;
+  DeviceAddr used;
+};
+
+enum class VringEnable : uint8_t { kDisabled, kEnabled };
+
+struct VringBaseQuery {
+  uint16_t vring = 0;
+  VringBase base;         // Valid if answered.
+  bool answered = false;  // The back-end stopped the ring and said where.
+};
+
+// The other end's presence. vhost-user: the connection; kernel: always there.
+enum class LinkState : uint8_t {
+  kDown,         // Gone, or not there yet.
+  kPeerWaiting,  // None attached, but one waits to be (server mode).
+  kUp,
+};
+
+class PeerLink {
+ public:
+  // Connects to the peer, or (server mode) waits for one, within the call's
+  // budget. Requires: not attached.
+  virtual Result<void> Attach() = 0;
+  // Closes the connection; nothing happens without one.
+  virtual void Detach() = 0;
+  // Looks, without waiting and without consuming what the peer sent.
+  virtual LinkState Poll() = 0;
+  // Borrowed: connection, else listener, else -1. For interrupts and poll(2).
+  virtual int fd() const = 0;
+
+ protected:
+  ~PeerLink() = default;
+};
+
+// Blocking, driven by one Device, which calls it from one thread at a time.
+//
+// Every operation fails with kDisconnected while no peer is attached. A peer
+// that answers wrongly (kProtocol), too late (kDeadline) or not at all is
+// detached by the operation that notices it, since the rest of the stream
+// cannot be trusted. kRefused leaves the connection usable.
+class VhostBackend {
+ public:
+  virtual ~VhostBackend() = default;
+
+  virtual PeerLink& link() = 0;
+  virtual const BackendCaps& caps() const = 0;
+
+  // Starts a public call's budget: everything up to the next BeginCall shares
+  // this one deadline.
+  virtual void BeginCall(Duration budget) = 0;
+
+  // Between BeginBatch and Commit an operation without an answer is checked
+  // here, queued and returns success; operations with an answer are refused
+  // (kWrongState). Commit sends the queue in windows, waits for every ack and
+  // returns the first failure; later operations of the batch may have taken
+  // effect all the same. Where acks cannot be had it makes sure that the
+  // back-end has read everything. Discard forgets what was queued.
+  virtual void BeginBatch() = 0;
+  virtual std::expected<void, CommitError> Commit() = 0;
+  virtual void Discard() = 0;
+
+  virtual Result<void> SetOwner() = 0;
+  // What the back-end offers, without the bits of the transport itself. Also
+  // settles what belongs to the transport (vhost-user: protocol features and
+  // the number of queues), so that caps() is known.
+  virtual Result<FeatureSet> GetFeatures() = 0;
+  // Adds the transport's own bits. kUnsupported names a bit that this
+  // back-end's word cannot carry.
+  virtual Result<void> SetFeatures(FeatureSet features) = 0;
+  virtual Result<void> SetMemTable(const MemoryTable& table) = 0;
+  virtual Result<void> SetVringNum(uint16_t vring, uint16_t num) = 0;
+  virtual Result<void> SetVringBase(uint16_t vring, VringBase base) = 0;
+  virtual Result<void> SetVringAddr(uint16_t vring,
+                                    const VringAddresses& addresses) = 0;
+  // `fd` is borrowed; the back-end gets a descriptor of its own.
+  virtual Result<void> SetVringCall(uint16_t vring, int fd) = 0;
+  virtual Result<void> SetVringKick(uint16_t vring, int fd) = 0;
+  virtual Result<void> SetVringEnable(uint16_t vring, VringEnable enable) = 0;
+  // Stops each ring and asks where it was; visits all and returns the first
+  // failure.
+  virtual Result<void> GetVringBases(std::span<VringBaseQuery> queries) = 0;
+  virtual Result<uint8_t> GetStatus() = 0;
+  virtual Result<void> SetStatus(uint8_t status) = 0;
+  // Device configuration space; `offset` and size in bytes.
+  virtual Result<void> GetConfig(uint32_t offset,
+                                 std::span<std::byte> bytes) = 0;
+  virtual Result<void> SetConfig(uint32_t offset,
+                                 std::span<const std::byte> bytes) = 0;
+};
+
+// A batch as a scope: what is not committed is discarded.
+class Batch {
+ public:
+  explicit Batch(VhostBackend& backend) : backend_(&backend) {
+    backend_->BeginBatch();
+  }
+  Batch(const Batch&) = delete;
+  Batch& operator=(const Batch&) = delete;
+  ~Batch() {
+    if (backend_ != nullptr) backend_->Discard();
+  }
+  std::expected<void, CommitError> Commit() {
+    VhostBackend* const backend = backend_;
+    backend_ = nullptr;
+    return backend->Commit();
+  }
+
+ private:
+  VhostBackend* backend_;
+};
+
+}  // namespace virtio_user
+
+#endif  // VIRTIO_USER_VHOST_VHOST_BACKEND_H_

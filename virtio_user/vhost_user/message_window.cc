@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: BSD-3-Clause
+
+#include "virtio_user/vhost_user/message_window.h"
+
+#include <algorithm>
+
+#include "virtio_user/base/check.h"
+#include "virtio_user/vhost_user/message.h"
+
+namespace virtio_user {
+namespace {
+
+constexpr size_t kHeaderBytes = sizeof(VhostUserHeader);
+
+// Header and payload of a message's answer; 0 where none comes.
+size_t ReplyTotal(const QueuedMessage& message) {
+  return message.reply_bytes ? kHeaderBytes + *message.reply_bytes : 0;
+}
+
+}  // namespace
+
+void MessageWindow::Enqueue(const QueuedMessage& message) {
+  VU_CHECK(message.end == bytes_.size());
+  messages_.push_back(message);
+}
+
+void MessageWindow::Clear() {
+  bytes_.clear();
+  messages_.clear();
+}
+
+std::expected<void, CommitError> MessageWindow::Exchange(Deadline deadline,
+                                                         OnReply on_reply) {
+  inbox_.clear();
+  in_step_ = true;
+  std::expected<void, CommitError> done;
+  for (size_t begin = 0; begin < messages_.size() && done;) {
+    const size_t end = WindowEnd(begin);
+    done = ExchangeWindow(begin, end, deadline, on_reply);
+    begin = end;
+  }
+  Clear();
+  return done;
+}
+
+std::expected<void, CommitError> MessageWindow::ExchangeWindow(
+    size_t begin, size_t end, Deadline deadline, OnReply on_reply) {
+  if (const auto sent = SendWindow(begin, end, deadline); !sent) {
+    in_step_ = false;
+    return FailAt(begin, sent.error());
+  }
+  std::expected<void, CommitError> first;
+  size_t ahead = 0;
+  for (size_t i = begin; i < end; ++i) ahead += ReplyTotal(messages_[i]);
+  for (size_t i = begin; i < end; ++i) {
+    const size_t total = ReplyTotal(messages_[i]);
+    if (total == 0) continue;
+    if (const auto read = ReadReply(messages_[i], ahead, deadline); !read) {
+      in_step_ = false;
+      if (first) first = FailAt(i, read.error());
+      return first;
+    }
+    const auto judged = on_reply(
+        i, std::span(inbox_).subspan(kHeaderBytes, total - kHeaderBytes));
+    if (!judged && first) first = FailAt(i, judged.error());
+    inbox_.erase(inbox_.begin(),
+                 inbox_.begin() + static_cast<ptrdiff_t>(total));
+    ahead -= total;
+  }
+  if (inbox_.empty()) return first;
+  in_step_ = false;
+  if (!first) return first;
+  return FailAt(end - 1, Error::Make(ErrorCode::kProtocol,
+                                     "the back-end sent more than the answers "
+                                     "that it was asked for"));
+}
+
+// The first message that would make too many answers outstanding.
+size_t MessageWindow::WindowEnd(size_t begin) const {
+  size_t replies = 0;
+  for (size_t i = begin; i < messages_.size(); ++i) {
+    if (messages_[i].reply_bytes && ++replies > kMaxOutstandingReplies) {
+      return i;
+    }
+  }
+  return messages_.size();
+}
+
+Result<void> MessageWindow::SendWindow(size_t begin, size_t end,
+                                       Deadline deadline) {
+  chunks_.clear();
+  for (size_t i = begin; i < end; ++i) {
+    const QueuedMessage& message = messages_[i];
+    // Descriptors travel with the first byte of a chunk, so a message that
+    // has any begins one.
+    if (chunks_.empty() || message.fd_count > 0) {
+      chunks_.push_back(
+          {.bytes = std::span(bytes_).subspan(message.begin, 0),
+           .fds = std::span(message.fds).first(message.fd_count)});
+    }
+    SendChunk& chunk = chunks_.back();
+    chunk.bytes = {chunk.bytes.data(),
+                   chunk.bytes.size() + message.end - message.begin};
+  }
+  std::span<const SendChunk> left = chunks_;
+  size_t skip = 0;
+  while (!left.empty()) {
+    const Result<size_t> sent = channel_.Send(left, skip);
+    if (!sent) return Fail(sent);
+    if (*sent == 0) {
+      const auto ready = channel_.WaitWritable(deadline);
+      if (!ready) return Fail(ready);
+      continue;
+    }
+    for (skip += *sent; !left.empty() && skip >= left.front().bytes.size();) {
+      skip -= left.front().bytes.size();
+      left = left.subspan(1);
+    }
+  }
+  return {};
+}
+
+// Brings one whole answer to the front of the inbox. `bytes_ahead` is what all
+// answers of this window still amount to, so that one wait can serve them all.
+Result<void> MessageWindow::ReadReply(const QueuedMessage& message,
+                                      size_t bytes_ahead, Deadline deadline) {
+  if (auto filled = Fill(kHeaderBytes, bytes_ahead, deadline); !filled) {
+    return filled;
+  }
+  if (auto header =
+          CheckReplyHeader(inbox_, message.request, *message.reply_bytes);
+      !header) {
+    return header;
+  }
+  return Fill(ReplyTotal(message), bytes_ahead, deadline);
+}
+
+// Makes the inbox hold `wanted` bytes, taking up to `bytes_ahead` on the way.
+Result<void> MessageWindow::Fill(size_t wanted, size_t bytes_ahead,
+                                 Deadline deadline) {
+  while (inbox_.size() < wanted) {
+    const size_t have = inbox_.size();
+    const auto ready = channel_.WaitReadable(bytes_ahead - have, deadline);
+    inbox_.resize(bytes_ahead + 1);  // One more would be unasked for.
+    const Result<Received> got =
+        channel_.Receive(std::span(inbox_).subspan(have));
+    inbox_.resize(have + (got ? got->bytes : 0));
+    if (!got) return Fail(got);
+    if (got->fd_count > 0) {
+      return Fail(ErrorCode::kProtocol,
+                  "%zu descriptors came with an answer that carries none",
+                  got->fd_count);
+    }
+    // What came before the deadline may still tell a more exact reason.
+    if (!ready && inbox_.size() < wanted) return ready;
+  }
+  return {};
+}
+
+std::unexpected<CommitError> MessageWindow::FailAt(size_t index,
+                                                   const Error& error) const {
+  return std::unexpected(CommitError{.operation = messages_[index].operation,
+                                     .vring = messages_[index].vring,
+                                     .error = error});
+}
+
+}  // namespace virtio_user

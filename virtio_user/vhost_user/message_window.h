@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: BSD-3-Clause
+
+#ifndef VIRTIO_USER_VHOST_USER_MESSAGE_WINDOW_H_
+#define VIRTIO_USER_VHOST_USER_MESSAGE_WINDOW_H_
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <expected>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "virtio_user/base/error.h"
+#include "virtio_user/base/function_ref.h"
+#include "virtio_user/spec/vhost_user.h"
+#include "virtio_user/vhost/vhost_backend.h"
+#include "virtio_user/vhost_user/channel.h"
+
+namespace virtio_user {
+
+// A default Unix socket holds 278 unread 20-byte answers. Were more of them
+// outstanding, the back-end would block writing the next one while we block
+// writing the next request, for ever.
+inline constexpr size_t kMaxOutstandingReplies = 200;
+
+// A request that stands in the queue.
+struct QueuedMessage {
+  size_t begin = 0;  // Of its bytes in the queue's buffer.
+  size_t end = 0;
+  VhostUserRequest request = VhostUserRequest::kGetFeatures;
+  BackendOperation operation = BackendOperation::kNone;
+  std::optional<uint16_t> vring = {};
+  // Payload bytes of the answer; nothing: none is expected.
+  std::optional<size_t> reply_bytes = {};
+  std::array<int, kVhostUserMaxFds> fds{};  // Borrowed until it is sent.
+  size_t fd_count = 0;
+};
+
+// Sends a queue of requests back to back, never more than
+// kMaxOutstandingReplies ahead of the answers, and reads the answers in order.
+class MessageWindow {
+ public:
+  // Takes the payload of the answer to `message`; an Error is noted as that
+  // message's failure, and the exchange goes on.
+  using OnReply = FunctionRef<Result<void>(size_t message_index,
+                                           std::span<const std::byte> payload)>;
+
+  // `channel` is borrowed.
+  explicit MessageWindow(Channel& channel) : channel_(channel) {}
+
+  // The buffer to write the next message into (MessageWriter), then Enqueue
+  // with `begin` = its size before.
+  std::vector<std::byte>& bytes() { return bytes_; }
+  void Enqueue(const QueuedMessage& message);
+  void Clear();
+  std::span<const QueuedMessage> messages() const { return messages_; }
+
+  // Sends everything and reads every answer, then forgets the queue. The first
+  // failure is returned; a window in which something failed is the last.
+  std::expected<void, CommitError> Exchange(Deadline deadline,
+                                            OnReply on_reply);
+  // Whether what the peer sends next can still be told apart. Once it cannot,
+  // the caller must detach; a new Exchange starts in step.
+  bool in_step() const { return in_step_; }
+
+ private:
+  size_t WindowEnd(size_t begin) const;
+  std::expected<void, CommitError> ExchangeWindow(size_t begin, size_t end,
+                                                  Deadline deadline,
+                                                  OnReply on_reply);
+  Result<void> SendWindow(size_t begin, size_t end, Deadline deadline);
+  Result<void> ReadReply(const QueuedMessage& message, size_t bytes_ahead,
+                         Deadline deadline);
+  Result<void> Fill(size_t wanted, size_t bytes_ahead, Deadline deadline);
+  std::unexpected<CommitError> FailAt(size_t index, const Error& error) const;
+
+  Channel& channel_;
+  std::vector<std::byte> bytes_;
+  std::vector<QueuedMessage> messages_;
+  std::vector<SendChunk> chunks_;
+  std::vector<std::byte> inbox_;  // Received and not yet consumed.
+  bool in_step_ = true;
+};
+
+}  // namespace virtio_user
+
+#endif  // VIRTIO_USER_VHOST_USER_MESSAGE_WINDOW_H_

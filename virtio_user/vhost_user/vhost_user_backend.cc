@@ -1,0 +1,338 @@
+// SPDX-License-Identifier: BSD-3-Clause
+
+#include "virtio_user/vhost_user/vhost_user_backend.h"
+
+#include <algorithm>
+#include <cinttypes>
+#include <utility>
+
+#include "virtio_user/base/check.h"
+
+namespace virtio_user {
+namespace {
+
+// The bits of the feature word that belong to vhost-user itself.
+constexpr FeatureSet kTransportBits = {Feature::kProtocolFeatures,
+                                       Feature::kVhostLogAll};
+
+// 256 rings can be named, two a pair.
+constexpr uint64_t kMaxPairsOnTheWire = kVhostUserMaxVrings / 2;
+
+}  // namespace
+
+VhostUserBackend::VhostUserBackend(std::unique_ptr<Channel> channel)
+    : channel_(std::move(channel)), window_(*channel_) {
+  caps_ = {.max_memory_regions = kVhostUserMaxRegions, .link_state = true};
+}
+
+VhostUserBackend::~VhostUserBackend() { Detach(); }
+
+void VhostUserBackend::BeginCall(Duration budget) {
+  deadline_ = channel_->After(budget);
+}
+
+Result<void> VhostUserBackend::Attach() {
+  VU_CHECK(!attached_);
+  channel_->SetAttachDeadline(deadline_);
+  if (auto attached = channel_->Attach(); !attached) return attached;
+  attached_ = true;
+  // Nothing that the last peer agreed to holds for this one.
+  has_protocol_bit_ = false;
+  protocol_features_ = 0;
+  caps_ = {.max_memory_regions = kVhostUserMaxRegions, .link_state = true};
+  return {};
+}
+
+void VhostUserBackend::Detach() {
+  if (!std::exchange(attached_, false)) return;
+  channel_->Detach();
+}
+
+LinkState VhostUserBackend::Poll() { return channel_->Poll(); }
+
+int VhostUserBackend::fd() const { return channel_->fd(); }
+
+void VhostUserBackend::BeginBatch() {
+  VU_CHECK(!in_batch_);
+  in_batch_ = true;
+}
+
+void VhostUserBackend::Discard() {
+  in_batch_ = false;
+  window_.Clear();
+}
+
+std::expected<void, CommitError> VhostUserBackend::Commit() {
+  VU_CHECK(in_batch_);
+  in_batch_ = false;
+  if (window_.messages().empty()) return {};
+  if (!Speaks(ProtocolFeature::kReplyAck)) AddBarrier();
+  return RunAcked();
+}
+
+void VhostUserBackend::AddBarrier() {
+  const size_t begin = window_.bytes().size();
+  MessageWriter(window_.bytes()).Empty(VhostUserRequest::kGetFeatures);
+  Enqueue({.begin = begin,
+           .request = VhostUserRequest::kGetFeatures,
+           .operation = BackendOperation::kGetFeatures,
+           .reply_bytes = sizeof(uint64_t)});
+}
+
+void VhostUserBackend::Enqueue(QueuedMessage message) {
+  message.end = window_.bytes().size();
+  window_.Enqueue(message);
+}
+
+Result<void> VhostUserBackend::Tell(QueuedMessage message) {
+  if (Speaks(ProtocolFeature::kReplyAck)) {
+    SetNeedReply(std::span(window_.bytes()).subspan(message.begin));
+    message.reply_bytes = sizeof(uint64_t);
+  }
+  Enqueue(message);
+  if (in_batch_) return {};
+  in_batch_ = true;
+  return AsResult(Commit());
+}
+
+std::expected<void, CommitError> VhostUserBackend::Run(
+    MessageWindow::OnReply on_reply) {
+  if (!attached_) {
+    const CommitError none = {
+        .operation = window_.messages().front().operation,
+        .vring = window_.messages().front().vring,
+        .error = Error::Make(ErrorCode::kDisconnected,
+                             "no back-end is connected; reattach")};
+    window_.Clear();
+    return std::unexpected(none);
+  }
+  auto done = window_.Exchange(deadline_, on_reply);
+  // A refusal leaves the stream usable, all else does not.
+  const bool refused =
+      !done && done.error().error.code() == ErrorCode::kRefused;
+  if (!window_.in_step() || (!done && !refused)) Detach();
+  return done;
+}
+
+std::expected<void, CommitError> VhostUserBackend::RunAcked() {
+  return Run([this](size_t index,
+                    std::span<const std::byte> payload) -> Result<void> {
+    const QueuedMessage& message = window_.messages()[index];
+    const auto answer = DecodePayload<uint64_t>(payload);
+    const bool is_barrier = message.request == VhostUserRequest::kGetFeatures;
+    if (is_barrier || answer == 0) return {};
+    if (!message.vring) {
+      return Fail(
+          ErrorCode::kRefused, "the back-end refused %s (ack %" PRIu64 ")",
+          VhostUserRequestName(static_cast<uint32_t>(message.request)).data(),
+          answer);
+    }
+    return Fail(
+        ErrorCode::kRefused,
+        "the back-end refused %s of ring %u (ack %" PRIu64 ")",
+        VhostUserRequestName(static_cast<uint32_t>(message.request)).data(),
+        *message.vring, answer);
+  });
+}
+
+Result<void> VhostUserBackend::CheckNoBatch(BackendOperation operation) const {
+  if (!in_batch_) return {};
+  return Fail(ErrorCode::kWrongState, "%s has an answer: not inside a batch",
+              ToString(operation).data());
+}
+
+Result<uint64_t> VhostUserBackend::AskU64(VhostUserRequest request,
+                                          BackendOperation operation) {
+  if (auto free = CheckNoBatch(operation); !free) return Fail(free);
+  const size_t begin = window_.bytes().size();
+  MessageWriter(window_.bytes()).Empty(request);
+  Enqueue({.begin = begin,
+           .request = request,
+           .operation = operation,
+           .reply_bytes = sizeof(uint64_t)});
+  uint64_t answer = 0;
+  const auto done = AsResult(
+      Run([&](size_t, std::span<const std::byte> payload) -> Result<void> {
+        answer = DecodePayload<uint64_t>(payload);
+        return {};
+      }));
+  if (!done) return Fail(done);
+  return answer;
+}
+
+Result<void> VhostUserBackend::SetOwner() {
+  const size_t begin = window_.bytes().size();
+  MessageWriter(window_.bytes()).Empty(VhostUserRequest::kSetOwner);
+  Enqueue({.begin = begin,
+           .request = VhostUserRequest::kSetOwner,
+           .operation = BackendOperation::kSetOwner});
+  if (in_batch_) return {};
+  return AsResult(RunAcked());
+}
+
+Result<FeatureSet> VhostUserBackend::GetFeatures() {
+  const auto word =
+      AskU64(VhostUserRequest::kGetFeatures, BackendOperation::kGetFeatures);
+  if (!word) return Fail(word);
+  const FeatureSet offered = FeatureSet::FromWords(*word);
+  has_protocol_bit_ = offered.Has(Feature::kProtocolFeatures);
+  // Without the bit there is no ENABLE and there are no protocol features.
+  caps_.ring_enable = has_protocol_bit_;
+  if (has_protocol_bit_) {
+    if (auto done = NegotiateProtocol(); !done) return Fail(done);
+  }
+  return offered & ~kTransportBits;
+}
+
+Result<void> VhostUserBackend::NegotiateProtocol() {
+  const auto offered = AskU64(VhostUserRequest::kGetProtocolFeatures,
+                              BackendOperation::kGetFeatures);
+  if (!offered) return Fail(offered);
+  const uint64_t wanted = *offered & kSpokenProtocolFeatures;
+  const size_t begin = window_.bytes().size();
+  MessageWriter(window_.bytes())
+      .U64(VhostUserRequest::kSetProtocolFeatures, wanted);
+  Enqueue({.begin = begin,
+           .request = VhostUserRequest::kSetProtocolFeatures,
+           .operation = BackendOperation::kGetFeatures});
+  // Not acked: REPLY_ACK comes into force with this very message.
+  if (auto sent = AsResult(RunAcked()); !sent) return sent;
+  protocol_features_ = wanted;
+  caps_.status = Speaks(ProtocolFeature::kStatus);
+  caps_.config = Speaks(ProtocolFeature::kConfig);
+  caps_.multiqueue = Speaks(ProtocolFeature::kMq);
+  if (!caps_.multiqueue) return {};
+  const auto pairs =
+      AskU64(VhostUserRequest::kGetQueueNum, BackendOperation::kGetFeatures);
+  if (!pairs) return Fail(pairs);
+  if (*pairs == 0) {
+    Detach();
+    return Fail(ErrorCode::kProtocol,
+                "VHOST_USER_GET_QUEUE_NUM answered 0: a network back-end "
+                "serves at least one queue pair");
+  }
+  caps_.max_queue_pairs =
+      static_cast<uint32_t>(std::min(*pairs, kMaxPairsOnTheWire));
+  return {};
+}
+
+Result<void> VhostUserBackend::SetFeatures(FeatureSet features) {
+  if (features.high() != 0) {
+    unsigned bit = 64;
+    while (!features.HasBit(bit)) ++bit;
+    return Fail(ErrorCode::kUnsupported,
+                "feature bit %u (%s): vhost-user's feature word ends at bit 63",
+                bit, FeatureName(bit).data());
+  }
+  layout_ = features.Has(Feature::kRingPacked) ? RingLayout::kPacked
+                                               : RingLayout::kSplit;
+  if (has_protocol_bit_) features.Add(Feature::kProtocolFeatures);
+  const size_t begin = window_.bytes().size();
+  MessageWriter(window_.bytes())
+      .U64(VhostUserRequest::kSetFeatures, features.low());
+  return Tell({.begin = begin,
+               .request = VhostUserRequest::kSetFeatures,
+               .operation = BackendOperation::kSetFeatures});
+}
+
+Result<void> VhostUserBackend::SetMemTable(const MemoryTable& table) {
+  const auto regions = table.regions();
+  if (regions.size() > kVhostUserMaxRegions) {
+    return Fail(ErrorCode::kInvalidArgument,
+                "%zu memory regions: a vhost-user back-end takes at most %zu; "
+                "use fewer and larger files (DPDK: --single-file-segments)",
+                regions.size(), kVhostUserMaxRegions);
+  }
+  QueuedMessage message = {.begin = window_.bytes().size(),
+                           .request = VhostUserRequest::kSetMemTable,
+                           .operation = BackendOperation::kSetMemTable,
+                           .fd_count = regions.size()};
+  std::ranges::transform(regions, message.fds.begin(), &MemoryRegion::fd);
+  MessageWriter(window_.bytes()).MemTable(regions);
+  return Tell(message);
+}
+
+Result<uint8_t> VhostUserBackend::GetStatus() {
+  if (!caps_.status) {
+    return Fail(ErrorCode::kUnsupported,
+                "GET_STATUS: the back-end has no "
+                "VHOST_USER_PROTOCOL_F_STATUS");
+  }
+  const auto status =
+      AskU64(VhostUserRequest::kGetStatus, BackendOperation::kGetStatus);
+  if (!status) return Fail(status);
+  if (*status <= UINT8_MAX) return static_cast<uint8_t>(*status);
+  Detach();
+  return Fail(ErrorCode::kProtocol,
+              "GET_STATUS answered 0x%" PRIx64 ": the status has 8 bits",
+              *status);
+}
+
+Result<void> VhostUserBackend::SetStatus(uint8_t status) {
+  if (!caps_.status) {
+    return Fail(ErrorCode::kUnsupported,
+                "SET_STATUS: the back-end has no "
+                "VHOST_USER_PROTOCOL_F_STATUS");
+  }
+  const size_t begin = window_.bytes().size();
+  MessageWriter(window_.bytes()).U64(VhostUserRequest::kSetStatus, status);
+  return Tell({.begin = begin,
+               .request = VhostUserRequest::kSetStatus,
+               .operation = BackendOperation::kSetStatus});
+}
+
+Result<void> VhostUserBackend::CheckConfigRange(uint32_t offset,
+                                                size_t bytes) const {
+  if (!caps_.config) {
+    return Fail(ErrorCode::kUnsupported,
+                "configuration space: the back-end has no "
+                "VHOST_USER_PROTOCOL_F_CONFIG");
+  }
+  if (bytes == 0 || bytes > kVhostUserMaxConfigBytes) {
+    return Fail(ErrorCode::kInvalidArgument,
+                "configuration space: %zu bytes at %u; one message carries 1 "
+                "to %zu",
+                bytes, offset, kVhostUserMaxConfigBytes);
+  }
+  return {};
+}
+
+Result<void> VhostUserBackend::GetConfig(uint32_t offset,
+                                         std::span<std::byte> bytes) {
+  if (auto free = CheckNoBatch(BackendOperation::kGetConfig); !free) {
+    return free;
+  }
+  if (auto valid = CheckConfigRange(offset, bytes.size()); !valid) return valid;
+  std::ranges::fill(bytes, std::byte{0});
+  const size_t begin = window_.bytes().size();
+  MessageWriter(window_.bytes())
+      .Config(VhostUserRequest::kGetConfig, offset, bytes);
+  Enqueue({.begin = begin,
+           .request = VhostUserRequest::kGetConfig,
+           .operation = BackendOperation::kGetConfig,
+           .reply_bytes = sizeof(VhostUserConfigHeader) + bytes.size()});
+  return AsResult(Run([&](size_t,
+                          std::span<const std::byte> payload) -> Result<void> {
+    const auto head = DecodePayload<VhostUserConfigHeader>(payload);
+    if (head.offset != offset || head.size != bytes.size()) {
+      return Fail(ErrorCode::kProtocol,
+                  "GET_CONFIG of %zu bytes at %u was answered with %u at %u",
+                  bytes.size(), offset, head.size, head.offset);
+    }
+    std::ranges::copy(payload.subspan(sizeof(head)), bytes.begin());
+    return {};
+  }));
+}
+
+Result<void> VhostUserBackend::SetConfig(uint32_t offset,
+                                         std::span<const std::byte> bytes) {
+  if (auto valid = CheckConfigRange(offset, bytes.size()); !valid) return valid;
+  const size_t begin = window_.bytes().size();
+  MessageWriter(window_.bytes())
+      .Config(VhostUserRequest::kSetConfig, offset, bytes);
+  return Tell({.begin = begin,
+               .request = VhostUserRequest::kSetConfig,
+               .operation = BackendOperation::kSetConfig});
+}
+
+}  // namespace virtio_user

@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: BSD-3-Clause
+
+#ifndef VIRTIO_USER_VHOST_USER_VHOST_USER_BACKEND_H_
+#define VIRTIO_USER_VHOST_USER_VHOST_USER_BACKEND_H_
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+
+#include "virtio_user/spec/vhost_user.h"
+#include "virtio_user/vhost/vhost_backend.h"
+#include "virtio_user/vhost_user/channel.h"
+#include "virtio_user/vhost_user/message.h"
+#include "virtio_user/vhost_user/message_window.h"
+
+namespace virtio_user {
+
+// The protocol features that this front-end speaks; it acknowledges no others.
+inline constexpr uint64_t kSpokenProtocolFeatures =
+    ProtocolMask(ProtocolFeature::kMq) |
+    ProtocolMask(ProtocolFeature::kReplyAck) |
+    ProtocolMask(ProtocolFeature::kConfig) |
+    ProtocolMask(ProtocolFeature::kStatus);
+
+// A vhost-user server at the other end of a Channel. Makes no system call.
+//
+// Where REPLY_ACK was negotiated every request asks for its ack. Where it was
+// not, a commit ends with GET_FEATURES, whose answer shows that the back-end
+// has read what came before.
+class VhostUserBackend final : public VhostBackend, private PeerLink {
+ public:
+  // Not attached yet.
+  explicit VhostUserBackend(std::unique_ptr<Channel> channel);
+  ~VhostUserBackend() override;
+
+  // The protocol features that were negotiated; 0 before GetFeatures.
+  uint64_t protocol_features() const { return protocol_features_; }
+
+  PeerLink& link() override { return *this; }
+  const BackendCaps& caps() const override { return caps_; }
+  void BeginCall(Duration budget) override;
+
+  void BeginBatch() override;
+  std::expected<void, CommitError> Commit() override;
+  void Discard() override;
+
+  // Not acked by itself (it precedes the protocol features): whether it
+  // arrived shows in GetFeatures.
+  Result<void> SetOwner() override;
+  Result<FeatureSet> GetFeatures() override;
+  Result<void> SetFeatures(FeatureSet features) override;
+  Result<void> SetMemTable(const MemoryTable& table) override;
+  Result<void> SetVringNum(uint16_t vring, uint16_t num) override;
+  Result<void> SetVringBase(uint16_t vring, VringBase base) override;
+  Result<void> SetVringAddr(uint16_t vring,
+                            const VringAddresses& addresses) override;
+  Result<void> SetVringCall(uint16_t vring, int fd) override;
+  Result<void> SetVringKick(uint16_t vring, int fd) override;
+  Result<void> SetVringEnable(uint16_t vring, VringEnable enable) override;
+  Result<void> GetVringBases(std::span<VringBaseQuery> queries) override;
+  Result<uint8_t> GetStatus() override;
+  Result<void> SetStatus(uint8_t status) override;
+  Result<void> GetConfig(uint32_t offset, std::span<std::byte> bytes) override;
+  Result<void> SetConfig(uint32_t offset,
+                         std::span<const std::byte> bytes) override;
+
+ private:
+  // PeerLink.
+  Result<void> Attach() override;
+  void Detach() override;
+  LinkState Poll() override;
+  int fd() const override;
+
+  bool Speaks(ProtocolFeature feature) const {
+    return (protocol_features_ & ProtocolMask(feature)) != 0;
+  }
+  Result<void> NegotiateProtocol();
+  Result<uint64_t> AskU64(VhostUserRequest request, BackendOperation operation);
+  Result<void> CheckVring(uint16_t vring) const;
+  Result<void> CheckNoBatch(BackendOperation operation) const;
+  Result<void> CheckConfigRange(uint32_t offset, size_t bytes) const;
+  // Everything that the buffer holds from message.begin on.
+  void Enqueue(QueuedMessage message);
+  // A request without an answer of its own: queued in a batch, else sent and,
+  // where possible, acked.
+  Result<void> Tell(QueuedMessage message);
+  Result<void> TellVringFd(VhostUserRequest request, BackendOperation operation,
+                           uint16_t vring, int fd);
+  Result<void> TakeVringBase(VhostUserVringState state,
+                             VringBaseQuery& query) const;
+  void AddBarrier();
+  // The one error of a commit of one operation.
+  static Result<void> AsResult(
+      const std::expected<void, CommitError>& committed) {
+    if (committed) return {};
+    return std::unexpected(committed.error().error);
+  }
+  std::expected<void, CommitError> Run(MessageWindow::OnReply on_reply);
+  std::expected<void, CommitError> RunAcked();
+
+  const std::unique_ptr<Channel> channel_;
+  MessageWindow window_;
+  BackendCaps caps_;
+  Deadline deadline_;
+  bool attached_ = false;
+  bool in_batch_ = false;
+  bool has_protocol_bit_ = false;
+  uint64_t protocol_features_ = 0;
+  RingLayout layout_ = RingLayout::kSplit;
+};
+
+}  // namespace virtio_user
+
+#endif  // VIRTIO_USER_VHOST_USER_VHOST_USER_BACKEND_H_
