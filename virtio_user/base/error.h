@@ -55,7 +55,8 @@ class [[nodiscard]] Error {
  private:
   friend std::unexpected<Error> Fail(ErrorCode code, const char* format, ...);
 
-  Error(ErrorCode code, int sys_errno, const char* format, std::va_list args);
+  [[gnu::format(printf, 4, 0)]] Error(ErrorCode code, int sys_errno,
+                                      const char* format, std::va_list args);
 
   ErrorCode code_ = ErrorCode::kSystem;
   int sys_errno_ = 0;

@@ -107,6 +107,7 @@ Device::~Device() {
   // Whatever the peer makes of it: it is gone when this returns, and only
   // then are the descriptors that it was given closed.
   const MutexLock lock(mu_);
+  backend_->BeginCall(options_.call_budget);
   (void)StopLocked();
   backend_->link().Detach();
 }
@@ -290,6 +291,7 @@ Result<void> Device::ConfigureRing(uint16_t vring, const SplitLayout& layout) {
                 "ring %u has %u descriptors; queue_size is %u", vring,
                 layout.num, queue_size_);
   }
+  if (auto valid = layout.Check(); !valid) return valid;
   VringState& state = vrings_[vring];
   state.ring.layout = layout;
   state.ring.published = 0;
@@ -309,7 +311,7 @@ Result<void> Device::ConfigureControlRing(const SplitLayout& layout) {
                 "VIRTIO_NET_F_CTRL_VQ was not accepted: there is no control "
                 "queue (cq=1 offers it)");
   }
-  if (auto valid = SplitLayout::CheckSize(layout.num); !valid) return valid;
+  if (auto valid = layout.Check(); !valid) return valid;
   control_queue_.emplace(layout);
   return {};
 }

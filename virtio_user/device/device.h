@@ -32,7 +32,7 @@ namespace virtio_user {
 struct DeviceOptions {
   int64_t queue_pairs = 1;   // `queues`: 1 up to what the back-end serves.
   int64_t queue_size = 256;  // A power of two, 1 to 32768; for every ring.
-  std::optional<MacAddress> mac;
+  std::optional<MacAddress> mac = {};
   bool control_queue = false;  // `cq`; needed for more than one pair.
   bool mrg_rxbuf = true;
   bool in_order = true;
@@ -188,6 +188,7 @@ class Device final : private MemoryListener {
   Result<void> ReattachLocked() VU_REQUIRES(mu_);
   Result<void> CheckStillFits(const FeatureMasks& masks) const VU_REQUIRES(mu_);
   void StartRingsAfresh() VU_REQUIRES(mu_);
+  void KickWaitingRings() VU_REQUIRES(mu_);
   void OpenGates() VU_REQUIRES(mu_);
   void CloseGates() VU_REQUIRES(mu_);
   Result<void> WaitForPollers() VU_REQUIRES(mu_);

@@ -99,13 +99,13 @@ void Device::OnMemoryEvent(const MemoryEvent& event, const MemoryTable& table) {
   if (event.owner == MemoryEvent::Owner::kExternal) return;
   const bool removing = event.kind == MemoryEvent::Kind::kRemoving;
   const MutexLock lock(mu_);
+  backend_->BeginCall(options_.call_budget);
   if (removing && LeaveRingsIn(event.range)) return;
   if (state() != DeviceState::kRunning) return;
   // A range that is about to go may still stand in the provider's table.
   const MemoryTable wanted = removing ? table.Without(event.range) : table;
   // Also where the event tells of memory that nobody ever shared.
   if (wanted == shared_) return;
-  backend_->BeginCall(options_.call_budget);
   auto done = PauseAndShare(wanted);
   if (done) done = Resume();
   if (done) {
@@ -120,6 +120,8 @@ void Device::OnMemoryEvent(const MemoryEvent& event, const MemoryTable& table) {
     return;
   }
   EnterNeedsReset(done.error());
+  // No ring runs on while memory goes that the back-end still has.
+  if (removing) (void)StopLocked();
 }
 
 // Whether rings lie in memory that is about to go. They are stopped while it

@@ -71,19 +71,35 @@ Result<void> Device::StartLocked(const MemoryTable& table) {
   backend_runs_ = true;
   active_pairs_.store(active, std::memory_order_release);
   state_.store(DeviceState::kRunning, std::memory_order_release);
+  KickWaitingRings();
   OpenGates();
   return {};
 }
 
+// A ring starts with its first kick (vhost-user: "Ring states"), and a driver
+// whose buffers are all in the ring since before the stop has no reason to
+// kick again.
+void Device::KickWaitingRings() {
+  for (const VringState& vring : vrings_) {
+    if (!vring.configured() || vring.ring.published == vring.base.avail) {
+      continue;
+    }
+    // Cannot fail on a descriptor of our own; a lost kick is the peer's loss.
+    (void)vring.Notify();
+  }
+}
+
 Result<void> Device::Stop() {
   const MutexLock lock(mu_);
+  backend_->BeginCall(options_.call_budget);
+  // The driver, not the device, ends the use of further pairs.
+  if (state() == DeviceState::kRunning || backend_runs_) wanted_pairs_ = 1;
   return StopLocked();
 }
 
 Result<void> Device::StopLocked() {
   const bool running = state() == DeviceState::kRunning;
   if (!running && !backend_runs_) return {};
-  backend_->BeginCall(options_.call_budget);
   CloseGates();
   const Result<void> idle = WaitForPollers();
   uint16_t pairs = 0;
@@ -94,7 +110,6 @@ Result<void> Device::StopLocked() {
       RunStop(*backend_, vrings_, pairs, std::max(active_pairs(), uint16_t{1}));
   backend_runs_ = false;
   active_pairs_.store(0, std::memory_order_release);
-  wanted_pairs_ = 1;
   Result<void> first = idle;
   if (idle && !done) first = std::unexpected(done.error().error);
   const bool lost = !done && (!done.error().rings_stopped ||
@@ -118,6 +133,11 @@ Result<void> Device::Reattach() {
     return done;
   }
   NoticeLink(LinkState::kUp);
+  // What nobody was told yet of the last connection is over.
+  events_.needs_reset = false;
+  events_.memory_trouble = false;
+  events_.peer_waiting = false;
+  events_.reason.reset();
   state_.store(negotiated_ ? DeviceState::kNegotiated : DeviceState::kCreated,
                std::memory_order_release);
   return {};
@@ -180,9 +200,12 @@ Result<void> Device::WaitForPollers() {
 }
 
 void Device::EnterNeedsReset(const Error& reason) {
-  if (LosesPeer(reason.code())) {
+  // The link tells whether the peer is lost, not the reason: what followed the
+  // first failure may have lost it.
+  NoticeLink(backend_->link().Poll());
+  if (link() != LinkState::kUp) {
     backend_runs_ = false;
-    NoticeLink(backend_->link().Poll());
+    active_pairs_.store(0, std::memory_order_release);
   }
   if (state() == DeviceState::kNeedsReset) return;
   CloseGates();

@@ -244,8 +244,13 @@ SequenceResult RunStop(VhostBackend& backend, std::span<VringState> vrings,
                        uint16_t configured_pairs, uint16_t active_pairs) {
   FirstFailure failure;
   failure.Note(DisablePairs(backend, active_pairs));
-  const bool stopped = StopRings(backend, vrings, configured_pairs, failure);
-  if (backend.caps().status) failure.Note(backend.SetStatus(kStatusReset));
+  bool stopped = StopRings(backend, vrings, configured_pairs, failure);
+  if (backend.caps().status) {
+    const auto reset = backend.SetStatus(kStatusReset);
+    failure.Note(reset);
+    // A start cannot go back from DRIVER_OK to FEATURES_OK.
+    stopped = stopped && reset.has_value();
+  }
   if (!failure.error()) return {};
   return std::unexpected(
       SequenceFailure{.error = *failure.error(), .rings_stopped = stopped});

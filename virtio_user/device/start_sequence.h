@@ -27,8 +27,8 @@ struct StartPlan {
   uint16_t active_pairs = 1;      // Enabled at the end.
 };
 
-// Why a sequence failed, and whether every ring is known to be stopped all
-// the same.
+// Why a sequence failed, and whether every ring is known to be stopped, and
+// the status reset, all the same: another start can follow.
 struct SequenceFailure {
   Error error;
   bool rings_stopped = false;

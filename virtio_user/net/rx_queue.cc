@@ -32,8 +32,9 @@ RxQueue::RxQueue(VringState& vring, const NetQueueOptions& options,
   if (mergeable_) merged_.reserve(kMaxFrameBytes);
 }
 
-// Gives the device every free buffer that the ring has room for. Runs before
-// anything is looked for: a ring that went empty once must fill up again.
+// Gives the device every free buffer that the ring has room for. Part of every
+// poll, one that received nothing too: a ring that went empty once must fill up
+// again.
 void RxQueue::Refill() {
   bool offered = false;
   for (uint32_t i = pool_.free_count(); i > 0; --i) {
@@ -75,7 +76,6 @@ std::optional<UsedChain> RxQueue::NextUsed() {
 size_t RxQueue::Receive(size_t max_frames, FrameHandler handle) {
   const RingTurn turn(vring_.ring.gate);
   if (!turn.entered()) return 0;
-  Refill();
   size_t received = 0;
   for (size_t i = 0; i < max_frames; ++i) {
     const std::optional<UsedChain> first = NextUsed();

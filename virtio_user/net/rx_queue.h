@@ -23,8 +23,9 @@ namespace virtio_user {
 
 // Receives frames on a split ring into buffers of its own. One thread polls;
 // it takes the ring's gate for each call and does nothing while that is
-// closed. Every poll first gives all free buffers to the device. Stopping and
-// starting the device changes nothing in here.
+// closed. Every poll, the first and an empty one too, ends with all free
+// buffers given to the device. Stopping and starting the device changes nothing
+// in here.
 //
 // What a device may do wrong, beyond what breaks a SplitDriverQueue:
 // - fewer bytes than a header, or a header and nothing more: dropped, counted.
@@ -50,8 +51,8 @@ class RxQueue {
       VringState& vring, const NetQueueOptions& options);
 
   // Handles up to `max_frames` frames, dropped ones included; how many were
-  // handed to `handle`. At most one kick before and one after. 0 while the
-  // gate is closed or once the queue is broken.
+  // handed to `handle`. Then refills, with one kick at most. 0 while the gate
+  // is closed or once the queue is broken.
   size_t Receive(size_t max_frames, FrameHandler handle);
 
   // Asks for no interrupts (the initial state) or for them; look for frames

@@ -19,9 +19,9 @@ enum class SocketRole : uint8_t {
 };
 
 struct OpenBackendOptions {
-  std::string path;
+  std::string path{};
   SocketRole role = SocketRole::kClient;
-  std::string ifname;  // Of a tap; only kernel back-ends have one.
+  std::string ifname{};  // Of a tap; only kernel back-ends have one.
 };
 
 // Chooses the back-end by what lies at `path`, once: whatever becomes of the

@@ -43,7 +43,7 @@ Result<std::optional<uint16_t>> SplitDeviceQueue::PopHead() {
   return head;
 }
 
-void SplitDeviceQueue::Push(uint16_t head, uint32_t bytes) {
+void SplitDeviceQueue::Put(uint16_t head, uint32_t bytes) {
   VU_CHECK(!broken_ && head < layout_.num);
   const size_t slot = next_used_ & (layout_.num - 1u);
   // The ring begins at an offset of 4, so an element is not aligned to its own
@@ -53,6 +53,10 @@ void SplitDeviceQueue::Push(uint16_t head, uint32_t bytes) {
   StoreRelaxed<uint32_t>(element + offsetof(VirtqUsedElem, id), head);
   StoreRelaxed<uint32_t>(element + offsetof(VirtqUsedElem, len), bytes);
   ++next_used_;
+}
+
+void SplitDeviceQueue::Publish() {
+  VU_CHECK(!broken_);
   // Pairs with the driver's acquire load of the used index
   // (SplitDriverQueue::TakeUsed): the element and the written buffers are seen.
   SharedWord<uint16_t>(layout_.used + kUsedIdxOffset)

@@ -30,8 +30,15 @@ class SplitDeviceQueue {
 
   // Gives `head` back with `bytes` written into its writable part and
   // publishes the used index. Requires: not broken, a head that PopHead gave
-  // and that was not pushed yet.
-  void Push(uint16_t head, uint32_t bytes);
+  // and that was not given back yet.
+  void Push(uint16_t head, uint32_t bytes) {
+    Put(head, bytes);
+    Publish();
+  }
+  // The same in two steps, for heads that the driver has to see together, as
+  // the buffers of one received frame: each Put is invisible until Publish.
+  void Put(uint16_t head, uint32_t bytes);
+  void Publish();
 
   // Marks the queue broken for a reason that the caller found.
   void Break(const Error& reason);
@@ -45,6 +52,7 @@ class SplitDeviceQueue {
 
   const SplitLayout& layout() const { return layout_; }
   uint16_t next_avail() const { return next_avail_; }
+  // Where the next Put goes, published or not.
   uint16_t next_used() const { return next_used_; }
 
  private:

@@ -162,7 +162,7 @@ void SplitDriverQueue::SuppressInterrupts(bool suppress) {
 // How many chains the device has used and the driver has not taken.
 Result<uint16_t> SplitDriverQueue::LoadUsedCount() {
   // Pairs with the device's release store of the used index
-  // (SplitDeviceQueue::Push): elements and written buffers are seen.
+  // (SplitDeviceQueue::Publish): elements and written buffers are seen.
   const uint16_t used = SharedWord<uint16_t>(ring_.layout.used + kUsedIdxOffset)
                             .load(std::memory_order_acquire);
   const uint16_t ahead = static_cast<uint16_t>(used - used_seen_);

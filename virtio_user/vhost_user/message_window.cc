@@ -12,9 +12,11 @@ namespace {
 
 constexpr size_t kHeaderBytes = sizeof(VhostUserHeader);
 
-// Header and payload of a message's answer; 0 where none comes.
-size_t ReplyTotal(const QueuedMessage& message) {
-  return message.reply_bytes ? kHeaderBytes + *message.reply_bytes : 0;
+// What a message's answer amounts to at least; 0 where none comes.
+size_t ReplyAtLeast(const QueuedMessage& message) {
+  if (!message.reply_bytes) return 0;
+  return kHeaderBytes +
+         (message.reply_may_be_shorter ? 0 : *message.reply_bytes);
 }
 
 }  // namespace
@@ -51,21 +53,21 @@ std::expected<void, CommitError> MessageWindow::ExchangeWindow(
   }
   std::expected<void, CommitError> first;
   size_t ahead = 0;
-  for (size_t i = begin; i < end; ++i) ahead += ReplyTotal(messages_[i]);
+  for (size_t i = begin; i < end; ++i) ahead += ReplyAtLeast(messages_[i]);
   for (size_t i = begin; i < end; ++i) {
-    const size_t total = ReplyTotal(messages_[i]);
-    if (total == 0) continue;
-    if (const auto read = ReadReply(messages_[i], ahead, deadline); !read) {
+    if (!messages_[i].reply_bytes) continue;
+    const auto read = ReadReply(messages_[i], ahead, deadline);
+    if (!read) {
       in_step_ = false;
       if (first) first = FailAt(i, read.error());
       return first;
     }
     const auto judged = on_reply(
-        i, std::span(inbox_).subspan(kHeaderBytes, total - kHeaderBytes));
+        i, std::span(inbox_).subspan(kHeaderBytes, *read - kHeaderBytes));
     if (!judged && first) first = FailAt(i, judged.error());
     inbox_.erase(inbox_.begin(),
-                 inbox_.begin() + static_cast<ptrdiff_t>(total));
-    ahead -= total;
+                 inbox_.begin() + static_cast<ptrdiff_t>(*read));
+    ahead -= ReplyAtLeast(messages_[i]);
   }
   if (inbox_.empty()) return first;
   in_step_ = false;
@@ -120,19 +122,25 @@ Result<void> MessageWindow::SendWindow(size_t begin, size_t end,
   return {};
 }
 
-// Brings one whole answer to the front of the inbox. `bytes_ahead` is what all
-// answers of this window still amount to, so that one wait can serve them all.
-Result<void> MessageWindow::ReadReply(const QueuedMessage& message,
-                                      size_t bytes_ahead, Deadline deadline) {
-  if (auto filled = Fill(kHeaderBytes, bytes_ahead, deadline); !filled) {
-    return filled;
+// Brings one whole answer to the front of the inbox and returns its bytes.
+// `bytes_ahead` is what all answers of this window still amount to at least,
+// so that one wait can serve them all.
+Result<size_t> MessageWindow::ReadReply(const QueuedMessage& message,
+                                        size_t bytes_ahead, Deadline deadline) {
+  if (const auto filled = Fill(kHeaderBytes, bytes_ahead, deadline); !filled) {
+    return Fail(filled);
   }
-  if (auto header =
-          CheckReplyHeader(inbox_, message.request, *message.reply_bytes);
-      !header) {
-    return header;
+  size_t payload = *message.reply_bytes;
+  if (message.reply_may_be_shorter) {
+    payload =
+        std::min<size_t>(payload, DecodePayload<VhostUserHeader>(inbox_).size);
+    bytes_ahead += payload;
   }
-  return Fill(ReplyTotal(message), bytes_ahead, deadline);
+  const auto header = CheckReplyHeader(inbox_, message.request, payload);
+  if (!header) return Fail(header);
+  const auto filled = Fill(kHeaderBytes + payload, bytes_ahead, deadline);
+  if (!filled) return Fail(filled);
+  return kHeaderBytes + payload;
 }
 
 // Makes the inbox hold `wanted` bytes, taking up to `bytes_ahead` on the way.

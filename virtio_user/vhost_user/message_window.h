@@ -33,6 +33,8 @@ struct QueuedMessage {
   std::optional<uint16_t> vring = {};
   // Payload bytes of the answer; nothing: none is expected.
   std::optional<size_t> reply_bytes = {};
+  // Whether a shorter payload is an answer as well, for OnReply to judge.
+  bool reply_may_be_shorter = false;
   std::array<int, kVhostUserMaxFds> fds{};  // Borrowed until it is sent.
   size_t fd_count = 0;
 };
@@ -70,8 +72,8 @@ class MessageWindow {
                                                   Deadline deadline,
                                                   OnReply on_reply);
   Result<void> SendWindow(size_t begin, size_t end, Deadline deadline);
-  Result<void> ReadReply(const QueuedMessage& message, size_t bytes_ahead,
-                         Deadline deadline);
+  Result<size_t> ReadReply(const QueuedMessage& message, size_t bytes_ahead,
+                           Deadline deadline);
   Result<void> Fill(size_t wanted, size_t bytes_ahead, Deadline deadline);
   std::unexpected<CommitError> FailAt(size_t index, const Error& error) const;
 

@@ -310,18 +310,37 @@ Result<void> VhostUserBackend::GetConfig(uint32_t offset,
   Enqueue({.begin = begin,
            .request = VhostUserRequest::kGetConfig,
            .operation = BackendOperation::kGetConfig,
-           .reply_bytes = sizeof(VhostUserConfigHeader) + bytes.size()});
-  return AsResult(Run([&](size_t,
-                          std::span<const std::byte> payload) -> Result<void> {
-    const auto head = DecodePayload<VhostUserConfigHeader>(payload);
-    if (head.offset != offset || head.size != bytes.size()) {
-      return Fail(ErrorCode::kProtocol,
-                  "GET_CONFIG of %zu bytes at %u was answered with %u at %u",
-                  bytes.size(), offset, head.size, head.offset);
-    }
-    std::ranges::copy(payload.subspan(sizeof(head)), bytes.begin());
-    return {};
-  }));
+           .reply_bytes = sizeof(VhostUserConfigHeader) + bytes.size(),
+           .reply_may_be_shorter = true});
+  return AsResult(
+      Run([&](size_t, std::span<const std::byte> payload) -> Result<void> {
+        return TakeConfig(payload, offset, bytes);
+      }));
+}
+
+Result<void> VhostUserBackend::TakeConfig(std::span<const std::byte> payload,
+                                          uint32_t offset,
+                                          std::span<std::byte> bytes) {
+  VhostUserConfigHeader head{};
+  if (payload.size() >= sizeof(head)) {
+    head = DecodePayload<VhostUserConfigHeader>(payload);
+  }
+  // "Back-end uses zero length of payload to indicate an error"; some send the
+  // header all the same, with a size of 0.
+  if (payload.empty() || (payload.size() == sizeof(head) && head.size == 0)) {
+    return Fail(ErrorCode::kRefused,
+                "the back-end refused GET_CONFIG of %zu bytes at %u",
+                bytes.size(), offset);
+  }
+  if (head.offset != offset || head.size != bytes.size() ||
+      payload.size() != sizeof(head) + bytes.size()) {
+    return Fail(ErrorCode::kProtocol,
+                "GET_CONFIG of %zu bytes at %u was answered with %u at %u, in "
+                "a payload of %zu bytes",
+                bytes.size(), offset, head.size, head.offset, payload.size());
+  }
+  std::ranges::copy(payload.subspan(sizeof(head)), bytes.begin());
+  return {};
 }
 
 Result<void> VhostUserBackend::SetConfig(uint32_t offset,

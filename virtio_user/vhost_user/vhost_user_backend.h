@@ -89,6 +89,8 @@ class VhostUserBackend final : public VhostBackend, private PeerLink {
                            uint16_t vring, int fd);
   Result<void> TakeVringBase(VhostUserVringState state,
                              VringBaseQuery& query) const;
+  static Result<void> TakeConfig(std::span<const std::byte> payload,
+                                 uint32_t offset, std::span<std::byte> bytes);
   void AddBarrier();
   // The one error of a commit of one operation.
   static Result<void> AsResult(

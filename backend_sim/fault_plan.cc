@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: BSD-3-Clause
+
+#include "backend_sim/fault_plan.h"
+
+#include <algorithm>
+#include <array>
+
+namespace backend_sim {
+namespace {
+
+constexpr std::array<std::string_view, kFaultKinds> kNames{
+    "close before",
+    "close after",
+    "close unanswered",
+    "stall",
+    "refuse",
+    "reply nack",
+    "reply wrong size",
+    "reply wrong request",
+    "reply wrong version",
+    "reply without flag",
+    "reply reserved flags",
+    "reply extra fds",
+    "reply in pieces",
+    "reply late",
+    "reply never",
+    "reply twice",
+    "reply garbage index",
+    "short send",
+    "short receive",
+    "attach refused",
+};
+
+}  // namespace
+
+std::string_view FaultName(FaultKind kind) {
+  return kNames[static_cast<size_t>(kind)];
+}
+
+std::optional<Fault> FaultPlan::Take(std::span<const FaultKind> kinds,
+                                     uint64_t count) {
+  const auto due = std::ranges::find_if(waiting_, [&](const Fault& fault) {
+    return fault.at == count &&
+           std::ranges::find(kinds, fault.kind) != kinds.end();
+  });
+  if (due == waiting_.end()) return std::nullopt;
+  const Fault fault = *due;
+  waiting_.erase(due);
+  happened_.push_back(fault);
+  return fault;
+}
+
+}  // namespace backend_sim

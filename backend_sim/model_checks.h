@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//
+// The rules that a message must keep, looked up and judged without changing
+// anything.
+
+#ifndef BACKEND_SIM_MODEL_CHECKS_H_
+#define BACKEND_SIM_MODEL_CHECKS_H_
+
+#include "backend_sim/vhost_message.h"
+#include "backend_sim/vhost_model.h"
+#include "backend_sim/violation.h"
+
+namespace backend_sim {
+
+// framing_checks: header, length, descriptors, and what must have been
+// negotiated for this message.
+Check CheckFraming(const VhostModel& model, const VhostMessage& message);
+
+// session_checks: owner, features, status, configuration. Nothing for other
+// messages. Requires: the framing is right.
+Check CheckSession(const VhostModel& model, const VhostMessage& message);
+
+// ring_checks: memory and rings. Nothing for other messages. Requires: the
+// framing is right.
+Check CheckRings(const VhostModel& model, const VhostMessage& message);
+
+// Whether a back-end that only takes notes can carry out a message that broke
+// this rule.
+bool CanBeOverlooked(Rule rule);
+
+}  // namespace backend_sim
+
+#endif  // BACKEND_SIM_MODEL_CHECKS_H_

@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//
+// The device's side of the data path: takes packets from started rings and
+// puts packets into them.
+
+#ifndef BACKEND_SIM_PACKET_ENGINE_H_
+#define BACKEND_SIM_PACKET_ENGINE_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "backend_sim/trace.h"
+#include "backend_sim/vhost_model.h"
+#include "virtio_user/base/file_descriptor.h"
+#include "virtio_user/ring/descriptor_chain.h"
+
+namespace backend_sim {
+
+struct PacketEngineOptions {
+  uint32_t burst = 64;  // Frames that a pair moves in one step, at most.
+  // TrafficMode::kSource: frames that each pair gets in all, and how long
+  // they are (0: mixed, see source_frame.h).
+  uint64_t source_frames = UINT64_MAX;
+  size_t source_bytes = 0;
+  // Asks drivers for no kicks, as pollers do, and reads no kick descriptors.
+  bool suppress_kicks = false;
+};
+
+struct PairCounters {
+  uint64_t received = 0;  // From the driver, and used for something.
+  uint64_t received_bytes = 0;
+  uint64_t delivered = 0;  // To the driver.
+  uint64_t delivered_bytes = 0;
+  uint64_t discarded = 0;  // From a ring that is started and disabled.
+  uint64_t dropped = 0;    // Nowhere to go, or it fits into no buffer.
+  uint64_t kicks = 0;
+  uint64_t interrupts = 0;
+
+  friend bool operator==(const PairCounters&, const PairCounters&) = default;
+};
+
+// Ring 2p is pair p's RX (towards the driver), 2p + 1 its TX. A frame that
+// finds no RX buffers waits, and stops its pair's TX until it is delivered,
+// so that echo loses nothing while a session runs. `model` and `trace`
+// outlive it.
+class PacketEngine {
+ public:
+  PacketEngine(VhostModel& model, Trace& trace, PacketEngineOptions options);
+
+  // Serves every ring once; kicks, frames and interrupts in all.
+  size_t Step();
+
+  size_t pair_count() const { return pairs_.size(); }
+  // All zero for a pair that never ran.
+  PairCounters counters(size_t pair) const;
+  // Frames that wait for buffers.
+  size_t waiting_count() const;
+
+ private:
+  struct Pair {
+    uint64_t rx_life = 0;  // RingModel::life of what is remembered here.
+    uint64_t tx_life = 0;
+    std::optional<std::vector<std::byte>> frame;     // Header and packet.
+    std::vector<virtio_user::DescriptorChain> held;  // Taken from RX.
+    uint64_t source_count = 0;
+    PairCounters counters;
+  };
+
+  size_t StepPair(size_t index);
+  void ForgetOldLives(Pair& pair, const RingModel& rx, const RingModel& tx);
+  size_t ReadKick(RingModel& ring, Pair& pair);
+  size_t TakeFrames(RingModel& tx, RingModel& rx, Pair& pair);
+  bool TakeFrame(RingModel& tx, std::vector<std::byte>& frame);
+  void UseFrame(RingModel& tx, RingModel& rx, Pair& pair,
+                std::vector<std::byte> frame);
+  size_t MakeFrames(size_t index, RingModel& rx, Pair& pair);
+  bool Deliver(RingModel& rx, Pair& pair);
+  bool HoldEnough(RingModel& rx, Pair& pair, size_t bytes);
+  void Write(RingModel& rx, Pair& pair, size_t chains);
+  void Interrupt(RingModel& ring, Pair& pair);
+  bool Walk(RingModel& ring, virtio_user::DescriptorChain& chain);
+  std::optional<uint16_t> Pop(RingModel& ring);
+  void Broken(RingModel& ring, const virtio_user::Error& reason);
+
+  VhostModel& model_;
+  Trace& trace_;
+  const PacketEngineOptions options_;
+  std::vector<Pair> pairs_;
+  virtio_user::DescriptorChain chain_;  // Kept for its capacity.
+};
+
+}  // namespace backend_sim
+
+#endif  // BACKEND_SIM_PACKET_ENGINE_H_

@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//
+// One vring as a back-end has it (vhost-user: Ring states).
+
+#ifndef BACKEND_SIM_RING_MODEL_H_
+#define BACKEND_SIM_RING_MODEL_H_
+
+#include <cstdint>
+#include <optional>
+#include <span>
+
+#include "backend_sim/backend_memory.h"
+#include "backend_sim/trace.h"
+#include "backend_sim/violation.h"
+#include "virtio_user/base/file_descriptor.h"
+#include "virtio_user/ring/split_device_queue.h"
+
+namespace backend_sim {
+
+// User addresses, as SET_VRING_ADDR gives them.
+struct RingAddresses {
+  uint64_t desc = 0;
+  uint64_t avail = 0;
+  uint64_t used = 0;
+
+  friend bool operator==(const RingAddresses&, const RingAddresses&) = default;
+};
+
+// Whether the three parts of a ring of `num` lie in `regions`, each in one.
+bool RingInside(const RingAddresses& addresses, uint32_t num,
+                std::span<const RegionDescription> regions);
+
+// {stopped, started} x {disabled, enabled} and what was configured. GET_VRING_
+// BASE forgets all but `enabled`, as lib/vhost does: a portable front-end
+// sends everything again. The setters check nothing (ring_checks does).
+class RingModel {
+ public:
+  explicit RingModel(uint16_t index) : index_(index) {}
+
+  void SetNum(uint32_t num) {
+    num_ = num;
+    mentioned_ = true;
+  }
+  void SetBase(uint16_t base) {
+    base_ = base;
+    mentioned_ = true;
+  }
+  void SetAddresses(const RingAddresses& addresses) {
+    addresses_ = addresses;
+    mentioned_ = true;
+  }
+  // No descriptor: the front-end does not kick, or does not listen.
+  void SetKick(virtio_user::FileDescriptor kick);
+  void SetCall(virtio_user::FileDescriptor call);
+  void SetEnabled(bool enabled) {
+    enabled_ = enabled;
+    mentioned_ = true;
+  }
+  // SET_FEATURES without bit 30 enables every ring, named or not.
+  void EnableByDefault() { enabled_ = true; }
+  void Mention() { mentioned_ = true; }
+
+  // The kick came and the ring is complete. False: it is not inside `memory`
+  // after all.
+  bool Start(const BackendMemory& memory, Trace& trace);
+  // The running ring's memory moved. False: it is not there any more.
+  bool Rebind(const BackendMemory& memory);
+  // Stops the ring and forgets how it was configured; where it stood. Chains
+  // that were taken and not given back will be seen again.
+  uint16_t Stop(Trace& trace);
+  // The ring as it was before anybody spoke of it.
+  void Reset(Trace& trace);
+
+  uint16_t index() const { return index_; }
+  bool mentioned() const { return mentioned_; }
+  bool started() const { return queue_.has_value(); }
+  bool enabled() const { return enabled_; }
+  uint32_t num() const { return num_; }  // 0: not set.
+  const std::optional<uint16_t>& base() const { return base_; }
+  const std::optional<RingAddresses>& addresses() const { return addresses_; }
+  bool kick_given() const { return kick_given_; }
+  bool call_given() const { return call_given_; }
+  const virtio_user::FileDescriptor& kick() const { return kick_; }
+  const virtio_user::FileDescriptor& call() const { return call_; }
+  // The used index in the ring's memory, if it is in `memory`.
+  std::optional<uint16_t> UsedIndex(const BackendMemory& memory) const;
+
+  // A number for each time that the ring was started; 0: never.
+  uint64_t life() const { return life_; }
+  // Null while stopped.
+  virtio_user::SplitDeviceQueue* queue() { return queue_ ? &*queue_ : nullptr; }
+  // Ring states: whether a kick was seen since the ring was configured.
+  bool kicked() const { return kicked_; }
+  void SawKick() { kicked_ = true; }
+
+ private:
+  std::optional<virtio_user::SplitLayout> Resolve(
+      const BackendMemory& memory) const;
+
+  uint16_t index_;
+  uint64_t life_ = 0;
+  bool mentioned_ = false;
+  bool enabled_ = false;
+  bool kick_given_ = false;
+  bool call_given_ = false;
+  bool kicked_ = false;
+  uint32_t num_ = 0;
+  std::optional<uint16_t> base_;
+  std::optional<RingAddresses> addresses_;
+  virtio_user::FileDescriptor kick_;
+  virtio_user::FileDescriptor call_;
+  std::optional<virtio_user::SplitDeviceQueue> queue_;
+};
+
+}  // namespace backend_sim
+
+#endif  // BACKEND_SIM_RING_MODEL_H_

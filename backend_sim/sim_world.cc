@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: BSD-3-Clause
+
+#include "backend_sim/sim_world.h"
+
+#include <utility>
+
+#include "backend_sim/channel_handle.h"
+#include "backend_sim/seeded_entropy.h"
+
+namespace backend_sim {
+
+SimWorld::SimWorld(SimWorldOptions options)
+    : SimWorld(options, std::make_unique<SeededEntropy>(options.seed)) {}
+
+SimWorld::SimWorld(SimWorldOptions options, std::unique_ptr<Entropy> entropy)
+    : entropy_(std::move(entropy)),
+      trace_(options.trace),
+      faults_(std::move(options.faults)),
+      fds_({.name = "front-end", .limit = options.fd_limit}),
+      server_fds_({.name = "back-end"}),
+      memory_(fds_, trace_, options.memory),
+      server_({.personality = std::move(options.personality),
+               .packets = options.packets},
+              server_fds_, trace_, faults_),
+      channel_({.server = server_,
+                .client_fds = fds_,
+                .server_fds = server_fds_,
+                .clock = clock_,
+                .trace = trace_,
+                .faults = faults_},
+               entropy_->Fork("channel"), options.channel) {
+  trace_.Add({.kind = TraceKind::kNote, .words = {options.seed}});
+}
+
+std::unique_ptr<virtio_user::Channel> SimWorld::MakeChannel() {
+  return std::make_unique<ChannelHandle>(channel_);
+}
+
+size_t SimWorld::Step() {
+  const size_t read = channel_.Pump() ? 1 : 0;
+  return read + server_.Step();
+}
+
+size_t SimWorld::RunUntilIdle(size_t max_steps) {
+  size_t work = 0;
+  for (size_t i = 0; i < max_steps; ++i) {
+    const size_t done = Step();
+    if (done == 0) break;
+    work += done;
+  }
+  return work;
+}
+
+}  // namespace backend_sim

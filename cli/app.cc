@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: BSD-3-Clause
+
+#include "cli/app.h"
+
+#include <CLI/CLI.hpp>
+#include <optional>
+#include <ostream>
+#include <vector>
+
+#include "cli/exit_code.h"
+#include "cli/probe_command.h"
+#include "cli/run_command.h"
+#include "cli/version.h"
+
+namespace virtio_user::cli {
+namespace {
+
+int ToInt(ExitCode code) { return static_cast<int>(code); }
+
+// Help and version are no errors, all else is the user's.
+int Explain(const CLI::App& app, const CLI::ParseError& error,
+            const Console& console) {
+  if (error.get_exit_code() == static_cast<int>(CLI::ExitCodes::Success)) {
+    return app.exit(error, console.out, console.err);
+  }
+  console.err << "vuser: " << error.what() << "\nvuser: see ";
+  const auto chosen = app.get_subcommands();
+  console.err << "vuser " << (chosen.empty() ? "" : chosen.front()->get_name())
+              << (chosen.empty() ? "" : " ") << "--help" << std::endl;
+  return ToInt(ExitCode::kUsage);
+}
+
+// CLI11 would not name an unknown command.
+std::optional<std::string> WrongCommand(
+    const CLI::App& app, std::span<const std::string> arguments) {
+  constexpr const char* kAdvice = "say run or probe";
+  if (arguments.empty()) return std::string("no command: ") + kAdvice;
+  const std::string& first = arguments.front();
+  if (first.starts_with('-')) return {};
+  for (const CLI::App* command : app.get_subcommands({})) {
+    if (command->get_name() == first) return {};
+  }
+  return first + ": no such command; " + kAdvice;
+}
+
+}  // namespace
+
+int RunApp(std::span<const std::string> arguments, const Console& console) {
+  CLI::App app("Brings a virtio-net device up on a vhost back-end.", "vuser");
+  app.footer("\nvuser COMMAND --help tells more, with examples.\n");
+  app.set_version_flag("--version", std::string("vuser ") + kVersion);
+  app.require_subcommand(1);
+  RunArguments run;
+  ProbeArguments probe;
+  AddRunCommand(app, run);
+  AddProbeCommand(app, probe);
+  if (const auto wrong = WrongCommand(app, arguments)) {
+    console.err << "vuser: " << *wrong << "\nvuser: see vuser --help"
+                << std::endl;
+    return ToInt(ExitCode::kUsage);
+  }
+  // CLI11 takes them last first.
+  std::vector<std::string> reversed(arguments.rbegin(), arguments.rend());
+  try {
+    app.parse(std::move(reversed));
+  } catch (const CLI::ParseError& error) {
+    return Explain(app, error, console);
+  }
+  if (app.got_subcommand("run")) return ToInt(RunCommand(run, console));
+  return ToInt(ProbeCommand(probe, console));
+}
+
+}  // namespace virtio_user::cli

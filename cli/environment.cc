@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: BSD-3-Clause
+
+#include "cli/environment.h"
+
+#include <utility>
+
+#include "cli/sim_environment.h"
+#include "cli/socket_environment.h"
+
+namespace virtio_user::cli {
+namespace {
+
+// The counterpart of what the driver does.
+backend_sim::TrafficMode SimTraffic(TrafficKind kind) {
+  switch (kind) {
+    case TrafficKind::kSend:
+      return backend_sim::TrafficMode::kSink;
+    case TrafficKind::kReceive:
+      return backend_sim::TrafficMode::kSource;
+    case TrafficKind::kEcho:
+    case TrafficKind::kNone:
+      break;
+  }
+  return backend_sim::TrafficMode::kEcho;
+}
+
+}  // namespace
+
+std::expected<std::unique_ptr<Environment>, Failure> MakeEnvironment(
+    const EnvironmentOptions& options) {
+  if (options.backend == kSimBackend) {
+    auto personality = backend_sim::Personality::Conforming();
+    personality.traffic = SimTraffic(options.traffic);
+    return std::make_unique<SimEnvironment>(options, std::move(personality));
+  }
+  return SocketEnvironment::Create(options);
+}
+
+Failure ExplainError(const Environment& environment, const Error& error) {
+  const MessageCounts& counts = environment.tap().counts();
+  std::string text(error.text());
+  if (error.code() == ErrorCode::kInvalidArgument) {
+    return {ExitCode::kUsage, std::move(text)};
+  }
+  if (counts.received > 0) return {ExitCode::kFail, std::move(text)};
+  if (counts.sent > 0) {
+    return {ExitCode::kUnreachable,
+            "connected, but no vhost-user back-end answers: " + text};
+  }
+  const bool usage = error.code() == ErrorCode::kUnsupported;
+  return {usage ? ExitCode::kUsage : ExitCode::kUnreachable, std::move(text)};
+}
+
+}  // namespace virtio_user::cli

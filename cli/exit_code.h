@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: BSD-3-Clause
+
+#ifndef CLI_EXIT_CODE_H_
+#define CLI_EXIT_CODE_H_
+
+#include <cstdint>
+#include <string>
+
+namespace virtio_user::cli {
+
+// What the command tells the shell.
+enum class ExitCode : uint8_t {
+  kPass = 0,
+  kFail = 1,         // The back-end was reached, and something was wrong.
+  kUsage = 2,        // The arguments ask for something that cannot be.
+  kUnreachable = 3,  // Not one byte came from the back-end.
+};
+
+// Why a command ends early. The text names the thing, the value and, where
+// there is one, the remedy.
+struct Failure {
+  ExitCode code = ExitCode::kFail;
+  std::string text;
+};
+
+}  // namespace virtio_user::cli
+
+#endif  // CLI_EXIT_CODE_H_

@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: BSD-3-Clause
+
+#include "cli/probe_command.h"
+
+#include <CLI/CLI.hpp>
+#include <ostream>
+
+#include "cli/atomic_file.h"
+#include "cli/environment.h"
+#include "cli/probe.h"
+#include "cli/probe_report.h"
+#include "cli/report_json.h"
+#include "cli/run_options.h"
+
+namespace virtio_user::cli {
+namespace {
+
+constexpr const char* kStandardOutput = "-";
+
+constexpr const char* kFooter = R"(
+examples:
+  vuser probe /tmp/v.sock
+  vuser probe /tmp/v.sock --json -
+  vuser probe sim
+
+exit code: 0 it answered, 1 it answered wrongly, 2 wrong arguments, 3 no
+back-end was reached
+)";
+
+ExitCode Fail(const Failure& failure, const Console& console) {
+  console.err << "vuser: " << failure.text << std::endl;
+  return failure.code;
+}
+
+Failure JsonFailure(ExitCode code, const ProbeArguments& arguments,
+                    const std::string& why) {
+  return {code, "--json " + *arguments.json_path + ": " + why};
+}
+
+// The time that there is.
+std::expected<Duration, Failure> CheckProbeArguments(
+    const ProbeArguments& arguments) {
+  const auto choice = CheckBackendChoice(arguments.backend, arguments.server);
+  if (!choice) return std::unexpected(choice.error());
+  if (arguments.json_path && *arguments.json_path != kStandardOutput) {
+    const auto writable = CheckWritable(*arguments.json_path);
+    if (!writable) {
+      return std::unexpected(
+          JsonFailure(ExitCode::kUsage, arguments, writable.error()));
+    }
+  }
+  return CheckTimeout(arguments.timeout_seconds);
+}
+
+}  // namespace
+
+void AddProbeCommand(CLI::App& app, ProbeArguments& arguments) {
+  CLI::App* const probe = app.add_subcommand(
+      "probe", "Shows what a back-end offers, and starts nothing");
+  probe
+      ->add_option("PATH", arguments.backend,
+                   "The path of a vhost-user socket, or 'sim'")
+      ->required()
+      ->type_name("");
+  probe
+      ->add_option("--json", arguments.json_path,
+                   "Write JSON too; '-': JSON on standard output in place of\n"
+                   "the table")
+      ->type_name("FILE");
+  probe->add_flag("--server", arguments.server,
+                  "Listen at PATH and wait for the back-end to connect");
+  probe
+      ->add_option("--timeout", arguments.timeout_seconds,
+                   "Seconds that the back-end may take in all")
+      ->capture_default_str()
+      ->type_name("S");
+  probe->add_flag("-v,--verbose", arguments.verbose,
+                  "Show every message as it passes");
+  probe->footer(kFooter);
+}
+
+ExitCode ProbeCommand(const ProbeArguments& arguments, const Console& console) {
+  const auto timeout = CheckProbeArguments(arguments);
+  if (!timeout) return Fail(timeout.error(), console);
+  EnvironmentOptions options;
+  options.backend = arguments.backend;
+  options.server = arguments.server;
+  if (arguments.verbose) {
+    options.on_line = [&](const std::string& line) {
+      console.err << line << '\n';
+    };
+  }
+  auto environment = MakeEnvironment(options);
+  if (!environment) return Fail(environment.error(), console);
+  auto result = Probe(**environment, *timeout);
+  if (!result) return Fail(result.error(), console);
+  result->backend = arguments.backend;
+  const bool json_only = arguments.json_path == kStandardOutput;
+  console.out << (json_only ? ProbeJson(*result) : ProbeReport(*result))
+              << std::flush;
+  if (!arguments.json_path || json_only) return ExitCode::kPass;
+  const auto written =
+      WriteFileAtomically(*arguments.json_path, ProbeJson(*result));
+  if (written) return ExitCode::kPass;
+  return Fail(JsonFailure(ExitCode::kFail, arguments, written.error()),
+              console);
+}
+
+}  // namespace virtio_user::cli

@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: BSD-3-Clause
+
+#ifndef CLI_PROBE_COMMAND_H_
+#define CLI_PROBE_COMMAND_H_
+
+#include <optional>
+#include <string>
+
+#include "cli/console.h"
+#include "cli/exit_code.h"
+
+namespace CLI {
+class App;
+}
+
+namespace virtio_user::cli {
+
+struct ProbeArguments {
+  std::string backend;
+  std::optional<std::string> json_path;
+  double timeout_seconds = 2;
+  bool server = false;
+  bool verbose = false;
+};
+
+// Declares `vuser probe`; `arguments` outlives `app`.
+void AddProbeCommand(CLI::App& app, ProbeArguments& arguments);
+
+// `vuser probe`: the table on the console's out, or JSON.
+ExitCode ProbeCommand(const ProbeArguments& arguments, const Console& console);
+
+}  // namespace virtio_user::cli
+
+#endif  // CLI_PROBE_COMMAND_H_

@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: BSD-3-Clause
+
+#ifndef CLI_RUN_OPTIONS_H_
+#define CLI_RUN_OPTIONS_H_
+
+#include <cstdint>
+#include <expected>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "cli/exit_code.h"
+#include "virtio_user/base/deadline.h"
+#include "virtio_user/base/mac_address.h"
+
+namespace virtio_user::cli {
+
+// The back-end that is built in.
+inline constexpr std::string_view kSimBackend = "sim";
+
+enum class TrafficKind : uint8_t {
+  kEcho,     // Every packet comes back on its pair and is compared.
+  kSend,     // The back-end takes packets; none is expected back.
+  kReceive,  // The back-end sends packets of its own; they are counted.
+  kNone,
+};
+std::string_view ToString(TrafficKind kind);
+
+// As typed: numbers are wider than what is allowed.
+struct RunArguments {
+  std::string backend{kSimBackend};
+  int64_t queues = 1;
+  int64_t queue_size = 256;
+  std::optional<int64_t> packets;
+  std::string traffic = "echo";
+  std::optional<std::string> mac;
+  std::optional<std::string> ifname;
+  bool server = false;
+  double timeout_seconds = 2;
+  uint64_t seed = 1;
+  std::optional<std::string> json_path;
+  bool no_mrg_rxbuf = false;
+  bool no_in_order = false;
+  bool verbose = false;
+};
+
+// Checked.
+struct RunOptions {
+  std::string backend{kSimBackend};
+  uint16_t queues = 1;
+  uint16_t queue_size = 256;
+  uint64_t packets = 10000;  // Over all pairs.
+  TrafficKind traffic = TrafficKind::kEcho;
+  std::optional<MacAddress> mac;
+  bool server = false;
+  Duration timeout = kDefaultCallBudget;  // Of one call.
+  uint64_t seed = 1;
+  std::optional<std::string> json_path;
+  bool mrg_rxbuf = true;
+  bool in_order = true;
+  bool verbose = false;
+
+  bool simulated() const { return backend == kSimBackend; }
+  // How long packets may make no progress at all.
+  Duration traffic_timeout() const { return timeout * 5 / 2; }
+};
+
+// Refused (kUsage, naming option, value and what is allowed): everything that
+// no back-end could make possible. What depends on the back-end, such as more
+// pairs than it serves, is refused later.
+std::expected<RunOptions, Failure> CheckRunArguments(
+    const RunArguments& arguments);
+
+// What --backend (or probe's PATH) and --server say together.
+std::expected<void, Failure> CheckBackendChoice(const std::string& backend,
+                                                bool server);
+
+// Seconds as typed for --timeout.
+std::expected<Duration, Failure> CheckTimeout(double seconds);
+
+}  // namespace virtio_user::cli
+
+#endif  // CLI_RUN_OPTIONS_H_

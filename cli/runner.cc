@@ -1,0 +1,224 @@
+// SPDX-License-Identifier: BSD-3-Clause
+
+#include "cli/runner.h"
+
+#include <chrono>
+#include <utility>
+
+#include "backend_sim/wire_request.h"
+
+namespace virtio_user::cli {
+namespace {
+
+constexpr size_t kRegionBytes = size_t{4} << 20;
+
+// Where the user gave no address: locally administered, nobody's.
+constexpr MacAddress kSource{{0x02, 0x76, 0x75, 0xff, 0x00, 0x01}};
+
+}  // namespace
+
+Runner::Runner(const RunOptions& options, Environment& environment,
+               const Console& console, Progress& progress)
+    : options_(options),
+      environment_(environment),
+      console_(console),
+      progress_(progress) {
+  result_.options = options;
+}
+
+RunResult Runner::Run() {
+  const bool up =
+      Phase("open", 0, [&] { return Open(); }) &&
+      Phase("negotiate, set rings up", 0, [&] { return SetUpDriver(); });
+  if (up) CarryOut();
+  NotePairs();
+  Phase("end", 0, [&] { return TakeDown(); });
+  result_.messages = environment_.tap().counts();
+  result_.trace_hash = environment_.TraceHash();
+  return std::move(result_);
+}
+
+bool Runner::Phase(const std::string& name, uint64_t packets,
+                   const Work& work) {
+  using Clock = std::chrono::steady_clock;
+  progress_.Begin(name);
+  const Clock::time_point begin = Clock::now();
+  std::optional<Failure> failure = work();
+  const Clock::duration time = Clock::now() - begin;
+  result_.phases.push_back({.name = name, .packets = packets, .time = time});
+  progress_.End(std::chrono::duration<double>(time).count());
+  if (failure) {
+    // The first one is the cause.
+    if (!result_.failure) result_.failure = std::move(failure);
+    return false;
+  }
+  return true;
+}
+
+std::optional<Failure> Runner::Open() {
+  auto backend = environment_.OpenBackend();
+  if (!backend) return backend.error();
+  const DeviceOptions device_options{
+      .queue_pairs = options_.queues,
+      .queue_size = options_.queue_size,
+      .mac = options_.mac,
+      .control_queue = true,
+      .mrg_rxbuf = options_.mrg_rxbuf,
+      .in_order = options_.in_order,
+      .call_budget = options_.timeout,
+  };
+  auto device =
+      Device::Create(device_options, {.backend = std::move(*backend),
+                                      .memory = environment_.memory(),
+                                      .fds = environment_.fds(),
+                                      .quiescer = environment_.quiescer()});
+  if (!device) return Fatal(device.error());
+  device_ = std::move(*device);
+  return {};
+}
+
+std::optional<Failure> Runner::SetUpDriver() {
+  auto driver = NetDriver::Create(*device_, environment_.memory());
+  NoteFeatures();
+  if (!driver) return Fatal(driver.error());
+  driver_ = std::move(*driver);
+  ledger_.emplace(PacketPattern(options_.seed, options_.mac.value_or(kSource)),
+                  driver_->pairs());
+  return {};
+}
+
+void Runner::NoteFeatures() {
+  result_.negotiated = true;
+  result_.features = {.device = device_->device_features(),
+                      .offered = device_->offered(),
+                      .accepted = device_->accepted(),
+                      .forwarded = device_->forwarded()};
+  const BackendCaps& caps = device_->backend_caps();
+  const MessageTap& tap = environment_.tap();
+  result_.protocol = {
+      .offered = tap.LastAnswer(backend_sim::kReqGetProtocolFeatures),
+      .max_queue_pairs = caps.max_queue_pairs,
+      .ring_enable = caps.ring_enable,
+      .status = caps.status,
+      .config = caps.config};
+}
+
+bool Runner::CarryOut() {
+  const FeatureSet accepted = device_->accepted();
+  const std::vector<Step> steps =
+      PlanRun({.pairs = driver_->pairs(),
+               .packets = options_.packets,
+               .traffic = options_.traffic,
+               .multiqueue = accepted.Has(Feature::kNetMq),
+               .control_rx = accepted.Has(Feature::kNetCtrlRx)});
+  for (const Step& step : steps) {
+    if (!Phase(step.name, step.packets, [&] { return Do(step); })) return false;
+    if (!console_.Interrupted()) continue;
+    result_.failure = Failure{ExitCode::kFail, "interrupted"};
+    return false;
+  }
+  return true;
+}
+
+std::optional<Failure> Runner::Do(const Step& step) {
+  switch (step.kind) {
+    case StepKind::kStart: {
+      const Result<void> started = device_->Start();
+      if (started) ++result_.starts;
+      return Judge(started);
+    }
+    case StepKind::kStop:
+      return Judge(device_->Stop());
+    case StepKind::kSetPairs:
+      return SetPairs(step.pairs);
+    case StepKind::kPromiscuous: {
+      const Result<void> on = driver_->control()->SetPromiscuous(true);
+      return Judge(on ? driver_->control()->SetPromiscuous(false) : on);
+    }
+    case StepKind::kTraffic:
+      return DoTraffic(step);
+    case StepKind::kAddRegion:
+      return AddRegion();
+    case StepKind::kRemoveRegion:
+      return RemoveRegion();
+  }
+  return {};
+}
+
+std::optional<Failure> Runner::SetPairs(uint16_t pairs) {
+  if (auto failure = Judge(driver_->control()->SetQueuePairs(pairs))) {
+    return failure;
+  }
+  if (device_->active_pairs() == pairs) return {};
+  return Failure{ExitCode::kFail,
+                 std::to_string(pairs) + " pairs were set and acknowledged, " +
+                     std::to_string(device_->active_pairs()) + " are active"};
+}
+
+std::optional<Failure> Runner::DoTraffic(const Step& step) {
+  Traffic traffic(
+      {.kind = options_.traffic, .timeout = options_.traffic_timeout()},
+      {.environment = environment_,
+       .driver = *driver_,
+       .ledger = *ledger_,
+       .console = console_});
+  traffic.Run(step.pairs, step.packets, [&](uint64_t done, uint64_t total) {
+    progress_.Update(done, total);
+  });
+  if (traffic.problems().count() == 0) return {};
+  return Failure{ExitCode::kFail, traffic.problems().Text()};
+}
+
+std::optional<Failure> Runner::AddRegion() {
+  const auto region = environment_.AddRegion(kRegionBytes);
+  if (!region) return Fatal(region.error());
+  region_ = *region;
+  return Judge({});
+}
+
+std::optional<Failure> Runner::RemoveRegion() {
+  return Judge(environment_.RemoveRegion(std::exchange(region_, {})));
+}
+
+std::optional<Failure> Runner::TakeDown() {
+  Result<void> stopped;
+  if (device_ && device_->state() == DeviceState::kRunning) {
+    stopped = device_->Stop();
+  }
+  device_.reset();
+  driver_.reset();
+  if (!region_.empty()) {
+    const Result<void> removed =
+        environment_.RemoveRegion(std::exchange(region_, {}));
+    if (!removed) return Fatal(removed.error());
+  }
+  if (!stopped) return Fatal(stopped.error());
+  if (auto complaint = environment_.Complaint()) {
+    return Failure{ExitCode::kFail, std::move(*complaint)};
+  }
+  return {};
+}
+
+void Runner::NotePairs() {
+  if (!ledger_) return;
+  for (uint16_t pair = 0; pair < ledger_->pairs(); ++pair) {
+    result_.pairs.push_back(ledger_->counts(pair));
+  }
+  if (driver_->control() != nullptr) {
+    result_.control_commands = driver_->control()->commands();
+  }
+}
+
+std::optional<Failure> Runner::Judge(const Result<void>& result) {
+  if (!result) return Fatal(result.error());
+  if (auto trouble = driver_->DeviceTrouble()) {
+    return Failure{ExitCode::kFail, std::move(*trouble)};
+  }
+  return {};
+}
+
+Failure Runner::Fatal(const Error& error) const {
+  return ExplainError(environment_, error);
+}
+
+}  // namespace virtio_user::cli

@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: BSD-3-Clause
+
+#ifndef CLI_RUNNER_H_
+#define CLI_RUNNER_H_
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+
+#include "cli/console.h"
+#include "cli/environment.h"
+#include "cli/net_driver.h"
+#include "cli/packet_ledger.h"
+#include "cli/progress.h"
+#include "cli/run_plan.h"
+#include "cli/run_result.h"
+#include "cli/traffic.h"
+#include "virtio_user/device/device.h"
+
+namespace virtio_user::cli {
+
+// One run from open to end: brings the device up, carries out the plan and
+// writes down what happened. A failure ends it where it is met; the device is
+// taken down in any case.
+class Runner {
+ public:
+  // All borrowed.
+  Runner(const RunOptions& options, Environment& environment,
+         const Console& console, Progress& progress);
+
+  RunResult Run();
+
+ private:
+  using Work = std::function<std::optional<Failure>()>;
+
+  // Runs one phase and notes its time; whether it went well.
+  bool Phase(const std::string& name, uint64_t packets, const Work& work);
+
+  std::optional<Failure> Open();
+  std::optional<Failure> SetUpDriver();
+  void NoteFeatures();
+  bool CarryOut();
+  std::optional<Failure> Do(const Step& step);
+  std::optional<Failure> DoTraffic(const Step& step);
+  std::optional<Failure> SetPairs(uint16_t pairs);
+  std::optional<Failure> AddRegion();
+  std::optional<Failure> RemoveRegion();
+  std::optional<Failure> TakeDown();
+  void NotePairs();
+
+  // A failed call, or trouble that shows only in the device's events.
+  std::optional<Failure> Judge(const Result<void>& result);
+  Failure Fatal(const Error& error) const;
+
+  const RunOptions options_;
+  Environment& environment_;
+  const Console& console_;
+  Progress& progress_;
+  RunResult result_;
+
+  std::unique_ptr<Device> device_;
+  std::unique_ptr<NetDriver> driver_;
+  std::optional<PacketLedger> ledger_;
+  std::span<std::byte> region_;  // The one that was added.
+};
+
+}  // namespace virtio_user::cli
+
+#endif  // CLI_RUNNER_H_

@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: BSD-3-Clause
+
+#include "cli/socket_environment.h"
+
+#include <sched.h>
+
+#include <chrono>
+#include <utility>
+
+#include "cli/tracing_channel.h"
+#include "virtio_user/os/open_backend.h"
+#include "virtio_user/vhost_user/vhost_user_backend.h"
+
+namespace virtio_user::cli {
+namespace {
+
+// Some tens of microseconds: what a polling back-end on another core takes to
+// answer. On a busy machine, yielding earlier would cost a time slice each.
+constexpr uint32_t kSpinTurns = 500;
+
+}  // namespace
+
+std::expected<std::unique_ptr<Environment>, Failure> SocketEnvironment::Create(
+    const EnvironmentOptions& options) {
+  std::unique_ptr<SocketEnvironment> made(new SocketEnvironment(options));
+  if (const Result<void> ready = made->Prepare(options.memory_bytes); !ready) {
+    return std::unexpected(
+        Failure{ExitCode::kFail, std::string(ready.error().text())});
+  }
+  return made;
+}
+
+Result<void> SocketEnvironment::Prepare(size_t memory_bytes) {
+  auto memory = MemfdMemory::Create(fds_, {.arena_bytes = memory_bytes});
+  if (!memory) return Fail(memory);
+  memory_ = std::move(*memory);
+  auto quiescer = MembarrierQuiescer::Create();
+  if (!quiescer) return Fail(quiescer);
+  quiescer_ = std::move(*quiescer);
+  return {};
+}
+
+std::expected<std::unique_ptr<VhostBackend>, Failure>
+SocketEnvironment::OpenBackend() {
+  Result<std::unique_ptr<UnixSocketChannel>> channel = OpenChannel();
+  if (!channel) return std::unexpected(ExplainError(*this, channel.error()));
+  channel_ = std::move(*channel);
+  return std::make_unique<VhostUserBackend>(
+      std::make_unique<TracingChannel>(*channel_, tap()));
+}
+
+Result<std::unique_ptr<UnixSocketChannel>> SocketEnvironment::OpenChannel() {
+  if (server_) return UnixSocketChannel::Server(fds_, path_);
+  // Says what is wrong with the path, if anything is; connects to nobody.
+  const auto checked = virtio_user::OpenBackend(
+      fds_, {.path = path_, .role = SocketRole::kClient, .ifname = {}});
+  if (!checked) return Fail(checked);
+  return UnixSocketChannel::Client(fds_, path_);
+}
+
+void SocketEnvironment::Turn(bool idle) {
+  idle_turns_ = idle ? idle_turns_ + 1 : 0;
+  if (idle_turns_ < kSpinTurns) return;
+  // The back-end may need this core.
+  idle_turns_ = 0;
+  sched_yield();
+}
+
+Duration SocketEnvironment::Now() {
+  return std::chrono::steady_clock::now().time_since_epoch();
+}
+
+}  // namespace virtio_user::cli

@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: BSD-3-Clause
+
+#ifndef CLI_TRAFFIC_H_
+#define CLI_TRAFFIC_H_
+
+#include <array>
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "cli/console.h"
+#include "cli/environment.h"
+#include "cli/net_driver.h"
+#include "cli/packet_ledger.h"
+#include "cli/run_options.h"
+
+namespace virtio_user::cli {
+
+// Everything that a run has found wrong with its packets: the first few in
+// words, all of them counted.
+class Problems {
+ public:
+  void Add(std::string text);
+  uint64_t count() const { return count_; }
+  // "A; B; and 7 more".
+  std::string Text() const;
+
+ private:
+  static constexpr size_t kMaxKept = 4;
+
+  uint64_t count_ = 0;
+  std::vector<std::string> kept_;
+};
+
+struct TrafficOptions {
+  TrafficKind kind = TrafficKind::kEcho;
+  Duration timeout{0};  // Without any progress on a pair.
+};
+
+// Moves packets over the running device. A pair is done once it has sent its
+// share and all of it came back (echo), or was taken (send); receive traffic
+// is done once as many came as were asked for, on whichever pairs.
+class Traffic {
+ public:
+  // All of these are borrowed.
+  struct Parts {
+    Environment& environment;
+    NetDriver& driver;
+    PacketLedger& ledger;
+    const Console& console;
+  };
+  // Packets moved so far in this call, of how many.
+  using OnProgress = std::function<void(uint64_t done, uint64_t total)>;
+
+  Traffic(const TrafficOptions& options, const Parts& parts);
+
+  // Moves `packets` in all on pairs 0 to `pairs` - 1 and lets the rings run
+  // dry. Ends early on a problem that more packets cannot mend.
+  void Run(uint16_t pairs, uint64_t packets, const OnProgress& on_progress);
+
+  const Problems& problems() const { return problems_; }
+
+ private:
+  static constexpr size_t kBurst = 32;
+
+  struct Lane {
+    uint64_t to_send = 0;
+    uint64_t waiting = 0;  // For the back-end, when it was looked at last.
+    Duration last_progress{0};
+    bool done = false;
+  };
+
+  void StartLanes(uint16_t pairs, uint64_t packets);
+  // Gives every lane a turn; whether anything moved.
+  bool Round();
+  bool Send(uint16_t pair);
+  bool Receive(uint16_t pair);
+  void Take(uint16_t pair, std::span<const std::byte> frame);
+  uint64_t Waiting(uint16_t pair);
+  void NoticeProgress();
+  void GiveUp(uint16_t pair);
+  // Whether there is any sense in going on.
+  bool Healthy();
+  bool AllDone() const;
+
+  const TrafficOptions options_;
+  Parts parts_;
+  Problems problems_;
+  std::vector<Lane> lanes_;  // Of the present call.
+  uint64_t moved_ = 0;
+  uint64_t total_ = 0;
+  std::array<std::array<std::byte, kMaxPacketBytes>, kBurst> frames_;
+};
+
+}  // namespace virtio_user::cli
+
+#endif  // CLI_TRAFFIC_H_

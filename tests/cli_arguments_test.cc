@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//
+// What bad input gets: an exit code and a sentence that names the thing, the
+// value and what would be right.
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <fstream>
+#include <string>
+#include <vector>
+
+#include "tests/cli_support.h"
+#include "tests/support/temp_dir.h"
+
+namespace virtio_user::cli {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::StartsWith;
+
+struct BadInput {
+  std::vector<std::string> arguments;
+  std::string text;
+};
+
+std::vector<BadInput> BadRings() {
+  const std::string pairs = ": vhost-user has room for 1 to 128 queue pairs";
+  const std::string size =
+      ": a ring has a power of two from 1 to 32768 descriptors";
+  return {
+      {{"run", "--queues", "0"}, "--queues 0" + pairs},
+      {{"run", "--queues", "-1"}, "--queues -1" + pairs},
+      {{"run", "--queues", "129"}, "--queues 129" + pairs},
+      {{"run", "--queues", "65537"}, "--queues 65537" + pairs},
+      {{"run", "--queues", "99999999999999999999"},
+       "--queues: 99999999999999999999 is too large a number"},
+      {{"run", "--queues", "two"}, "--queues: two is not a whole number"},
+      {{"run", "--queues", "0x2"}, "--queues: 0x2 is not a whole number"},
+      {{"run", "--queues", "2.5"}, "--queues: 2.5 is not a whole number"},
+      {{"run", "--queue-size", "0"}, "--queue-size 0" + size},
+      {{"run", "--queue-size", "3"}, "--queue-size 3" + size},
+      {{"run", "--queue-size", "65536"}, "--queue-size 65536" + size},
+      {{"run", "--queue-size", "-256"}, "--queue-size -256" + size},
+  };
+}
+
+std::vector<BadInput> BadAddresses() {
+  const auto mac = [](const char* text) {
+    return BadInput{{"run", "--mac", text},
+                    "--mac: mac \"" + std::string(text) + "\": "};
+  };
+  return {mac("02:00:00:00:00"),     mac("02:00:00:00:00:01:02"),
+          mac("02:00:00:00:00:1ff"), mac("02:00:00:00:00:01x"),
+          mac("01:00:00:00:00:01"),  mac("00:00:00:00:00:00"),
+          mac("ff:ff:ff:ff:ff:ff"),  mac("")};
+}
+
+std::vector<BadInput> BadRest() {
+  return {
+      {{"run", "--backend", ""}, "back-end ''"},
+      {{"run", "--traffic", "flood"},
+       "--traffic flood: say echo, send, receive or none"},
+      {{"run", "--packets", "0"}, "--packets 0: nothing would be checked"},
+      {{"run", "--packets", "-5"}, "--packets -5: say 1 to"},
+      {{"run", "--packets", "10000000001"}, "--packets 10000000001: say 1 to"},
+      {{"run", "--traffic", "none", "--packets", "5"},
+       "--packets 5: --traffic none sends none"},
+      {{"run", "--timeout", "0"}, "--timeout 0: say 0.001 to 86400 seconds"},
+      {{"run", "--timeout", "-1"}, "--timeout -1: say"},
+      {{"run", "--timeout", "nan"}, "--timeout nan: say"},
+      {{"run", "--timeout", "inf"}, "--timeout inf: say"},
+      {{"run", "--timeout", "soon"}, "--timeout"},
+      {{"run", "--seed", "-1"}, "--seed: -1 is not a whole number from 0 up"},
+      {{"run", "--ifname", "tap0", "--backend", "/run/v.sock"},
+       "--ifname tap0: only a kernel back-end has a network interface; leave "
+       "it out for /run/v.sock"},
+      {{"run", "--server"}, "--server: the embedded back-end 'sim' has no"},
+      {{"run", "--json", "/nowhere/x.json"},
+       "--json /nowhere/x.json: cannot write /nowhere/x.json: No such file"},
+      {{"run", "--json", "/"}, "--json /: cannot write /: Is a directory"},
+      {{"run", "--fast"}, "The following argument was not expected: --fast"},
+      {{"run", "now"}, "The following argument was not expected: now"},
+      {{"run", "--queues"}, "--queues"},
+      {{"probe"}, "PATH is required"},
+      {{"probe", "sim", "--server"}, "--server: the embedded back-end"},
+      {{"probe", ""}, "back-end '': say"},
+      {{"probe", "sim", "--timeout", "0"}, "--timeout 0: say"},
+      {{"probe", "sim", "--json", "/nowhere/x"}, "--json /nowhere/x: cannot"},
+      {{}, "no command: say run or probe"},
+      {{"fly"}, "fly: no such command; say run or probe"},
+  };
+}
+
+class BadInputTest : public ::testing::TestWithParam<BadInput> {};
+
+TEST_P(BadInputTest, IsAUsageErrorThatNamesIt) {
+  const Outcome outcome = RunVuser(GetParam().arguments);
+  EXPECT_EQ(outcome.code, 2);
+  EXPECT_THAT(outcome.err, StartsWith("vuser: "));
+  EXPECT_THAT(outcome.err, HasSubstr(GetParam().text));
+  EXPECT_EQ(outcome.out, "");
+}
+
+INSTANTIATE_TEST_SUITE_P(Rings, BadInputTest, ::testing::ValuesIn(BadRings()));
+INSTANTIATE_TEST_SUITE_P(Addresses, BadInputTest,
+                         ::testing::ValuesIn(BadAddresses()));
+INSTANTIATE_TEST_SUITE_P(Rest, BadInputTest, ::testing::ValuesIn(BadRest()));
+
+TEST(BackendPathTest, MissingPath_IsUnreachable) {
+  const Outcome outcome = RunVuser({"run", "--backend", "/nowhere/v.sock"});
+  EXPECT_EQ(outcome.code, 3);
+  EXPECT_THAT(outcome.err, HasSubstr("/nowhere/v.sock does not exist"));
+  EXPECT_THAT(outcome.LastLine(),
+              StartsWith("verdict: FAIL (/nowhere/v.sock does not exist"));
+}
+
+TEST(BackendPathTest, RegularFile_IsAUsageError) {
+  const testing_support::TempDir dir;
+  const std::string path = dir.Join("file");
+  std::ofstream(path) << "text";
+  const Outcome outcome = RunVuser({"run", "--backend", path});
+  EXPECT_EQ(outcome.code, 2);
+  EXPECT_THAT(outcome.err, HasSubstr(path + " is a regular file"));
+}
+
+TEST(BackendPathTest, PathLongerThanASocketsName_IsAUsageError) {
+  const std::string path = "/tmp/" + std::string(120, 'x');
+  const Outcome outcome = RunVuser({"run", "--backend", path});
+  EXPECT_EQ(outcome.code, 2);
+  EXPECT_THAT(outcome.err, HasSubstr("at most 107"));
+}
+
+TEST(BackendPathTest, CharacterDevice_IsRefused) {
+  const Outcome outcome = RunVuser({"probe", "/dev/null"});
+  EXPECT_EQ(outcome.code, 2);
+  EXPECT_THAT(outcome.err, HasSubstr("/dev/null is a character device"));
+}
+
+TEST(BackendPathTest, MissingPathOfProbe_IsUnreachable) {
+  const Outcome outcome = RunVuser({"probe", "/nowhere/v.sock"});
+  EXPECT_EQ(outcome.code, 3);
+  EXPECT_EQ(outcome.out, "");
+}
+
+TEST(BackendPathTest, ServerThatNobodyConnectsTo_IsUnreachable) {
+  const testing_support::TempDir dir;
+  const std::string path = dir.Join("v.sock");
+  const Outcome outcome =
+      RunVuser({"run", "--backend", path, "--server", "--timeout", "0.01"});
+  EXPECT_EQ(outcome.code, 3);
+  EXPECT_THAT(outcome.err, HasSubstr("no back-end connected to " + path));
+}
+
+TEST(HelpTest, Version_IsOneLine) {
+  const Outcome outcome = RunVuser({"--version"});
+  EXPECT_EQ(outcome.code, 0);
+  EXPECT_EQ(outcome.out, "vuser 0.1.0\n");
+}
+
+TEST(HelpTest, Help_NamesEveryCommand) {
+  const Outcome outcome = RunVuser({"--help"});
+  EXPECT_EQ(outcome.code, 0);
+  EXPECT_THAT(outcome.out, HasSubstr("run"));
+  EXPECT_THAT(outcome.out, HasSubstr("probe"));
+}
+
+TEST(HelpTest, HelpOfRun_HasExamplesAndExitCodes) {
+  const Outcome outcome = RunVuser({"run", "--help"});
+  EXPECT_EQ(outcome.code, 0);
+  EXPECT_THAT(outcome.out, HasSubstr("--queue-size N"));
+  EXPECT_THAT(outcome.out, HasSubstr("vuser run --backend /tmp/v.sock"));
+  EXPECT_THAT(outcome.out, HasSubstr("exit code: 0 pass, 1 fail"));
+}
+
+}  // namespace
+}  // namespace virtio_user::cli

@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: BSD-3-Clause
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <memory>
+
+#include "cli/net_driver.h"
+#include "cli/sim_environment.h"
+
+namespace virtio_user::cli {
+namespace {
+
+using ::testing::HasSubstr;
+
+class NetDriverTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    auto backend = environment_.OpenBackend();
+    ASSERT_TRUE(backend.has_value());
+    auto device = Device::Create(
+        {.queue_pairs = 4, .queue_size = 64, .control_queue = true},
+        {.backend = std::move(*backend),
+         .memory = environment_.memory(),
+         .fds = environment_.fds(),
+         .quiescer = environment_.quiescer()});
+    ASSERT_TRUE(device.has_value()) << device.error().text();
+    device_ = std::move(*device);
+    auto driver = NetDriver::Create(*device_, environment_.memory());
+    ASSERT_TRUE(driver.has_value()) << driver.error().text();
+    driver_ = std::move(*driver);
+  }
+  void TearDown() override {
+    device_.reset();
+    driver_.reset();
+    EXPECT_EQ(environment_.Complaint(), std::nullopt);
+  }
+
+  SimEnvironment environment_{{.backend = "sim",
+                               .memory_bytes = NetDriver::MemoryFor(4, 64),
+                               .on_line = {}},
+                              backend_sim::Personality::Conforming()};
+  std::unique_ptr<NetDriver> driver_;
+  std::unique_ptr<Device> device_;
+};
+
+TEST_F(NetDriverTest, Create_AcceptsEverythingAndSetsAllPairsUp) {
+  EXPECT_EQ(driver_->pairs(), 4);
+  EXPECT_EQ(device_->state(), DeviceState::kNegotiated);
+  EXPECT_EQ(device_->accepted(), device_->offered());
+  EXPECT_EQ(driver_->window(), 32u);
+  EXPECT_EQ(driver_->Trouble(3), std::nullopt);
+}
+
+TEST_F(NetDriverTest, ControlCommands_InEveryFraming_SetThePairs) {
+  ASSERT_TRUE(device_->Start().has_value());
+  for (uint16_t round = 0; round < 9; ++round) {
+    const auto pairs = static_cast<uint16_t>(1 + round % 4);
+    ASSERT_TRUE(driver_->control()->SetQueuePairs(pairs).has_value());
+    EXPECT_EQ(device_->active_pairs(), pairs);
+  }
+  EXPECT_EQ(driver_->control()->commands(), 9u);
+}
+
+TEST_F(NetDriverTest, ControlCommandThatIsRefused_IsAnErrorWithItsAck) {
+  ASSERT_TRUE(device_->Start().has_value());
+  const Result<void> none = driver_->control()->SetQueuePairs(0);
+  ASSERT_FALSE(none.has_value());
+  EXPECT_EQ(none.error().code(), ErrorCode::kRefused);
+  EXPECT_THAT(std::string(none.error().text()),
+              HasSubstr("class 4, command 0 was answered with 1"));
+  EXPECT_FALSE(driver_->control()->SetQueuePairs(5).has_value());
+  EXPECT_EQ(device_->active_pairs(), 1);
+  EXPECT_EQ(driver_->control()->commands(), 0u);
+}
+
+TEST_F(NetDriverTest, Promiscuous_ReachesTheDevice) {
+  ASSERT_TRUE(device_->Start().has_value());
+  ASSERT_TRUE(driver_->control()->SetPromiscuous(true).has_value());
+  EXPECT_TRUE(device_->control_state().promiscuous);
+  ASSERT_TRUE(driver_->control()->SetPromiscuous(false).has_value());
+  EXPECT_FALSE(device_->control_state().promiscuous);
+}
+
+TEST_F(NetDriverTest, BackendThatCloses_IsTrouble) {
+  ASSERT_TRUE(device_->Start().has_value());
+  EXPECT_EQ(driver_->DeviceTrouble(), std::nullopt);
+  environment_.world().channel().PeerCloses();
+  EXPECT_EQ(driver_->DeviceTrouble(), "the back-end closed the connection");
+}
+
+TEST(ChooseTest, WithoutMergeableBuffers_LargeFramesAreDeclined) {
+  const FeatureSet offered = {Feature::kNetGuestCsum, Feature::kNetGuestTso4,
+                              Feature::kNetGuestTso6, Feature::kVersion1};
+  EXPECT_EQ(NetDriver::Choose(offered),
+            (FeatureSet{Feature::kNetGuestCsum, Feature::kVersion1}));
+}
+
+}  // namespace
+}  // namespace virtio_user::cli

@@ -1,0 +1,333 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//
+// Commands of the control virtqueue, against a table typed from virtio 1.4
+// ("Control Virtqueue").
+
+#include "virtio_user/device/control_command.h"
+
+#include <algorithm>
+#include <vector>
+
+#include "gtest/gtest.h"
+#include "tests/fakes/wire_bytes.h"
+
+namespace virtio_user {
+namespace {
+
+constexpr uint8_t kOk = 0;
+constexpr uint8_t kErr = 1;
+constexpr uint16_t kMaxPairs = 4;
+
+constexpr FeatureSet kAllGates = {Feature::kNetCtrlRx, Feature::kNetCtrlMacAddr,
+                                  Feature::kNetCtrlVlan, Feature::kNetMq};
+
+// A device with four pairs, whose back-end may refuse.
+class ControlCommandTest : public ::testing::Test {
+ protected:
+  uint8_t Send(const Bytes& request) {
+    const auto set_pairs = [this](uint16_t pairs) -> Result<void> {
+      asked_.push_back(pairs);
+      if (refuse_) return Fail(ErrorCode::kRefused, "the back-end says no");
+      if (pairs > kMaxPairs) {
+        return Fail(ErrorCode::kInvalidArgument, "there are four");
+      }
+      pairs_ = pairs;
+      return {};
+    };
+    return ExecuteControl(
+        request,
+        {.accepted = accepted_, .state = state_, .set_queue_pairs = set_pairs});
+  }
+  uint8_t Send(uint8_t ctrl_class, uint8_t command, const Bytes& data) {
+    Bytes request = FromInts({ctrl_class, command});
+    request.insert(request.end(), data.begin(), data.end());
+    return Send(request);
+  }
+
+  FeatureSet accepted_ = kAllGates;
+  ControlState state_;
+  uint16_t pairs_ = 1;
+  bool refuse_ = false;
+  std::vector<uint16_t> asked_;
+};
+
+// --- Every class and command -------------------------------------------------
+
+struct Row {
+  uint8_t ctrl_class;
+  uint8_t command;
+  Feature gate;
+  Bytes data;  // A legal value; its length is the command's.
+};
+
+const std::vector<Row>& Table() {
+  using enum Feature;
+  static const auto* const rows = new std::vector<Row>{
+      {0, 0, kNetCtrlRx, FromInts({1})},           // RX, PROMISC
+      {0, 1, kNetCtrlRx, FromInts({1})},           // RX, ALLMULTI
+      {1, 0, kNetCtrlRx, Bytes(8, std::byte{0})},  // MAC, TABLE_SET, empty
+      {1, 1, kNetCtrlMacAddr, FromInts({2, 3, 4, 5, 6, 7})},  // MAC, ADDR_SET
+      {2, 0, kNetCtrlVlan, FromInts({0x34, 0x02})},           // VLAN, ADD
+      {2, 1, kNetCtrlVlan, FromInts({0x34, 0x02})},           // VLAN, DEL
+      {4, 0, kNetMq, FromInts({3, 0})},  // MQ, VQ_PAIRS_SET
+  };
+  return *rows;
+}
+
+const Row* FindRow(int ctrl_class, int command) {
+  const auto row = std::ranges::find_if(Table(), [&](const Row& r) {
+    return r.ctrl_class == ctrl_class && r.command == command;
+  });
+  return row == Table().end() ? nullptr : &*row;
+}
+
+// Each gate alone, all but each, all, none.
+std::vector<FeatureSet> GateSets() {
+  std::vector<FeatureSet> sets = {{}, kAllGates};
+  for (const Row& row : Table()) {
+    sets.push_back({row.gate});
+    FeatureSet others = kAllGates;
+    others.Remove(row.gate);
+    sets.push_back(others);
+  }
+  return sets;
+}
+
+TEST_F(ControlCommandTest, EveryClassCommandGateAndLength_S67_S69_F30_H15) {
+  size_t cases = 0;
+  size_t ok = 0;
+  Bytes request;
+  for (const FeatureSet gates : GateSets()) {
+    accepted_ = gates;
+    for (int ctrl_class = 0; ctrl_class < 256; ++ctrl_class) {
+      for (int command = 0; command < 256; ++command) {
+        const Row* const row = FindRow(ctrl_class, command);
+        const size_t longest = row != nullptr ? row->data.size() + 2 : 3;
+        for (size_t length = 0; length <= longest; ++length) {
+          request = FromInts({ctrl_class, command});
+          if (row != nullptr) {
+            request.insert(request.end(), row->data.begin(), row->data.end());
+          }
+          request.resize(2 + length, std::byte{0});
+          state_ = {};
+          const bool legal = row != nullptr && gates.Has(row->gate) &&
+                             length == row->data.size();
+          ASSERT_EQ(Send(request), legal ? kOk : kErr)
+              << ctrl_class << " " << command << " " << length;
+          if (!legal) {
+            ASSERT_EQ(state_, ControlState());
+          }
+          ++cases;
+          ok += legal ? 1 : 0;
+        }
+      }
+    }
+  }
+  // 16 gate sets; 65536 commands, 7 of which have lengths of their own.
+  EXPECT_EQ(cases, 16u * ((65536u - 7u) * 4u + 4 + 4 + 11 + 9 + 5 + 5 + 5));
+  EXPECT_EQ(ok, 8u * 7u);
+}
+
+TEST_F(ControlCommandTest, ARequestShorterThanItsHeaderIsAnError_S67) {
+  EXPECT_EQ(Send({}), kErr);
+  EXPECT_EQ(Send(FromInts({0})), kErr);
+  EXPECT_EQ(state_, ControlState());
+}
+
+// Offered or not, what is not implemented is answered, and with 1, not 255.
+TEST_F(ControlCommandTest, CommandsOfOtherFeaturesAreErrors_S69) {
+  accepted_ = ~FeatureSet();
+  const std::vector<Bytes> requests = {
+      FromInts({0, 2, 1}),                       // RX, ALLUNI
+      FromInts({0, 5, 1}),                       // RX, NOBCAST
+      FromInts({3, 0}),                          // ANNOUNCE, ACK
+      FromInts({4, 1, 0}),                       // MQ, RSS_CONFIG
+      FromInts({4, 2, 0}),                       // MQ, HASH_CONFIG
+      FromInts({5, 0, 0, 0, 0, 0, 0, 0, 0, 0}),  // GUEST_OFFLOADS, SET
+      FromInts({6, 0, 0, 0, 0, 0, 0, 0, 0, 0}),  // NOTF_COAL, TX_SET
+      FromInts({7, 0, 0, 0, 0, 0}),              // HASH_TUNNEL, SET
+      FromInts({8, 0}),                          // STATS, QUERY
+      FromInts({255, 255}),
+  };
+  for (const Bytes& request : requests) EXPECT_EQ(Send(request), kErr);
+  EXPECT_EQ(state_, ControlState());
+  EXPECT_TRUE(asked_.empty());
+}
+
+// --- Switches ----------------------------------------------------------------
+
+TEST_F(ControlCommandTest, PromiscuousAndAllMulticastAreSwitchedApart_S69) {
+  EXPECT_EQ(Send(0, 0, FromInts({1})), kOk);
+  EXPECT_TRUE(state_.promiscuous);
+  EXPECT_FALSE(state_.all_multicast);
+  EXPECT_EQ(Send(0, 1, FromInts({1})), kOk);
+  EXPECT_EQ(Send(0, 0, FromInts({0})), kOk);
+  EXPECT_FALSE(state_.promiscuous);
+  EXPECT_TRUE(state_.all_multicast);
+}
+
+TEST_F(ControlCommandTest, ASwitchIs0Or1) {
+  state_.promiscuous = true;
+  for (int value = 2; value < 256; ++value) {
+    EXPECT_EQ(Send(0, 0, FromInts({value})), kErr) << value;
+    EXPECT_EQ(Send(0, 1, FromInts({value})), kErr) << value;
+  }
+  EXPECT_TRUE(state_.promiscuous);
+  EXPECT_FALSE(state_.all_multicast);
+}
+
+// --- Queue pairs -------------------------------------------------------------
+
+TEST_F(ControlCommandTest, PairsFrom1ToTheMaximumAreSet_S60_S67) {
+  for (int pairs = 1; pairs <= kMaxPairs; ++pairs) {
+    EXPECT_EQ(Send(4, 0, FromInts({pairs, 0})), kOk);
+    EXPECT_EQ(pairs_, pairs);
+  }
+}
+
+TEST_F(ControlCommandTest, NoPairsIsAnErrorAndNobodyIsAsked_S60_H15) {
+  pairs_ = 2;
+  EXPECT_EQ(Send(4, 0, FromInts({0, 0})), kErr);
+  EXPECT_EQ(pairs_, 2);
+  EXPECT_TRUE(asked_.empty());
+}
+
+TEST_F(ControlCommandTest, EveryOther16BitCountIsAnError_S60) {
+  for (int pairs = kMaxPairs + 1; pairs < 65536; ++pairs) {
+    ASSERT_EQ(Send(4, 0, FromInts({pairs & 0xff, pairs >> 8})), kErr) << pairs;
+    ASSERT_EQ(asked_.back(), pairs);
+  }
+  EXPECT_EQ(pairs_, 1);
+  EXPECT_EQ(asked_.size(), 65531u);
+}
+
+TEST_F(ControlCommandTest, AFailedSwitchOfPairsIsAnErrorOfValue1_S61) {
+  pairs_ = 2;
+  refuse_ = true;
+  EXPECT_EQ(Send(4, 0, FromInts({3, 0})), kErr);
+  EXPECT_EQ(pairs_, 2);
+  EXPECT_EQ(state_, ControlState());
+}
+
+// --- Address -----------------------------------------------------------------
+
+TEST_F(ControlCommandTest, AnAddressIsSet_S69) {
+  EXPECT_EQ(Send(1, 1, FromInts({0x02, 0x11, 0x22, 0x33, 0x44, 0x55})), kOk);
+  ASSERT_TRUE(state_.mac.has_value());
+  EXPECT_EQ(*state_.mac, (MacAddress{{0x02, 0x11, 0x22, 0x33, 0x44, 0x55}}));
+}
+
+TEST_F(ControlCommandTest, ZeroAndMulticastAddressesAreErrors_S36) {
+  state_.mac = MacAddress{{2, 2, 2, 2, 2, 2}};
+  EXPECT_EQ(Send(1, 1, FromInts({0, 0, 0, 0, 0, 0})), kErr);
+  for (int first = 1; first < 256; first += 2) {
+    EXPECT_EQ(Send(1, 1, FromInts({first, 1, 2, 3, 4, 5})), kErr) << first;
+  }
+  EXPECT_EQ(*state_.mac, (MacAddress{{2, 2, 2, 2, 2, 2}}));
+}
+
+// --- VLANs -------------------------------------------------------------------
+
+TEST_F(ControlCommandTest, EveryVlanIsAddedAndDeletedByItself_S69) {
+  for (int vlan = 0; vlan < 4096; ++vlan) {
+    const Bytes data = FromInts({vlan & 0xff, vlan >> 8});
+    ASSERT_EQ(Send(2, 0, data), kOk) << vlan;
+    ASSERT_EQ(state_.vlans.count(), 1u);
+    ASSERT_TRUE(state_.vlans.test(static_cast<size_t>(vlan)));
+    ASSERT_EQ(Send(2, 1, data), kOk) << vlan;
+    ASSERT_TRUE(state_.vlans.none());
+  }
+}
+
+TEST_F(ControlCommandTest, AVlanOfMoreThan12BitsIsAnError) {
+  state_.vlans.set(0);
+  for (int vlan = 4096; vlan < 65536; ++vlan) {
+    const Bytes data = FromInts({vlan & 0xff, vlan >> 8});
+    ASSERT_EQ(Send(2, 0, data), kErr) << vlan;
+    ASSERT_EQ(Send(2, 1, data), kErr) << vlan;
+  }
+  EXPECT_EQ(state_.vlans.count(), 1u);
+}
+
+// --- Address tables ----------------------------------------------------------
+
+Bytes MacTable(uint32_t unicast, uint32_t multicast, size_t addresses) {
+  Bytes data;
+  Put(data, unicast, 4);
+  for (size_t i = 0; i < unicast && i < addresses; ++i) {
+    Put(data, 0x0200 + (i << 40), 6);
+  }
+  Put(data, multicast, 4);
+  for (size_t i = 0; i < multicast && i < addresses; ++i) {
+    Put(data, 0x0100 + (i << 40), 6);
+  }
+  return data;
+}
+
+TEST_F(ControlCommandTest, TheAddressTablesAreReplacedAsAWhole_F61) {
+  EXPECT_EQ(Send(1, 0, FromInts({2, 0, 0,    0,        //
+                                 2, 0, 0,    0, 0, 1,  //
+                                 2, 0, 0,    0, 0, 2,  //
+                                 1, 0, 0,    0,        //
+                                 1, 0, 0x5e, 0, 0, 9})),
+            kOk);
+  EXPECT_EQ(
+      state_.unicast_table,
+      (std::vector<MacAddress>{{{2, 0, 0, 0, 0, 1}}, {{2, 0, 0, 0, 0, 2}}}));
+  EXPECT_EQ(state_.multicast_table,
+            (std::vector<MacAddress>{{{1, 0, 0x5e, 0, 0, 9}}}));
+  EXPECT_EQ(Send(1, 0, Bytes(8)), kOk);
+  EXPECT_EQ(state_, ControlState());
+}
+
+TEST_F(ControlCommandTest, EveryTableOfUpTo40By40AddressesIsTaken) {
+  for (uint32_t unicast = 0; unicast <= 40; ++unicast) {
+    for (uint32_t multicast = 0; multicast <= 40; ++multicast) {
+      ASSERT_EQ(Send(1, 0, MacTable(unicast, multicast, SIZE_MAX)), kOk);
+      ASSERT_EQ(state_.unicast_table.size(), unicast);
+      ASSERT_EQ(state_.multicast_table.size(), multicast);
+    }
+  }
+}
+
+TEST_F(ControlCommandTest, ATableCutAtAnyByteIsAnErrorAndChangesNothing_S67) {
+  const Bytes whole = MacTable(3, 2, SIZE_MAX);
+  state_.unicast_table = {MacAddress{{2, 9, 9, 9, 9, 9}}};
+  const ControlState before = state_;
+  for (size_t length = 0; length < whole.size(); ++length) {
+    Bytes cut(whole.begin(), whole.begin() + static_cast<ptrdiff_t>(length));
+    ASSERT_EQ(Send(1, 0, cut), kErr) << length;
+    ASSERT_EQ(state_, before) << length;
+  }
+  Bytes more = whole;
+  more.push_back(std::byte{0});
+  EXPECT_EQ(Send(1, 0, more), kErr);
+  EXPECT_EQ(state_, before);
+}
+
+// Counts whose product with 6 is small again in 32 bits, and others that lie.
+TEST_F(ControlCommandTest, CountsThatOverflowAreErrors_S67) {
+  state_.multicast_table = {MacAddress{{1, 9, 9, 9, 9, 9}}};
+  const ControlState before = state_;
+  for (const uint32_t count :
+       {0x2aaaaaabu, 0x2aaaaaaau, 0x55555556u, 0x80000000u, 0xffffffffu,
+        0xaaaaaaabu, 0xfffffffau, 1365u, 3u}) {
+    for (const size_t present : {0, 1, 2}) {
+      ASSERT_EQ(Send(1, 0, MacTable(count, 0, present)), kErr) << count;
+      ASSERT_EQ(Send(1, 0, MacTable(0, count, present)), kErr) << count;
+      ASSERT_EQ(Send(1, 0, MacTable(count, count, present)), kErr) << count;
+      ASSERT_EQ(state_, before) << count;
+    }
+  }
+}
+
+TEST_F(ControlCommandTest, TheLargestTableOfALegalRequestIsTaken) {
+  // 8192 bytes: header 2, counts 8, and 1363 addresses.
+  const Bytes data = MacTable(1363, 0, SIZE_MAX);
+  ASSERT_EQ(data.size() + 2, kMaxControlRequestBytes - 4);
+  EXPECT_EQ(Send(1, 0, data), kOk);
+  EXPECT_EQ(state_.unicast_table.size(), 1363u);
+}
+
+}  // namespace
+}  // namespace virtio_user

@@ -1,0 +1,228 @@
+// SPDX-License-Identifier: BSD-3-Clause
+
+#include "backend_sim/sim_memory.h"
+
+#include <algorithm>
+#include <vector>
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+
+namespace {
+
+using ::backend_sim::FdTable;
+using ::backend_sim::SimMemory;
+using ::backend_sim::SimRegionId;
+using ::backend_sim::Trace;
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+using ::testing::SizeIs;
+using ::virtio_user::AddressSpace;
+using ::virtio_user::ErrorCode;
+using ::virtio_user::MemoryEvent;
+using ::virtio_user::MemoryListener;
+using ::virtio_user::MemoryRegion;
+using ::virtio_user::MemoryTable;
+
+class Recorder final : public MemoryListener {
+ public:
+  struct Seen {
+    MemoryEvent event;
+    bool in_table = false;
+    size_t regions = 0;
+  };
+
+  void OnMemoryEvent(const MemoryEvent& event,
+                     const MemoryTable& table) override {
+    seen.push_back({event, table.Touches(event.range), table.regions().size()});
+  }
+
+  std::vector<Seen> seen;
+};
+
+class SimMemoryTest : public testing::Test {
+ protected:
+  std::vector<MemoryRegion> Regions(SimMemory& memory) {
+    std::vector<MemoryRegion> regions;
+    memory.WithTable([&](const MemoryTable& table) {
+      regions.assign(table.regions().begin(), table.regions().end());
+    });
+    return regions;
+  }
+
+  FdTable fds_;
+  Trace trace_;
+};
+
+TEST_F(SimMemoryTest, TheThreeAddressesOfARegionHaveNothingInCommon) {
+  SimMemory memory(fds_, trace_, {.initial_regions = 3});
+  for (const MemoryRegion& region : Regions(memory)) {
+    const auto host = reinterpret_cast<uintptr_t>(region.host.data());
+    EXPECT_NE(region.published, host);
+    EXPECT_NE(region.iova, host);
+    EXPECT_NE(region.published, region.iova);
+    EXPECT_NE(region.offset, 0u);
+  }
+}
+
+TEST_F(SimMemoryTest, TranslatesBothWaysInBothSpacesAndNotAcrossTheHole) {
+  SimMemory memory(fds_, trace_, {.initial_regions = 2});
+  const auto block = memory.Allocate(64, 64);
+  ASSERT_TRUE(block.has_value());
+  memory.WithTable([&](const MemoryTable& table) {
+    for (const AddressSpace space :
+         {AddressSpace::kPublished, AddressSpace::kIova}) {
+      const auto address = table.ToDevice(block->data(), 64, space);
+      ASSERT_TRUE(address.has_value());
+      const auto back = table.ToHost(*address, 64, space);
+      ASSERT_TRUE(back.has_value());
+      EXPECT_EQ(back->data(), block->data());
+    }
+    const MemoryRegion& first = table.regions()[0];
+    EXPECT_FALSE(
+        table.ToHost({first.published + first.host.size()}, 1).has_value());
+  });
+}
+
+TEST_F(SimMemoryTest, TheFileHoldsTheRegionAtItsOffset) {
+  SimMemory memory(fds_, trace_);
+  const MemoryRegion region = Regions(memory)[0];
+  const auto mapped = fds_.Map(region.fd, region.offset, region.host.size());
+  ASSERT_TRUE(mapped.has_value());
+  EXPECT_EQ(mapped->data(), region.host.data());
+  fds_.Unmap(*mapped);
+}
+
+TEST_F(SimMemoryTest, AllocatesZeroedAlignedMemoryThatDoesNotOverlap) {
+  SimMemory memory(fds_, trace_);
+  const auto first = memory.Allocate(100, 64);
+  const auto second = memory.Allocate(5000, 4096);
+  ASSERT_TRUE(first && second);
+  EXPECT_EQ(reinterpret_cast<uintptr_t>(first->data()) % 64, 0u);
+  EXPECT_EQ(reinterpret_cast<uintptr_t>(second->data()) % 4096, 0u);
+  EXPECT_GE(second->data(), first->data() + 100);
+  std::ranges::fill(*first, std::byte{0xff});
+  memory.Free(*first);
+  const auto again = memory.Allocate(100, 64);
+  ASSERT_TRUE(again.has_value());
+  EXPECT_EQ(again->data(), first->data());
+  EXPECT_EQ(std::ranges::count(*again, std::byte{0}), 100);
+  EXPECT_EQ(memory.allocated_count(), 2u);
+}
+
+TEST_F(SimMemoryTest, AddsARegionWhereNoneHasRoomAndSaysSo) {
+  SimMemory memory(fds_, trace_, {.initial_regions = 1, .region_bytes = 8192});
+  Recorder recorder;
+  ASSERT_TRUE(memory.Subscribe(recorder).has_value());
+  EXPECT_TRUE(memory.Allocate(8192, 4096).has_value());
+  EXPECT_THAT(recorder.seen, IsEmpty());
+  const auto large = memory.Allocate(10000, 4096);
+  ASSERT_TRUE(large.has_value());
+  ASSERT_THAT(recorder.seen, SizeIs(1));
+  EXPECT_EQ(recorder.seen[0].event.kind, MemoryEvent::Kind::kAdded);
+  EXPECT_EQ(recorder.seen[0].regions, 2u);
+  memory.Unsubscribe(recorder);
+}
+
+TEST_F(SimMemoryTest, EventsComeWhileTheRegionIsInTheTable) {
+  SimMemory memory(fds_, trace_, {.initial_regions = 1});
+  Recorder recorder;
+  ASSERT_TRUE(memory.Subscribe(recorder).has_value());
+  const auto id = memory.AddRegion(5000);
+  ASSERT_TRUE(id.has_value());
+  ASSERT_TRUE(memory.RemoveRegion(*id).has_value());
+  ASSERT_THAT(recorder.seen, SizeIs(2));
+  EXPECT_EQ(recorder.seen[0].event.kind, MemoryEvent::Kind::kAdded);
+  EXPECT_EQ(recorder.seen[0].event.range.size(), 8192u);
+  EXPECT_TRUE(recorder.seen[0].in_table);
+  EXPECT_EQ(recorder.seen[1].event.kind, MemoryEvent::Kind::kRemoving);
+  EXPECT_TRUE(recorder.seen[1].in_table);
+  EXPECT_THAT(Regions(memory), SizeIs(1));
+  memory.Unsubscribe(recorder);
+  ASSERT_TRUE(memory.AddRegion(4096).has_value());
+  EXPECT_THAT(recorder.seen, SizeIs(2));
+}
+
+TEST_F(SimMemoryTest, ExternalAndUnknownMemoryIsAnnouncedAndInNoTable) {
+  SimMemory memory(fds_, trace_);
+  Recorder recorder;
+  ASSERT_TRUE(memory.Subscribe(recorder).has_value());
+  const auto external = memory.AddExternal(4096);
+  memory.RemoveExternal(external);
+  memory.AnnounceUnknown(MemoryEvent::Kind::kRemoving, external);
+  ASSERT_THAT(recorder.seen, SizeIs(3));
+  EXPECT_EQ(recorder.seen[0].event.owner, MemoryEvent::Owner::kExternal);
+  EXPECT_FALSE(recorder.seen[0].in_table);
+  EXPECT_EQ(recorder.seen[1].event.kind, MemoryEvent::Kind::kRemoving);
+  EXPECT_EQ(recorder.seen[2].event.owner, MemoryEvent::Owner::kProvider);
+  EXPECT_FALSE(recorder.seen[2].in_table);
+  memory.Unsubscribe(recorder);
+}
+
+TEST_F(SimMemoryTest, WithoutEventsSubscribeIsUnsupported) {
+  SimMemory memory(fds_, trace_, {.events = false});
+  Recorder recorder;
+  const auto subscribed = memory.Subscribe(recorder);
+  ASSERT_FALSE(subscribed.has_value());
+  EXPECT_EQ(subscribed.error().code(), ErrorCode::kUnsupported);
+}
+
+TEST_F(SimMemoryTest, ARegionInUseStays) {
+  SimMemory memory(fds_, trace_, {.initial_regions = 1});
+  const auto block = memory.Allocate(10, 1);
+  const SimRegionId id = memory.region_ids()[0];
+  EXPECT_EQ(memory.RemoveRegion(id).error().code(), ErrorCode::kWrongState);
+  memory.Free(*block);
+  EXPECT_TRUE(memory.RemoveRegion(id).has_value());
+  EXPECT_EQ(memory.RemoveRegion(id).error().code(),
+            ErrorCode::kInvalidArgument);
+}
+
+TEST_F(SimMemoryTest, AnAddressIsNeverUsedTwice) {
+  SimMemory memory(fds_, trace_, {.initial_regions = 1});
+  const uint64_t first = Regions(memory)[0].published;
+  ASSERT_TRUE(memory.RemoveRegion(memory.region_ids()[0]).has_value());
+  ASSERT_TRUE(memory.AddRegion(4096).has_value());
+  EXPECT_NE(Regions(memory)[0].published, first);
+}
+
+TEST_F(SimMemoryTest, TheNthAllocateFailsOnce) {
+  SimMemory memory(fds_, trace_);
+  memory.FailAllocate(2);
+  EXPECT_TRUE(memory.Allocate(10, 1).has_value());
+  EXPECT_FALSE(memory.Allocate(10, 1).has_value());
+  EXPECT_TRUE(memory.Allocate(10, 1).has_value());
+}
+
+TEST_F(SimMemoryTest, ARegionNeedsADescriptor) {
+  FdTable full({.limit = 1});
+  SimMemory memory(full, trace_, {.initial_regions = 1});
+  EXPECT_FALSE(memory.AddRegion(4096).has_value());
+  EXPECT_THAT(memory.region_ids(), ElementsAre(0u));
+}
+
+TEST_F(SimMemoryTest, ClosesItsDescriptorsAtItsEnd) {
+  {
+    SimMemory memory(fds_, trace_, {.initial_regions = 4});
+  }
+  EXPECT_EQ(fds_.open_count(), 0u);
+}
+
+TEST(SimMemoryDeathTest, ItsLockDoesNotNest) {
+  FdTable fds;
+  Trace trace;
+  SimMemory memory(fds, trace);
+  EXPECT_DEATH(memory.WithTable(
+                   [&](const MemoryTable&) { (void)memory.Allocate(1, 1); }),
+               "");
+}
+
+TEST(SimMemoryDeathTest, OnlyWhatWasAllocatedCanBeFreed) {
+  FdTable fds;
+  Trace trace;
+  SimMemory memory(fds, trace);
+  const auto block = memory.Allocate(10, 1);
+  EXPECT_DEATH(memory.Free(block->first(5)), "");
+}
+
+}  // namespace

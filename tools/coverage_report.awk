@@ -1,0 +1,42 @@
+# Lines per file and in total out of `llvm-cov report` without regions and
+# branches. Exits 1 below the limit, when a source is missing from the report,
+# or when the tests had failed (test_code).
+
+function show(name, lines, missed) {
+  printf "  %-52s %6d of %6d  %6.2f %%\n", name, lines - missed, lines,
+    lines ? 100 * (lines - missed) / lines : 100
+}
+
+NF == 7 && /%/ {
+  name = $1
+  sub(/^.*virtio_user\//, "virtio_user/", name)
+  if ($1 == "TOTAL") {
+    total = $5
+    total_missed = $6
+  } else {
+    reported[name] = 1
+    show(name, $5, $6)
+  }
+}
+
+END {
+  failed = 0
+  count = split(sources, source, "\n")
+  for (i = 1; i <= count; i++) {
+    if (source[i] != "" && !(source[i] in reported)) {
+      print "  " source[i] ": no test links it"
+      failed = 1
+    }
+  }
+  show("total", total, total_missed)
+  print "  coverage/html/index.html shows every line"
+  if (total == 0 || 100 * (total - total_missed) / total < limit) {
+    print "coverage: below " limit " %"
+    failed = 1
+  }
+  if (test_code != 0) {
+    print "coverage: tests failed (bazel exit code " test_code ")"
+    failed = 1
+  }
+  exit failed
+}
