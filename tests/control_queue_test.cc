@@ -159,6 +159,17 @@ TEST_F(ControlQueueTest, ARequestOutsideMemoryIsAnsweredWith1_S67_S68) {
   }
 }
 
+// The bytes that can be read would be a whole request.
+TEST_F(ControlQueueTest, AnUnreadableBufferIsNotSkipped_S67_S68) {
+  PutPromiscuous();
+  bare().SetDesc(1, {BufferAt(2), 1, kNext, 3});
+  bare().SetDesc(3, {0x10, 1, kNext, 2});
+  rig_.Offer(0);
+  ASSERT_EQ(*rig_.Serve(), 1u);
+  EXPECT_EQ(rig_.buffers()[3], std::byte{1});
+  EXPECT_FALSE(rig_.state.promiscuous);
+}
+
 class LongRequestTest : public ::testing::TestWithParam<size_t> {};
 
 // An address table of `count` entries, in buffers of at most 1000 bytes.

@@ -320,12 +320,12 @@ TEST_F(DeviceOrder, S51_PairsStayDisabledWhereTheBackendRefusedTheTable) {
 
 TEST_F(DeviceOrder, H10_PollReturnsAtOnceWhileACallIsUnderWay) {
   Run(1);
+  std::future<void> poll;  // Outlives the call, should it have to wait.
   ExpectedMessages expected(*backend_);
   expected.BeginBatch();
   expected.Disable(0, 1);
-  EXPECT_CALL(*backend_, SetMemTable(_)).WillOnce([this] {
-    const auto poll =
-        std::async(std::launch::async, [this] { (void)device_->Poll(); });
+  EXPECT_CALL(*backend_, SetMemTable(_)).WillOnce([this, &poll] {
+    poll = std::async(std::launch::async, [this] { (void)device_->Poll(); });
     EXPECT_EQ(poll.wait_for(std::chrono::seconds(5)),
               std::future_status::ready);
     return Result<void>();

@@ -210,6 +210,8 @@ void CheckRandom(Random& random) {
   ASSERT_EQ(DependencyClosure(closed), closed);
 
   const FeatureSet accepted = RandomMask(random);
+  ASSERT_EQ(Forwarded(masks, accepted),
+            feature_oracle::Forwarded(device, accepted));
   const auto offence = feature_oracle::FirstOffence(device, accepted);
   const auto checked = CheckAccepted(device, accepted);
   ASSERT_EQ(checked.has_value(), !offence);

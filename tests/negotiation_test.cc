@@ -196,6 +196,13 @@ TEST(NegotiationTest, NothingIsForwardedThatTheBackEndDidNotOffer) {
   EXPECT_EQ(Forwarded(masks, masks.Offered()), FeatureSet({kVersion1}));
 }
 
+// As after a reconnect to a poorer back-end.
+TEST(NegotiationTest, AFeatureThatThisBackEndLacksIsNotForwarded_H13) {
+  const FeatureMasks masks = ComposeMasks({kVersion1}, {});
+  EXPECT_EQ(Forwarded(masks, {kVersion1, kNetCsum, kInOrder}),
+            FeatureSet({kVersion1}));
+}
+
 TEST(NegotiationTest, OnlyWhatTheDriverAcceptedIsForwarded) {
   const FeatureMasks masks = ComposeMasks({kNetCsum, kVersion1}, {});
   EXPECT_EQ(Forwarded(masks, {kVersion1}), FeatureSet({kVersion1}));

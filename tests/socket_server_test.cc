@@ -270,6 +270,43 @@ TEST_F(SocketServerTest, EchoesPacketsThroughMappedMemory) {
   EXPECT_EQ(std::memcmp(sent + 12, received + 12, 100), 0);
 }
 
+TEST_F(SocketServerTest, AllBuffersOfAMergedFrameAreUsedAtOnce) {
+  SplitRing rx;
+  SplitRing tx;
+  rx.layout = LayoutOf(0);
+  tx.layout = LayoutOf(1);
+  SplitDriverQueue rx_queue(rx, {});
+  SplitDriverQueue tx_queue(tx, {});
+  const DeviceBuffer from{.addr = {kBase + 8192}, .bytes = 12 + 250};
+  const DeviceBuffer to{.addr = {kBase + 12288}, .bytes = 100};
+  std::vector<RawMessage> script = Script(fds());
+  script[5].payload = U64(1ull << 32 | 1ull << 30 | 1ull << 15);
+  client_->Play(script);
+
+  size_t odd_counts = 0;
+  for (int frame = 0; frame < 500; ++frame) {
+    for (int i = 0; i < 3; ++i) {
+      ASSERT_TRUE(rx_queue.Offer({.writable = {&to, 1}}));
+    }
+    rx_queue.Publish();
+    ASSERT_TRUE(tx_queue.Offer({.readable = {&from, 1}}));
+    tx_queue.Publish();
+    size_t taken = 0;
+    while (taken < 3) {
+      std::array<UsedChain, 3> used;
+      const auto count = rx_queue.TakeUsed(used);
+      ASSERT_TRUE(count.has_value());
+      taken += *count;
+      if (*count == 0) std::this_thread::yield();
+      odd_counts += *count % 3 == 0 ? 0 : 1;
+    }
+    std::array<UsedChain, kRingSize> sent;
+    while (tx_queue.free_count() == 0) (void)tx_queue.TakeUsed(sent);
+    (void)tx_queue.TakeUsed(sent);
+  }
+  EXPECT_EQ(odd_counts, 0u);
+}
+
 TEST_F(SocketServerTest, ClosesOnAMessageThatItRefusesWithoutAnAck) {
   client_->Send({.request = 17});
   EXPECT_THAT(client_->Answer(), IsEmpty());

@@ -255,6 +255,27 @@ TEST(VhostUserAnswersTest, ARefusedKickIsNamedWithItsRing) {
   EXPECT_EQ(kicks, 2u);
 }
 
+// The refusal is the first failure, but what follows cannot be trusted.
+TEST(VhostUserAnswersTest, ARefusalBeforeABrokenAnswerLosesThePeer) {
+  VhostUserRig rig;
+  ASSERT_TRUE(rig.Open().has_value());
+  rig.peer.refuse = {rig.peer.log.size()};
+  const size_t broken = rig.peer.answer_count + 1;
+  rig.peer.spoil = [=](size_t index, const WireRequest&, WireAnswer& answer) {
+    if (index == broken) Overwrite(answer, 0, 99);
+  };
+  Batch batch(rig.backend);
+  ASSERT_TRUE(rig.backend.SetVringNum(0, 8) && rig.backend.SetVringNum(1, 8));
+  const auto done = batch.Commit();
+  ASSERT_FALSE(done.has_value());
+  EXPECT_EQ(done.error().error.code(), ErrorCode::kRefused);
+  EXPECT_EQ(done.error().vring, 0);
+  EXPECT_FALSE(rig.channel.attached());
+  const auto after = rig.backend.SetVringNum(0, 8);
+  ASSERT_FALSE(after.has_value());
+  EXPECT_EQ(after.error().code(), ErrorCode::kDisconnected);
+}
+
 // A stale ack of an earlier exchange is not taken for the next answer.
 TEST(VhostUserAnswersTest, BytesThatNobodyAskedForBreakTheNextExchange) {
   VhostUserRig rig;
