@@ -34,14 +34,12 @@ size_t NetDriver::MemoryFor(uint16_t pairs, uint16_t queue_size) {
 }
 
 FeatureSet NetDriver::Choose(FeatureSet offered) {
-  FeatureSet accepted = offered;
-  if (!offered.Has(Feature::kNetMrgRxbuf)) {
-    // Large frames would need buffers of 64 KiB (virtio: "Setting Up Receive
-    // Buffers").
-    accepted.Remove(Feature::kNetGuestTso4);
-    accepted.Remove(Feature::kNetGuestTso6);
-  }
-  return DependencyClosure(accepted);
+  // Frames go out and come in whole: nobody here computes a checksum or cuts
+  // a segment, so none may be left to us.
+  constexpr FeatureSet kOffloads = {
+      Feature::kNetCsum,      Feature::kNetGuestCsum, Feature::kNetGuestTso4,
+      Feature::kNetGuestTso6, Feature::kNetHostTso4,  Feature::kNetHostTso6};
+  return DependencyClosure(offered & ~kOffloads);
 }
 
 Result<std::unique_ptr<NetDriver>> NetDriver::Create(Device& device,

@@ -62,6 +62,24 @@ Personality Sink(Personality personality) {
   return personality;
 }
 
+TEST(DeviceRestart, StartKicksARingWhoseBuffersWaitSinceBeforeTheStop) {
+  Personality personality = Sink(Personality::Conforming());
+  personality.starts_at_first_kick = true;
+  SimRig rig(std::move(personality));
+  ASSERT_TRUE(rig.Run(1));
+  Sender sender(rig);
+  sender.Send(3);
+  rig.world.RunUntilIdle();
+  ASSERT_EQ(sender.Take(), 0u) << "nobody has kicked";
+
+  ASSERT_TRUE(rig.device->Stop());
+  ASSERT_TRUE(rig.device->Start());
+  rig.world.RunUntilIdle();
+
+  EXPECT_EQ(sender.Take(), 3u);
+  EXPECT_EQ(rig.Complaints(), "");
+}
+
 TEST(DeviceRestart, S05_H6_ARingGoesOnWhereTheBackendStood) {
   SimRig rig(Sink(Personality::Conforming()));
   ASSERT_TRUE(rig.Run(1));

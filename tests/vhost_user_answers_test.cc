@@ -163,12 +163,12 @@ void ExpectAll(const std::vector<Spoiling>& spoilings, size_t expected_runs) {
   EXPECT_EQ(runs, expected_runs);
 }
 
-// 27 answers with REPLY_ACK, 13 without, each with whole and short waits.
-constexpr size_t kRunsPerSpoiling = 2 * (27 + 13);
+// 28 answers with REPLY_ACK, 14 without, each with whole and short waits.
+constexpr size_t kRunsPerSpoiling = 2 * (28 + 14);
 
 TEST(VhostUserAnswersTest, ASessionHasThisManyAnswers) {
-  EXPECT_EQ(AnswersOf(kProtoAll), 27u);
-  EXPECT_EQ(AnswersOf(kProtoAll & ~kProtoReplyAck), 13u);
+  EXPECT_EQ(AnswersOf(kProtoAll), 28u);
+  EXPECT_EQ(AnswersOf(kProtoAll & ~kProtoReplyAck), 14u);
 }
 
 TEST(VhostUserAnswersTest, EveryAnswerOfAWrongSizeBreaksTheProtocol_F11) {
@@ -193,7 +193,10 @@ TEST(VhostUserAnswersTest, EveryAnswerThatNeverComesEndsAtTheDeadline_H2) {
     // In a window the next answer stands in its place, to another request.
     EXPECT_TRUE(ended.error().code() == ErrorCode::kDeadline ||
                 ended.error().code() == ErrorCode::kProtocol);
-    EXPECT_EQ(rig.channel.now(), kBudget) << number;
+    if (ended.error().code() == ErrorCode::kDeadline) {
+      EXPECT_EQ(rig.channel.now(), kBudget) << number;
+    }
+    EXPECT_LE(rig.channel.now(), kBudget) << number;
     EXPECT_FALSE(rig.channel.attached());
     EXPECT_EQ(rig.channel.open_copies(), 0u);
   }

@@ -47,7 +47,7 @@ TEST_F(VhostUserBackendTest, OpeningSettlesProtocolFeaturesAndQueues) {
   EXPECT_THAT(
       peer_.Requests(),
       ElementsAre(kReqSetOwner, kReqGetFeatures, kReqGetProtocolFeatures,
-                  kReqSetProtocolFeatures, kReqGetQueueNum));
+                  kReqSetProtocolFeatures, kReqGetQueueNum, kReqGetConfig));
   const BackendCaps& caps = backend_.caps();
   EXPECT_TRUE(caps.status && caps.config && caps.ring_enable &&
               caps.multiqueue && caps.link_state);

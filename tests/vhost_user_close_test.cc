@@ -28,8 +28,8 @@ struct Kind {
 };
 
 constexpr Kind kKinds[] = {
-    {"everything", kVersion1 | kBit30, kProtoAll, 29},
-    {"no REPLY_ACK", kVersion1 | kBit30, kProtoAll & ~kProtoReplyAck, 35},
+    {"everything", kVersion1 | kBit30, kProtoAll, 30},
+    {"no REPLY_ACK", kVersion1 | kBit30, kProtoAll & ~kProtoReplyAck, 36},
     {"only REPLY_ACK", kVersion1 | kBit30, kProtoReplyAck, 22},
     {"no bit 30", kVersion1, 0, 18},
 };

@@ -255,7 +255,7 @@ TEST_F(VhostUserVringsTest, ACommitWithoutAPeerIsDisconnectedAndForgotten) {
   }
   const size_t before = peer_.log.size();
   ASSERT_TRUE(rig_.Open().has_value());
-  EXPECT_EQ(peer_.log.size(), before + 5);
+  EXPECT_EQ(peer_.log.size(), before + 6);
 }
 
 }  // namespace

@@ -55,7 +55,7 @@ struct ConfigFront {
   uint16_t status;
   uint16_t max_virtqueue_pairs;
 };
-static_assert(sizeof(ConfigFront) == 10);
+static_assert(sizeof(ConfigFront) == kNetConfigFrontBytes);
 
 }  // namespace
 

@@ -23,6 +23,10 @@ inline constexpr uint8_t kStatusFailed = 128;
 inline constexpr uint32_t kMinQueuePairs = 1;
 inline constexpr uint32_t kMaxQueuePairs = 0x8000;
 
+// mac, status, max_virtqueue_pairs: what every version of the layout begins
+// with.
+inline constexpr size_t kNetConfigFrontBytes = 10;
+
 inline constexpr uint16_t kNetStatusLinkUp = 1;
 inline constexpr uint16_t kNetStatusAnnounce = 2;
 

@@ -106,6 +106,7 @@ std::expected<void, CommitError> VhostUserBackend::Run(
     window_.Clear();
     return std::unexpected(none);
   }
+  read_ahead_.reset();  // Whatever is said now may change what was read.
   auto done = window_.Exchange(deadline_, on_reply);
   // A refusal leaves the stream usable, all else does not.
   const bool refused =
@@ -201,18 +202,52 @@ Result<void> VhostUserBackend::NegotiateProtocol() {
   caps_.status = Speaks(ProtocolFeature::kStatus);
   caps_.config = Speaks(ProtocolFeature::kConfig);
   caps_.multiqueue = Speaks(ProtocolFeature::kMq);
-  if (!caps_.multiqueue) return {};
-  const auto pairs =
-      AskU64(VhostUserRequest::kGetQueueNum, BackendOperation::kGetFeatures);
-  if (!pairs) return Fail(pairs);
-  if (*pairs == 0) {
+  return AskLimits();
+}
+
+// How many queues and, with it, the front of the configuration space: what the
+// device asks for next. One wait for both.
+Result<void> VhostUserBackend::AskLimits() {
+  uint64_t pairs = 1;
+  if (caps_.multiqueue) {
+    const size_t begin = window_.bytes().size();
+    MessageWriter(window_.bytes()).Empty(VhostUserRequest::kGetQueueNum);
+    Enqueue({.begin = begin,
+             .request = VhostUserRequest::kGetQueueNum,
+             .operation = BackendOperation::kGetFeatures,
+             .reply_bytes = sizeof(uint64_t)});
+  }
+  ConfigFront front{};
+  if (caps_.config) EnqueueGetConfig(0, front);
+  if (window_.messages().empty()) return {};
+  Result<void> config;
+  const auto done =
+      AsResult(Run([&](size_t index, std::span<const std::byte> payload) {
+        if (window_.messages()[index].request == VhostUserRequest::kGetConfig) {
+          config = TakeConfig(payload, 0, front);
+          // A refusal answers GetConfig, not this question.
+          const bool refused =
+              !config && config.error().code() == ErrorCode::kRefused;
+          return refused ? Result<void>() : config;
+        }
+        pairs = DecodePayload<uint64_t>(payload);
+        return Result<void>();
+      }));
+  if (!done) return done;
+  if (pairs == 0) {
     Detach();
     return Fail(ErrorCode::kProtocol,
                 "VHOST_USER_GET_QUEUE_NUM answered 0: a network back-end "
                 "serves at least one queue pair");
   }
   caps_.max_queue_pairs =
-      static_cast<uint32_t>(std::min(*pairs, kMaxPairsOnTheWire));
+      static_cast<uint32_t>(std::min(pairs, kMaxPairsOnTheWire));
+  if (!caps_.config) return {};
+  if (config) {
+    read_ahead_ = front;
+  } else {
+    read_ahead_ = std::unexpected(config.error());
+  }
   return {};
 }
 
@@ -279,79 +314,6 @@ Result<void> VhostUserBackend::SetStatus(uint8_t status) {
   return Tell({.begin = begin,
                .request = VhostUserRequest::kSetStatus,
                .operation = BackendOperation::kSetStatus});
-}
-
-Result<void> VhostUserBackend::CheckConfigRange(uint32_t offset,
-                                                size_t bytes) const {
-  if (!caps_.config) {
-    return Fail(ErrorCode::kUnsupported,
-                "configuration space: the back-end has no "
-                "VHOST_USER_PROTOCOL_F_CONFIG");
-  }
-  if (bytes == 0 || bytes > kVhostUserMaxConfigBytes) {
-    return Fail(ErrorCode::kInvalidArgument,
-                "configuration space: %zu bytes at %u; one message carries 1 "
-                "to %zu",
-                bytes, offset, kVhostUserMaxConfigBytes);
-  }
-  return {};
-}
-
-Result<void> VhostUserBackend::GetConfig(uint32_t offset,
-                                         std::span<std::byte> bytes) {
-  if (auto free = CheckNoBatch(BackendOperation::kGetConfig); !free) {
-    return free;
-  }
-  if (auto valid = CheckConfigRange(offset, bytes.size()); !valid) return valid;
-  std::ranges::fill(bytes, std::byte{0});
-  const size_t begin = window_.bytes().size();
-  MessageWriter(window_.bytes())
-      .Config(VhostUserRequest::kGetConfig, offset, bytes);
-  Enqueue({.begin = begin,
-           .request = VhostUserRequest::kGetConfig,
-           .operation = BackendOperation::kGetConfig,
-           .reply_bytes = sizeof(VhostUserConfigHeader) + bytes.size(),
-           .reply_may_be_shorter = true});
-  return AsResult(
-      Run([&](size_t, std::span<const std::byte> payload) -> Result<void> {
-        return TakeConfig(payload, offset, bytes);
-      }));
-}
-
-Result<void> VhostUserBackend::TakeConfig(std::span<const std::byte> payload,
-                                          uint32_t offset,
-                                          std::span<std::byte> bytes) {
-  VhostUserConfigHeader head{};
-  if (payload.size() >= sizeof(head)) {
-    head = DecodePayload<VhostUserConfigHeader>(payload);
-  }
-  // "Back-end uses zero length of payload to indicate an error"; some send the
-  // header all the same, with a size of 0.
-  if (payload.empty() || (payload.size() == sizeof(head) && head.size == 0)) {
-    return Fail(ErrorCode::kRefused,
-                "the back-end refused GET_CONFIG of %zu bytes at %u",
-                bytes.size(), offset);
-  }
-  if (head.offset != offset || head.size != bytes.size() ||
-      payload.size() != sizeof(head) + bytes.size()) {
-    return Fail(ErrorCode::kProtocol,
-                "GET_CONFIG of %zu bytes at %u was answered with %u at %u, in "
-                "a payload of %zu bytes",
-                bytes.size(), offset, head.size, head.offset, payload.size());
-  }
-  std::ranges::copy(payload.subspan(sizeof(head)), bytes.begin());
-  return {};
-}
-
-Result<void> VhostUserBackend::SetConfig(uint32_t offset,
-                                         std::span<const std::byte> bytes) {
-  if (auto valid = CheckConfigRange(offset, bytes.size()); !valid) return valid;
-  const size_t begin = window_.bytes().size();
-  MessageWriter(window_.bytes())
-      .Config(VhostUserRequest::kSetConfig, offset, bytes);
-  return Tell({.begin = begin,
-               .request = VhostUserRequest::kSetConfig,
-               .operation = BackendOperation::kSetConfig});
 }
 
 }  // namespace virtio_user

@@ -3,11 +3,13 @@
 #ifndef VIRTIO_USER_VHOST_USER_VHOST_USER_BACKEND_H_
 #define VIRTIO_USER_VHOST_USER_VHOST_USER_BACKEND_H_
 
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <optional>
 #include <span>
 
+#include "virtio_user/spec/net.h"
 #include "virtio_user/spec/vhost_user.h"
 #include "virtio_user/vhost/vhost_backend.h"
 #include "virtio_user/vhost_user/channel.h"
@@ -75,7 +77,12 @@ class VhostUserBackend final : public VhostBackend, private PeerLink {
   bool Speaks(ProtocolFeature feature) const {
     return (protocol_features_ & ProtocolMask(feature)) != 0;
   }
+  // The front of the configuration space, read together with the limits.
+  using ConfigFront = std::array<std::byte, kNetConfigFrontBytes>;
+
   Result<void> NegotiateProtocol();
+  Result<void> AskLimits();
+  void EnqueueGetConfig(uint32_t offset, std::span<std::byte> bytes);
   Result<uint64_t> AskU64(VhostUserRequest request, BackendOperation operation);
   Result<void> CheckVring(uint16_t vring) const;
   Result<void> CheckNoBatch(BackendOperation operation) const;
@@ -110,6 +117,8 @@ class VhostUserBackend final : public VhostBackend, private PeerLink {
   bool has_protocol_bit_ = false;
   uint64_t protocol_features_ = 0;
   RingLayout layout_ = RingLayout::kSplit;
+  // Answers the GetConfig of exactly these bytes that follows GetFeatures.
+  std::optional<Result<ConfigFront>> read_ahead_;
 };
 
 }  // namespace virtio_user
