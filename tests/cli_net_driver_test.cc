@@ -44,10 +44,13 @@ class NetDriverTest : public ::testing::Test {
   std::unique_ptr<Device> device_;
 };
 
-TEST_F(NetDriverTest, Create_AcceptsEverythingAndSetsAllPairsUp) {
+TEST_F(NetDriverTest, Create_AcceptsAllButOffloadsAndSetsAllPairsUp) {
   EXPECT_EQ(driver_->pairs(), 4);
   EXPECT_EQ(device_->state(), DeviceState::kNegotiated);
-  EXPECT_EQ(device_->accepted(), device_->offered());
+  EXPECT_TRUE(device_->accepted().HasAll(
+      {Feature::kVersion1, Feature::kNetMq, Feature::kNetMrgRxbuf}));
+  EXPECT_FALSE(
+      device_->accepted().HasAny({Feature::kNetCsum, Feature::kNetGuestCsum}));
   EXPECT_EQ(driver_->window(), 32u);
   EXPECT_EQ(driver_->Trouble(3), std::nullopt);
 }
@@ -89,11 +92,12 @@ TEST_F(NetDriverTest, BackendThatCloses_IsTrouble) {
   EXPECT_EQ(driver_->DeviceTrouble(), "the back-end closed the connection");
 }
 
-TEST(ChooseTest, WithoutMergeableBuffers_LargeFramesAreDeclined) {
-  const FeatureSet offered = {Feature::kNetGuestCsum, Feature::kNetGuestTso4,
-                              Feature::kNetGuestTso6, Feature::kVersion1};
+TEST(ChooseTest, OffloadsThatNobodyHereDoes_AreDeclined) {
+  const FeatureSet offered = {Feature::kNetCsum,      Feature::kNetGuestCsum,
+                              Feature::kNetGuestTso4, Feature::kNetHostTso6,
+                              Feature::kNetMrgRxbuf,  Feature::kVersion1};
   EXPECT_EQ(NetDriver::Choose(offered),
-            (FeatureSet{Feature::kNetGuestCsum, Feature::kVersion1}));
+            (FeatureSet{Feature::kNetMrgRxbuf, Feature::kVersion1}));
 }
 
 }  // namespace
