@@ -42,7 +42,10 @@ Failure ExplainError(const Environment& environment, const Error& error) {
   if (error.code() == ErrorCode::kInvalidArgument) {
     return {ExitCode::kUsage, std::move(text)};
   }
-  if (counts.received > 0) return {ExitCode::kFail, std::move(text)};
+  // Somebody is there, although what it says makes no sense.
+  const bool answered =
+      counts.received > 0 || error.code() == ErrorCode::kProtocol;
+  if (answered) return {ExitCode::kFail, std::move(text)};
   if (counts.sent > 0) {
     return {ExitCode::kUnreachable,
             "connected, but no vhost-user back-end answers: " + text};

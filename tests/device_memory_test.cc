@@ -224,6 +224,21 @@ TEST(DeviceMemory, PairsAreReplayedAfterAMemoryTroubleToo) {
   EXPECT_EQ(rig.device->active_pairs(), 2);
 }
 
+TEST(DeviceMemory, RingsThatRunOnAfterADriversFaultStopBeforeMemoryGoes) {
+  SimRig rig;
+  ASSERT_TRUE(rig.Run(1));
+  const auto id = rig.world.memory().AddRegion(4096);
+  ASSERT_TRUE(id);
+  ASSERT_FALSE(rig.driver->BreakControlRing());
+  ASSERT_EQ(rig.device->state(), DeviceState::kNeedsReset);
+  ASSERT_TRUE(rig.world.model().AnyStarted());
+
+  ASSERT_TRUE(rig.world.memory().RemoveRegion(*id));
+
+  EXPECT_FALSE(rig.world.model().AnyStarted());
+  EXPECT_EQ(rig.Complaints(), "");
+}
+
 TEST(DeviceMemory, ALegacyPeerGetsTheTableWithoutAPause) {
   SimRig rig(Personality::Legacy());
   ASSERT_TRUE(rig.Run(1));

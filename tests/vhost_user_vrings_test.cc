@@ -148,6 +148,19 @@ TEST_F(VhostUserVringsTest, AnAnswerForAnotherRingLeavesOnlyThatOneOpen) {
   EXPECT_FALSE(channel_.attached());
 }
 
+TEST_F(VhostUserVringsTest, ASplitBaseOfMoreThan16BitsIsNotCutButRefused) {
+  peer_.spoil = [](size_t, const WireRequest& request, WireAnswer& answer) {
+    const bool first = request.payload == StatePayload(0, 0);
+    if (first) answer.bytes[18] = std::byte{1};
+  };
+  std::vector<VringBaseQuery> queries = {Query(0)};
+  const auto done = backend_.GetVringBases(queries);
+  ASSERT_FALSE(done.has_value());
+  EXPECT_EQ(done.error().code(), ErrorCode::kProtocol);
+  EXPECT_THAT(Text(done.error()), HasSubstr("ring 0 answered 0x1"));
+  EXPECT_FALSE(queries[0].answered);
+}
+
 TEST_F(VhostUserVringsTest, BeforeALostPeerTheAnsweredRingsAreKept_S13_S17) {
   peer_.close_before = peer_.log.size() + 2;
   std::vector<VringBaseQuery> queries = {Query(0), Query(1), Query(2)};

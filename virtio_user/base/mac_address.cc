@@ -34,8 +34,8 @@ Result<MacAddress> ParseMacAddress(std::string_view text) {
     if (status != std::errc()) return Bad(text, "not a hexadecimal byte");
     at = next;
     if (at != end && *at != ':') {
-      return Bad(text, i == 5 ? "text after the sixth byte"
-                              : "a byte has one or two hexadecimal digits");
+      return Bad(text, i == 5 ? "a byte above ff, or text after the sixth"
+                              : "a byte is 00 to ff, and colons separate");
     }
   }
   if (at != end) return Bad(text, "more than six bytes");

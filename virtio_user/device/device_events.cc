@@ -101,7 +101,12 @@ void Device::OnMemoryEvent(const MemoryEvent& event, const MemoryTable& table) {
   const MutexLock lock(mu_);
   backend_->BeginCall(options_.call_budget);
   if (removing && LeaveRingsIn(event.range)) return;
-  if (state() != DeviceState::kRunning) return;
+  if (state() != DeviceState::kRunning) {
+    // A back-end that was left with running rings must not meet memory that
+    // goes.
+    if (removing) (void)StopLocked();
+    return;
+  }
   // A range that is about to go may still stand in the provider's table.
   const MemoryTable wanted = removing ? table.Without(event.range) : table;
   // Also where the event tells of memory that nobody ever shared.
