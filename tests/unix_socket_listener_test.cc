@@ -68,6 +68,18 @@ TEST_F(UnixSocketListenerTest, APeerThatConnectsIsAccepted) {
   EXPECT_EQ(testing_support::ReceiveNow(peer->get(), 8).bytes.size(), 3u);
 }
 
+TEST_F(UnixSocketListenerTest, APeerThatStillWaitsAtTheEndSeesAnOrderlyEnd) {
+  auto listener = Listen();
+  ASSERT_TRUE(listener.has_value());
+  const FileDescriptor peer = TryConnect(path_);
+  ASSERT_TRUE(peer.valid());
+
+  listener->reset();
+
+  std::byte byte{};
+  EXPECT_EQ(::read(peer.get(), &byte, sizeof(byte)), 0) << errno;
+}
+
 TEST_F(UnixSocketListenerTest, F22_TheConnectionIsBlockingAndCloseOnExec) {
   const auto listener = Listen();
   ASSERT_TRUE(listener.has_value());

@@ -16,6 +16,9 @@
 namespace virtio_user {
 namespace {
 
+// Of a listener that ends; its backlog holds fewer.
+constexpr int kMaxPeersSentAway = 16;
+
 // One peer is served, one more may wait its turn (listen(2): backlog).
 constexpr int kBacklog = 1;
 
@@ -62,6 +65,17 @@ Result<std::unique_ptr<UnixSocketListener>> UnixSocketListener::Create(
 
 UnixSocketListener::~UnixSocketListener() {
   if (!bound_) return;
+  RemoveOurs();
+  // Whoever has connected meanwhile, as back-ends do as soon as they have lost
+  // their connection, sees an orderly end instead of a reset. Nobody new finds
+  // the way here; the bound is for those who did.
+  for (int peers = 0; peers < kMaxPeersSentAway && Waiting(); ++peers) {
+    const int fd = ::accept4(socket_.get(), nullptr, nullptr, SOCK_CLOEXEC);
+    if (fd >= 0) ops_.Close(fd);
+  }
+}
+
+void UnixSocketListener::RemoveOurs() {
   const Result<std::optional<FileId>> now = Look();
   if (!now || !*now) return;
   if ((*now)->device != bound_->device || (*now)->inode != bound_->inode) {

@@ -47,6 +47,8 @@ class UnixSocketListener final : public PeerSource {
   UnixSocketListener(FdOps& ops, std::string path,
                      const UnixSocketAddress& address);
 
+  // Unlinks what we bound, if that is what still stands there.
+  void RemoveOurs();
   Result<void> OpenDirectory();
   // What the name stands for now, if for anything. Links are not followed.
   Result<std::optional<FileId>> Look() const;
