@@ -127,6 +127,10 @@ std::optional<std::string> NetDriver::DeviceTrouble() {
   const DeviceEvents events = device_.Poll();
   const std::string reason(events.reason ? events.reason->text() : "no reason");
   if (device_.link() == LinkState::kDown) {
+    // We close it too: on a wrong answer, or on none in time.
+    const bool ours =
+        events.reason && events.reason->code() != ErrorCode::kDisconnected;
+    if (ours) return "the connection was given up: " + reason;
     return "the back-end closed the connection";
   }
   if (events.needs_reset) return "the device needs a reset: " + reason;

@@ -85,6 +85,18 @@ TEST_F(NetDriverTest, Promiscuous_ReachesTheDevice) {
   EXPECT_FALSE(device_->control_state().promiscuous);
 }
 
+TEST_F(NetDriverTest, BackendThatFallsSilent_IsNotSaidToHaveClosed) {
+  ASSERT_TRUE(device_->Start().has_value());
+  environment_.world().faults().Add(
+      {.kind = backend_sim::FaultKind::kStall,
+       .at = environment_.world().server().message_count()});
+  ASSERT_FALSE(device_->Stop().has_value());
+  const auto trouble = driver_->DeviceTrouble();
+  ASSERT_TRUE(trouble.has_value());
+  EXPECT_TRUE(trouble->starts_with("the connection was given up: "))
+      << *trouble;
+}
+
 TEST_F(NetDriverTest, BackendThatCloses_IsTrouble) {
   ASSERT_TRUE(device_->Start().has_value());
   EXPECT_EQ(driver_->DeviceTrouble(), std::nullopt);
