@@ -50,7 +50,7 @@ Check CheckStopped(const RingModel& ring) {
 
 Check CheckNum(const RingModel& ring, uint64_t num) {
   if (Check breach = CheckStopped(ring)) return breach;
-  if (!std::has_single_bit(num) || num > virtio_user::kMaxSplitRingSize) {
+  if (!std::has_single_bit(num) || num > virtio_user::kMaxRingSize) {
     return Breach{Rule::kRingSize, std::to_string(num)};
   }
   return std::nullopt;

@@ -12,7 +12,7 @@ namespace backend_sim {
 using virtio_user::AvailRingBytes;
 using virtio_user::DescTableBytes;
 using virtio_user::FileDescriptor;
-using virtio_user::SplitLayout;
+using virtio_user::RingLayout;
 using virtio_user::UsedRingBytes;
 
 bool RingInside(const RingAddresses& addresses, uint32_t num,
@@ -34,18 +34,18 @@ void RingModel::SetCall(FileDescriptor call) {
   mentioned_ = true;
 }
 
-std::optional<SplitLayout> RingModel::Resolve(
+std::optional<RingLayout> RingModel::Resolve(
     const BackendMemory& memory) const {
   if (!addresses_ || num_ == 0) return std::nullopt;
   const auto desc = memory.FromUser(addresses_->desc, DescTableBytes(num_));
   const auto avail = memory.FromUser(addresses_->avail, AvailRingBytes(num_));
   const auto used = memory.FromUser(addresses_->used, UsedRingBytes(num_));
   if (!desc || !avail || !used) return std::nullopt;
-  SplitLayout layout;
+  RingLayout layout;
   layout.num = static_cast<uint16_t>(num_);
   layout.desc = desc->data();
-  layout.avail = avail->data();
-  layout.used = used->data();
+  layout.driver = avail->data();
+  layout.device = used->data();
   // Aligned for the front-end, but mapped here at another alignment.
   if (!layout.Check()) return std::nullopt;
   return layout;
@@ -53,16 +53,16 @@ std::optional<SplitLayout> RingModel::Resolve(
 
 std::optional<uint16_t> RingModel::UsedIndex(
     const BackendMemory& memory) const {
-  const std::optional<SplitLayout> layout = Resolve(memory);
+  const std::optional<RingLayout> layout = Resolve(memory);
   if (!layout) return std::nullopt;
   auto* const index =
-      reinterpret_cast<uint16_t*>(layout->used + virtio_user::kUsedIdxOffset);
+      reinterpret_cast<uint16_t*>(layout->device + virtio_user::kUsedIdxOffset);
   return std::atomic_ref(*index).load(std::memory_order_relaxed);
 }
 
 bool RingModel::Start(const BackendMemory& memory, Trace& trace) {
   if (started()) return true;
-  const std::optional<SplitLayout> layout = Resolve(memory);
+  const std::optional<RingLayout> layout = Resolve(memory);
   if (!layout) return false;
   const uint16_t next_avail = base_.value_or(0);
   const uint16_t next_used = UsedIndex(memory).value_or(next_avail);
@@ -76,7 +76,7 @@ bool RingModel::Start(const BackendMemory& memory, Trace& trace) {
 
 bool RingModel::Rebind(const BackendMemory& memory) {
   if (!started()) return true;
-  const std::optional<SplitLayout> layout = Resolve(memory);
+  const std::optional<RingLayout> layout = Resolve(memory);
   if (!layout) return false;
   const uint16_t next_avail = queue_->next_avail();
   const uint16_t next_used = queue_->next_used();

@@ -94,7 +94,7 @@ class RingModel {
   void SawKick() { kicked_ = true; }
 
  private:
-  std::optional<virtio_user::SplitLayout> Resolve(
+  std::optional<virtio_user::RingLayout> Resolve(
       const BackendMemory& memory) const;
 
   uint16_t index_;

@@ -50,12 +50,12 @@ Result<void> Lifecycle::BringUp(uint16_t pairs) {
   return EnablePairs(pairs);
 }
 
-Result<SplitLayout> Lifecycle::NewRing() {
-  const auto memory =
-      memory_.Allocate(SplitLayout::BytesFor(kRingSize), SplitLayout::kAlign);
+Result<RingLayout> Lifecycle::NewRing() {
+  const auto memory = memory_.Allocate(
+      RingLayout::BytesFor(RingFormat::kSplit, kRingSize), RingLayout::kAlign);
   if (!memory) return Fail(memory);
   blocks_.push_back(*memory);
-  return SplitLayout::PlaceIn(*memory, kRingSize);
+  return RingLayout::PlaceIn(*memory, RingFormat::kSplit, kRingSize);
 }
 
 // VIRTIO_NET_CTRL_MQ_VQ_PAIRS_SET, as a driver puts it on the ring.

@@ -35,13 +35,13 @@ class Lifecycle {
       : device_(std::move(device)), memory_(memory) {}
 
   Result<void> BringUp(uint16_t pairs);
-  Result<SplitLayout> NewRing();
+  Result<RingLayout> NewRing();
   Result<void> EnablePairs(uint16_t pairs);
 
   std::unique_ptr<Device> device_;
   MemoryProvider& memory_;
   std::vector<std::span<std::byte>> blocks_;
-  SplitRing control_ring_;
+  Ring control_ring_;
 };
 
 }  // namespace virtio_user::bench

@@ -28,14 +28,14 @@ constexpr uint16_t kRingSize = 16;
 Result<std::unique_ptr<ControlDriver>> ControlDriver::Create(
     Device& device, MemoryProvider& memory) {
   const AddressSpace space = device.backend_caps().addresses;
-  Result<SharedBlock> ring =
-      SharedBlock::Allocate(memory, SplitLayout::BytesFor(kRingSize), space);
+  Result<SharedBlock> ring = SharedBlock::Allocate(
+      memory, RingLayout::BytesFor(RingFormat::kSplit, kRingSize), space);
   if (!ring) return Fail(ring);
   Result<SharedBlock> request =
       SharedBlock::Allocate(memory, kBlockBytes, space);
   if (!request) return Fail(request);
-  const Result<SplitLayout> layout =
-      SplitLayout::PlaceIn(ring->span(), kRingSize);
+  const Result<RingLayout> layout =
+      RingLayout::PlaceIn(ring->span(), RingFormat::kSplit, kRingSize);
   if (!layout) return Fail(layout);
   std::unique_ptr<ControlDriver> driver(new ControlDriver(
       device, std::move(*ring), std::move(*request), *layout));
@@ -45,11 +45,11 @@ Result<std::unique_ptr<ControlDriver>> ControlDriver::Create(
 }
 
 ControlDriver::ControlDriver(Device& device, SharedBlock ring,
-                             SharedBlock request, const SplitLayout& layout)
+                             SharedBlock request, const RingLayout& layout)
     : device_(device),
       ring_block_(std::move(ring)),
       request_block_(std::move(request)),
-      ring_{.layout = layout, .published = 0, .gate = {}},
+      ring_{.layout = layout, .published = {}, .gate = {}},
       queue_(ring_, {.in_order = device.accepted().Has(Feature::kInOrder)}),
       framings_(PossibleFramings()) {}
 

@@ -40,7 +40,7 @@ class ControlDriver {
   static constexpr size_t kMaxDescriptors = 3;
 
   ControlDriver(Device& device, SharedBlock ring, SharedBlock request,
-                const SplitLayout& layout);
+                const RingLayout& layout);
 
   std::vector<Framing> PossibleFramings() const;
   Result<void> Execute(CtrlClass command_class, uint8_t command,
@@ -51,7 +51,7 @@ class ControlDriver {
   Device& device_;
   SharedBlock ring_block_;
   SharedBlock request_block_;
-  SplitRing ring_;
+  Ring ring_;
   SplitDriverQueue queue_;
   std::vector<Framing> framings_;
   uint64_t commands_ = 0;

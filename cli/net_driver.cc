@@ -25,7 +25,7 @@ uint32_t TxBuffers(uint16_t num) {
 }  // namespace
 
 size_t NetDriver::MemoryFor(uint16_t pairs, uint16_t queue_size) {
-  const size_t ring = SplitLayout::BytesFor(queue_size);
+  const size_t ring = RingLayout::BytesFor(RingFormat::kSplit, queue_size);
   const size_t buffers =
       size_t{RxBuffers(queue_size) + TxBuffers(queue_size)} * kBufferBytes;
   // Some more for alignment, for the control queue, and because a pair does
@@ -86,9 +86,11 @@ Result<void> NetDriver::AddPair(uint16_t pair) {
 Result<void> NetDriver::AddRing(uint16_t vring, SharedBlock& ring) {
   const uint16_t num = device_.queue_size();
   Result<SharedBlock> block = SharedBlock::Allocate(
-      memory_, SplitLayout::BytesFor(num), device_.backend_caps().addresses);
+      memory_, RingLayout::BytesFor(RingFormat::kSplit, num),
+      device_.backend_caps().addresses);
   if (!block) return Fail(block);
-  const Result<SplitLayout> layout = SplitLayout::PlaceIn(block->span(), num);
+  const Result<RingLayout> layout =
+      RingLayout::PlaceIn(block->span(), RingFormat::kSplit, num);
   if (!layout) return Fail(layout);
   ring = std::move(*block);
   return device_.ConfigureRing(vring, *layout);

@@ -41,12 +41,12 @@ std::expected<void, Failure> CheckRings(const RunArguments& arguments) {
                  arguments.queues, kMaxPairs);
   }
   const int64_t size = arguments.queue_size;
-  if (size < 1 || size > int64_t{kMaxSplitRingSize} ||
+  if (size < 1 || size > int64_t{kMaxRingSize} ||
       !std::has_single_bit(static_cast<uint64_t>(size))) {
     return Usage(
         "--queue-size {}: a ring has a power of two from 1 to {} "
         "descriptors",
-        size, kMaxSplitRingSize);
+        size, kMaxRingSize);
   }
   return {};
 }

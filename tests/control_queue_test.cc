@@ -115,8 +115,8 @@ TEST_F(ControlQueueTest, AddressesAreTranslatedNotCast_S68_F47) {
 TEST_F(ControlQueueTest, ADriverInAnotherThreadSeesEveryAck_S70) {
   constexpr uint16_t kRequests = 2000;
   PutPromiscuous();
-  std::byte* const avail_idx = rig_.layout().avail + kAvailIdxOffset;
-  std::byte* const used_idx = rig_.layout().used + kUsedIdxOffset;
+  std::byte* const avail_idx = rig_.layout().driver + kAvailIdxOffset;
+  std::byte* const used_idx = rig_.layout().device + kUsedIdxOffset;
   std::thread driver([&] {
     for (uint16_t i = 1; i <= kRequests; ++i) {
       rig_.buffers()[2] = static_cast<std::byte>(i % 2);
@@ -176,7 +176,7 @@ class LongRequestTest : public ::testing::TestWithParam<size_t> {};
 TEST_P(LongRequestTest, MoreThan8192BytesAreAnsweredWith1_S67_H15) {
   const size_t count = GetParam();
   TestArena arena(ArenaBytes(32, 65536));
-  const SplitLayout layout = TakeRing(arena, 32);
+  const RingLayout layout = TakeRing(arena, 32);
   const BareRing bare(layout);
   const std::span<std::byte> memory = arena.Take(20000);
   Bytes request = FromInts({1, 0});

@@ -40,7 +40,7 @@ class ControlRig {
   // Served so far from index 0 on.
   ControlQueue& queue() { return queue_; }
   const BareRing& bare() const { return bare_; }
-  const SplitLayout& layout() const { return layout_; }
+  const RingLayout& layout() const { return layout_; }
   TestArena& arena() { return arena_; }
   std::span<std::byte> buffers() { return buffers_; }
   std::span<std::byte> table() { return table_; }
@@ -109,11 +109,11 @@ class ControlRig {
 
   // Everything that the driver owns: table and available ring.
   Bytes DriverMemory() const {
-    return {layout_.desc, layout_.avail + AvailRingBytes(kNum)};
+    return {layout_.desc, layout_.driver + AvailRingBytes(kNum)};
   }
   // The used ring.
   Bytes DeviceMemory() const {
-    return {layout_.used, layout_.used + UsedRingBytes(kNum)};
+    return {layout_.device, layout_.device + UsedRingBytes(kNum)};
   }
   // The used element that was pushed last.
   VirtqUsedElem LastUsed() const { return bare_.Used(bare_.used_idx() - 1u); }
@@ -154,7 +154,7 @@ class ControlRig {
   }
 
   TestArena arena_{ArenaBytes(kNum, 32768)};
-  SplitLayout layout_ = TakeRing(arena_, kNum);
+  RingLayout layout_ = TakeRing(arena_, kNum);
   BareRing bare_{layout_};
   std::span<std::byte> table_ = arena_.Take(1024);
   std::span<std::byte> buffers_ = arena_.Take(2048);

@@ -44,7 +44,7 @@ class DescriptorChainTest : public ::testing::Test {
   }
 
   TestArena arena_{ArenaBytes(4, 8192)};
-  SplitLayout layout_ = TakeRing(arena_, 4);
+  RingLayout layout_ = TakeRing(arena_, 4);
   BareRing bare_{layout_};
   std::span<std::byte> table_ = arena_.Take(4096);
   DescriptorChain chain_;

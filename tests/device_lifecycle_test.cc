@@ -98,7 +98,7 @@ TEST(DeviceLifecycle, S13_StopVisitsEveryRingAfterTheFirstGetVringBaseFails) {
     RecordingRig rig;
     ASSERT_TRUE(rig.Run(3));
     for (uint16_t i = 0; i < 6; ++i) {
-      rig.device->vring(i).ring.published = 8;
+      rig.device->vring(i).ring.published.index = 8;
       rig.backend->base_answers[i] = 4;
     }
     rig.backend->FailWhenSent(2 + failing,

@@ -97,7 +97,7 @@ TEST(DeviceLink, TheSamePeerAgainRunsWithTheSameFeaturesAndRingsFromZero) {
   ASSERT_TRUE(rig.Run(2));
   const FeatureSet accepted = rig.device->accepted();
   VringState& ring = rig.device->vring(0);
-  ring.ring.published = 6;
+  ring.ring.published.index = 6;
   ring.base.avail = 4;
   std::ranges::fill(std::span(ring.ring.layout.desc, 16), std::byte{0xff});
   PeerVanishes(rig);
@@ -107,7 +107,7 @@ TEST(DeviceLink, TheSamePeerAgainRunsWithTheSameFeaturesAndRingsFromZero) {
 
   EXPECT_EQ(rig.device->link(), LinkState::kUp);
   EXPECT_EQ(rig.device->accepted(), accepted);
-  EXPECT_EQ(ring.ring.published, 0);
+  EXPECT_EQ(ring.ring.published.index, 0);
   EXPECT_EQ(ring.base, VringBase());
   EXPECT_EQ(ring.ring.layout.desc[0], std::byte{0});
   EXPECT_TRUE(rig.device->Start());

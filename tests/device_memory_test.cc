@@ -37,7 +37,7 @@ std::span<const std::byte> PageOfLastRegion(MemoryProvider& memory) {
 
 // The region in which a device's ring lies.
 std::span<const std::byte> RegionOfRing(MemoryProvider& memory,
-                                        const SplitLayout& ring) {
+                                        const RingLayout& ring) {
   std::span<const std::byte> host;
   memory.WithTable([&](const MemoryTable& table) {
     for (const MemoryRegion& region : table.regions()) {
@@ -175,7 +175,7 @@ TEST(DeviceMemory, EveryOperationOfAnEventThatLosesThePeerNeedsAReset) {
 TEST(DeviceMemory, RingsInMemoryThatGoesAreStoppedFirstAndForgotten) {
   SimRig rig;
   ASSERT_TRUE(rig.Run(1));
-  const SplitLayout ring = rig.device->vring(0).ring.layout;
+  const RingLayout ring = rig.device->vring(0).ring.layout;
 
   rig.world.memory().AnnounceUnknown(Kind::kRemoving,
                                      RegionOfRing(rig.world.memory(), ring));

@@ -132,7 +132,7 @@ TEST(DeviceRestart, ABaseThatNoDeviceCanHaveNeedsAReset) {
     SCOPED_TRACE(base);
     RecordingRig rig;
     ASSERT_TRUE(rig.Run(1));
-    rig.device->vring(0).ring.published = 10;
+    rig.device->vring(0).ring.published.index = 10;
     rig.backend->base_answers[0] = base;
 
     const Result<void> stopped = rig.device->Stop();
@@ -148,7 +148,7 @@ TEST(DeviceRestart, TheFurthestPossibleBasesAreBelieved) {
   for (const uint16_t base : {uint16_t{2}, uint16_t{10}}) {
     RecordingRig rig;
     ASSERT_TRUE(rig.Run(1));
-    rig.device->vring(0).ring.published = 10;
+    rig.device->vring(0).ring.published.index = 10;
     rig.backend->base_answers[0] = base;
 
     EXPECT_TRUE(rig.device->Stop()) << base;

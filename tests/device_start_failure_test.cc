@@ -280,7 +280,7 @@ TEST(StartFailure, WhatCouldNotBeUndoneIsStoppedByTheNextStop) {
 TEST(StartFailure, TheUndoKeepsWhereTheBackendStoodInEachRing) {
   RecordingRig rig;
   ASSERT_TRUE(rig.Run(1));
-  rig.device->vring(0).ring.published = 5;
+  rig.device->vring(0).ring.published.index = 5;
   rig.backend->base_answers[0] = 3;
   ASSERT_TRUE(rig.device->Stop());
   rig.backend->base_answers[0] = 4;

@@ -275,7 +275,7 @@ TEST(DeviceTest, TheControlQueueComesAfterAllPairsWithMqAndThirdWithout) {
 TEST(DeviceTest, RingsAreGivenOnlyToANegotiatedDevice) {
   RecordingRig rig;
   ASSERT_TRUE(rig.Create({.queue_size = 8, .control_queue = true}));
-  const SplitLayout ring = rig.driver->NewRing();
+  const RingLayout ring = rig.driver->NewRing();
 
   EXPECT_EQ(CodeOf(rig.device->ConfigureRing(0, ring)), ErrorCode::kWrongState);
   EXPECT_EQ(CodeOf(rig.device->ConfigureControlRing(ring)),
@@ -285,7 +285,7 @@ TEST(DeviceTest, RingsAreGivenOnlyToANegotiatedDevice) {
 TEST(DeviceTest, ARingThatTheDeviceHasNotOrOfAnotherSizeIsRefused) {
   RecordingRig rig;
   ASSERT_TRUE(rig.Prepare(2));
-  SplitLayout smaller = rig.driver->NewRing();
+  RingLayout smaller = rig.driver->NewRing();
   smaller.num = 4;
 
   EXPECT_THAT(TextOf(rig.device->ConfigureRing(4, rig.driver->NewRing())),
@@ -298,12 +298,12 @@ TEST(DeviceTest, ARingThatTheDeviceHasNotOrOfAnotherSizeIsRefused) {
 TEST(DeviceTest, S75_ARingWithoutMemoryOrAlignmentIsRefused) {
   RecordingRig rig;
   ASSERT_TRUE(rig.Prepare(1));
-  SplitLayout empty = rig.driver->NewRing();
-  empty.used = nullptr;
-  SplitLayout crooked = rig.driver->NewRing();
+  RingLayout empty = rig.driver->NewRing();
+  empty.device = nullptr;
+  RingLayout crooked = rig.driver->NewRing();
   crooked.desc += 8;
 
-  for (const SplitLayout& layout : {empty, crooked}) {
+  for (const RingLayout& layout : {empty, crooked}) {
     const Result<void> ring = rig.device->ConfigureRing(0, layout);
     const Result<void> control = rig.device->ConfigureControlRing(layout);
     ASSERT_FALSE(ring);

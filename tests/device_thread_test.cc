@@ -110,11 +110,12 @@ TEST_F(DeviceThreads, S53_H10_EverythingAtOnceNeitherRacesNorDeadlocks) {
   // A poller that writes its ring in every burst, plainly. It never has more
   // than a ring full in flight, since the back-end serves nothing here.
   const auto bursts = Accompany([this] {
-    SplitRing& ring = device_->vring(0).ring;
+    Ring& ring = device_->vring(0).ring;
     const RingTurn turn(ring.gate);
     if (!turn.entered()) return;
     std::memset(ring.layout.desc, 0x5a, DescTableBytes(ring.layout.num));
-    ring.published = static_cast<uint16_t>((ring.published + 1) % 9);
+    ring.published.index =
+        static_cast<uint16_t>((ring.published.index + 1) % 9);
     bursts_.fetch_add(1, std::memory_order_relaxed);
   });
 

@@ -260,45 +260,45 @@ TEST(VringBaseTest, ASplitRingCarriesTheAvailableIndexInAll65536Values) {
                             .used = static_cast<uint16_t>(~avail),
                             .avail_wrap = false,
                             .used_wrap = false};
-    ASSERT_EQ(EncodeVringBase(base, RingLayout::kSplit), index);
-    const VringBase back = DecodeVringBase(index, RingLayout::kSplit);
+    ASSERT_EQ(EncodeVringBase(base, RingFormat::kSplit), index);
+    const VringBase back = DecodeVringBase(index, RingFormat::kSplit);
     ASSERT_EQ(back.avail, avail);
     ASSERT_EQ(back.used, avail);
   }
 }
 
 TEST(VringBaseTest, ASplitRingsReservedUpperHalfIsNotRead) {
-  EXPECT_EQ(DecodeVringBase(0xabcd1234, RingLayout::kSplit).avail, 0x1234);
+  EXPECT_EQ(DecodeVringBase(0xabcd1234, RingFormat::kSplit).avail, 0x1234);
 }
 
 // Bits 0-14 available index, 15 the driver's wrap counter, 16-30 used index,
 // 31 the device's wrap counter.
 TEST(VringBaseTest, APackedRingCarriesEach16BitsOfBothSides) {
   for (uint32_t half = 0; half < 65536; ++half) {
-    const VringBase avail = DecodeVringBase(half, RingLayout::kPacked);
+    const VringBase avail = DecodeVringBase(half, RingFormat::kPacked);
     ASSERT_EQ(avail, (VringBase{.avail = static_cast<uint16_t>(half % 32768),
                                 .used = 0,
                                 .avail_wrap = half >= 32768,
                                 .used_wrap = false}));
-    ASSERT_EQ(EncodeVringBase(avail, RingLayout::kPacked), half);
-    const VringBase used = DecodeVringBase(half << 16, RingLayout::kPacked);
+    ASSERT_EQ(EncodeVringBase(avail, RingFormat::kPacked), half);
+    const VringBase used = DecodeVringBase(half << 16, RingFormat::kPacked);
     ASSERT_EQ(used, (VringBase{.avail = 0,
                                .used = static_cast<uint16_t>(half % 32768),
                                .avail_wrap = false,
                                .used_wrap = half >= 32768}));
-    ASSERT_EQ(EncodeVringBase(used, RingLayout::kPacked), half << 16);
+    ASSERT_EQ(EncodeVringBase(used, RingFormat::kPacked), half << 16);
   }
 }
 
 TEST(VringBaseTest, AFreshPackedRingStandsAtZeroWithBothWrapsSet) {
-  EXPECT_EQ(EncodeVringBase({}, RingLayout::kPacked), 0x80008000u);
-  EXPECT_EQ(EncodeVringBase({}, RingLayout::kSplit), 0u);
+  EXPECT_EQ(EncodeVringBase({}, RingFormat::kPacked), 0x80008000u);
+  EXPECT_EQ(EncodeVringBase({}, RingFormat::kSplit), 0u);
 }
 
 TEST(VringBaseTest, AnIndexNeverRunsIntoAWrapCounter) {
   const VringBase wild = {
       .avail = 0xffff, .used = 0xffff, .avail_wrap = false, .used_wrap = false};
-  EXPECT_EQ(EncodeVringBase(wild, RingLayout::kPacked), 0x7fff7fffu);
+  EXPECT_EQ(EncodeVringBase(wild, RingFormat::kPacked), 0x7fff7fffu);
 }
 
 }  // namespace

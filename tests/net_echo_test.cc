@@ -71,8 +71,8 @@ class Echo {
     if (held_.empty()) held_ = tx_bench_.TakeSent();
     if (held_.empty()) return false;
     const size_t buffers = (held_.size() + kBufferBytes - 1) / kBufferBytes;
-    const auto avail = LoadRelaxed<uint16_t>(rx_bench_.vring.ring.layout.avail +
-                                             kAvailIdxOffset);
+    const auto avail = LoadRelaxed<uint16_t>(
+        rx_bench_.vring.ring.layout.driver + kAvailIdxOffset);
     const uint16_t room =
         static_cast<uint16_t>(avail - rx_bench_.device->next_avail());
     if (room < buffers) return false;

@@ -22,7 +22,7 @@ TEST(NetQueue, AVringWithoutARingIsRefused) {
 
 TEST(NetQueue, ARingThatNoQueueCanStandOnIsRefused) {
   NetBench bench({});
-  bench.vring.ring.layout.used += 1;
+  bench.vring.ring.layout.device += 1;
   const Result<void> checked = CheckNetQueue(bench.vring, {});
   ASSERT_FALSE(checked.has_value());
   EXPECT_THAT(std::string(checked.error().text()), HasSubstr("used ring"));

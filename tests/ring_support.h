@@ -18,8 +18,8 @@
 #include "virtio_user/base/check.h"
 #include "virtio_user/base/device_addr.h"
 #include "virtio_user/base/error.h"
+#include "virtio_user/ring/ring_layout.h"
 #include "virtio_user/ring/shared_memory.h"
-#include "virtio_user/ring/split_layout.h"
 #include "virtio_user/spec/ring.h"
 
 namespace virtio_user {
@@ -104,17 +104,19 @@ class TestArena {
 
 // Bytes of an arena that has a ring of `num` and `more` bytes besides.
 inline size_t ArenaBytes(uint16_t num, size_t more = 0) {
-  return SplitLayout::BytesFor(num) + more + 4096;
+  return RingLayout::BytesFor(RingFormat::kSplit, num) + more + 4096;
 }
 
-inline SplitLayout TakeRing(TestArena& arena, uint16_t num) {
-  return *SplitLayout::PlaceIn(arena.Take(SplitLayout::BytesFor(num)), num);
+inline RingLayout TakeRing(TestArena& arena, uint16_t num) {
+  return *RingLayout::PlaceIn(
+      arena.Take(RingLayout::BytesFor(RingFormat::kSplit, num)),
+      RingFormat::kSplit, num);
 }
 
 // Reads and writes a ring as it pleases.
 class BareRing {
  public:
-  explicit BareRing(const SplitLayout& layout) : layout_(layout) {}
+  explicit BareRing(const RingLayout& layout) : layout_(layout) {}
 
   void SetDesc(uint32_t i, const VirtqDesc& desc) const {
     std::memcpy(layout_.desc + i * sizeof(desc), &desc, sizeof(desc));
@@ -125,22 +127,22 @@ class BareRing {
     return desc;
   }
 
-  uint16_t avail_flags() const { return Get(layout_.avail); }
-  void set_avail_flags(uint16_t flags) const { Set(layout_.avail, flags); }
-  uint16_t avail_idx() const { return Get(layout_.avail + kAvailIdxOffset); }
+  uint16_t avail_flags() const { return Get(layout_.driver); }
+  void set_avail_flags(uint16_t flags) const { Set(layout_.driver, flags); }
+  uint16_t avail_idx() const { return Get(layout_.driver + kAvailIdxOffset); }
   void set_avail_idx(uint16_t idx) const {
-    Set(layout_.avail + kAvailIdxOffset, idx);
+    Set(layout_.driver + kAvailIdxOffset, idx);
   }
   uint16_t Avail(uint32_t entry) const { return Get(AvailAt(entry)); }
   void SetAvail(uint32_t entry, uint16_t head) const {
     Set(AvailAt(entry), head);
   }
 
-  uint16_t used_flags() const { return Get(layout_.used); }
-  void set_used_flags(uint16_t flags) const { Set(layout_.used, flags); }
-  uint16_t used_idx() const { return Get(layout_.used + kUsedIdxOffset); }
+  uint16_t used_flags() const { return Get(layout_.device); }
+  void set_used_flags(uint16_t flags) const { Set(layout_.device, flags); }
+  uint16_t used_idx() const { return Get(layout_.device + kUsedIdxOffset); }
   void set_used_idx(uint16_t idx) const {
-    Set(layout_.used + kUsedIdxOffset, idx);
+    Set(layout_.device + kUsedIdxOffset, idx);
   }
   VirtqUsedElem Used(uint32_t entry) const {
     VirtqUsedElem element;
@@ -155,13 +157,13 @@ class BareRing {
   static uint16_t Get(std::byte* at) { return LoadRelaxed<uint16_t>(at); }
   static void Set(std::byte* at, uint16_t v) { StoreRelaxed<uint16_t>(at, v); }
   std::byte* AvailAt(uint32_t entry) const {
-    return layout_.avail + kAvailRingOffset + 2 * (entry % layout_.num);
+    return layout_.driver + kAvailRingOffset + 2 * (entry % layout_.num);
   }
   std::byte* UsedAt(uint32_t entry) const {
-    return layout_.used + kUsedRingOffset + 8 * (entry % layout_.num);
+    return layout_.device + kUsedRingOffset + 8 * (entry % layout_.num);
   }
 
-  SplitLayout layout_;
+  RingLayout layout_;
 };
 
 }  // namespace virtio_user

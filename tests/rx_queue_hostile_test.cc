@@ -52,9 +52,9 @@ class HostileRx : public ::testing::Test {
     ASSERT_TRUE(queue_->broken().has_value());
     EXPECT_EQ(queue_->broken()->code(), ErrorCode::kProtocol);
     EXPECT_THAT(std::string(queue_->broken()->text()), HasSubstr(reason));
-    const uint16_t published = bench_.vring.ring.published;
+    const uint16_t published = bench_.vring.ring.published.index;
     EXPECT_THAT(Poll(), IsEmpty());
-    EXPECT_EQ(bench_.vring.ring.published, published);
+    EXPECT_EQ(bench_.vring.ring.published.index, published);
     EXPECT_TRUE(bench_.arena.GuardsIntact());
   }
 

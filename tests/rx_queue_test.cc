@@ -38,7 +38,7 @@ TEST(RxQueue, TheFirstPollPostsEveryBufferWithOneKick) {
   NetBench bench({.num = 8, .buffer_count = 5});
   const auto queue = MakeQueue(bench);
   EXPECT_THAT(Poll(*queue), IsEmpty());
-  EXPECT_EQ(bench.vring.ring.published, 5);
+  EXPECT_EQ(bench.vring.ring.published.index, 5);
   EXPECT_EQ(bench.fd_ops.signals, 1);
   EXPECT_EQ(queue->in_flight(), 5u);
   EXPECT_THAT(Poll(*queue), IsEmpty());
@@ -49,7 +49,7 @@ TEST(RxQueue, MoreBuffersThanDescriptorsWaitTheirTurn) {
   NetBench bench({.num = 4, .buffer_count = 9});
   const auto queue = MakeQueue(bench);
   Poll(*queue);
-  EXPECT_EQ(bench.vring.ring.published, 4);
+  EXPECT_EQ(bench.vring.ring.published.index, 4);
   for (uint64_t i = 0; i < 30; ++i) {
     ASSERT_TRUE(bench.Deliver(WithHeader(12, 1, MakeFrame(60, i))));
     EXPECT_THAT(Poll(*queue), ElementsAre(MakeFrame(60, i)));
@@ -151,7 +151,7 @@ TEST(RxQueue, NothingHappensWhileTheGateIsClosed) {
   bench.vring.ring.gate.Close();
   EXPECT_THAT(Poll(*queue), IsEmpty());
   EXPECT_FALSE(queue->SuppressInterrupts(false));
-  EXPECT_EQ(bench.vring.ring.published, 0);
+  EXPECT_EQ(bench.vring.ring.published.index, 0);
   EXPECT_EQ(bench.fd_ops.signals, 0);
   EXPECT_FALSE(bench.vring.ring.gate.busy());
 }
@@ -183,7 +183,7 @@ TEST(RxQueue, ReclaimAllTakesBackWhatTheDeviceHasAndWhatWaits) {
   bench.device.emplace(bench.vring.ring.layout, 0, 0);
   bench.vring.ring.gate.Open();
   EXPECT_THAT(Poll(*queue), IsEmpty());
-  EXPECT_EQ(bench.vring.ring.published, 8);
+  EXPECT_EQ(bench.vring.ring.published.index, 8);
   ASSERT_TRUE(bench.Deliver(WithHeader(12, 1, MakeFrame(60, 7))));
   EXPECT_THAT(Poll(*queue), ElementsAre(MakeFrame(60, 7)));
 }

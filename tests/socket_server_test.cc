@@ -50,9 +50,9 @@ using ::testing::IsEmpty;
 using ::virtio_user::DeviceBuffer;
 using ::virtio_user::FileDescriptor;
 using ::virtio_user::PosixFdOps;
+using ::virtio_user::Ring;
+using ::virtio_user::RingLayout;
 using ::virtio_user::SplitDriverQueue;
-using ::virtio_user::SplitLayout;
-using ::virtio_user::SplitRing;
 using ::virtio_user::UsedChain;
 
 inline constexpr size_t kMemoryBytes = 1 << 20;
@@ -168,13 +168,13 @@ class SocketServerTest : public testing_support::FdBalanceTest {
 
   Fds fds() const { return {memory_fd_.get(), kick_.get(), call_.get()}; }
 
-  SplitLayout LayoutOf(uint32_t ring) {
+  RingLayout LayoutOf(uint32_t ring) {
     std::byte* const at = memory_.data() + ring * 4096;
-    SplitLayout layout;
+    RingLayout layout;
     layout.num = kRingSize;
     layout.desc = at;
-    layout.avail = at + 1024;
-    layout.used = at + 2048;
+    layout.driver = at + 1024;
+    layout.device = at + 2048;
     return layout;
   }
 
@@ -241,8 +241,8 @@ TEST_F(SocketServerTest, LeavesTheTranscriptThatTheSimulationLeaves) {
 }
 
 TEST_F(SocketServerTest, EchoesPacketsThroughMappedMemory) {
-  SplitRing rx;
-  SplitRing tx;
+  Ring rx;
+  Ring tx;
   rx.layout = LayoutOf(0);
   tx.layout = LayoutOf(1);
   SplitDriverQueue rx_queue(rx, {});
@@ -271,8 +271,8 @@ TEST_F(SocketServerTest, EchoesPacketsThroughMappedMemory) {
 }
 
 TEST_F(SocketServerTest, AllBuffersOfAMergedFrameAreUsedAtOnce) {
-  SplitRing rx;
-  SplitRing tx;
+  Ring rx;
+  Ring tx;
   rx.layout = LayoutOf(0);
   tx.layout = LayoutOf(1);
   SplitDriverQueue rx_queue(rx, {});

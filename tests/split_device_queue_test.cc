@@ -17,11 +17,11 @@ class SplitDeviceQueueTest : public ::testing::Test {
  protected:
   // What the driver's and the device's memory hold right now.
   std::vector<std::byte> Snapshot() const {
-    return {layout_.desc, layout_.used + UsedRingBytes(layout_.num)};
+    return {layout_.desc, layout_.device + UsedRingBytes(layout_.num)};
   }
 
   TestArena arena_{ArenaBytes(8)};
-  SplitLayout layout_ = TakeRing(arena_, 8);
+  RingLayout layout_ = TakeRing(arena_, 8);
   BareRing bare_{layout_};
 };
 

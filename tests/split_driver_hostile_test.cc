@@ -50,7 +50,7 @@ class HostileDevice : public ::testing::Test {
   }
 
   TestArena arena_{ArenaBytes(16)};
-  SplitRing ring_{.layout = TakeRing(arena_, 16), .published = 0, .gate = {}};
+  Ring ring_{.layout = TakeRing(arena_, 16), .published = {}, .gate = {}};
   BareRing bare_{ring_.layout};
   std::array<DeviceBuffer, 2> buffers_ = {{{{0x100}, 5}, {{0x200}, 3}}};
   SplitDriverQueue queue_;
@@ -182,7 +182,7 @@ TEST_F(HostileInOrderDevice, TheLengthOfABatchIsThatOfItsLastChain_D06) {
 void ThrowGarbage(bool in_order, uint64_t seed) {
   TestRandom random(seed);
   TestArena arena(ArenaBytes(8));
-  SplitRing ring{.layout = TakeRing(arena, 8), .published = 0, .gate = {}};
+  Ring ring{.layout = TakeRing(arena, 8), .published = {}, .gate = {}};
   const BareRing bare(ring.layout);
   SplitDriverQueue queue(ring, {.in_order = in_order});
   const DeviceBuffer buffers[] = {{{1}, 4}, {{2}, 4}};

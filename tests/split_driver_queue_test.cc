@@ -46,7 +46,7 @@ class SplitDriverQueueTest : public ::testing::Test {
   }
 
   TestArena arena_{ArenaBytes(8, 4096)};
-  SplitRing ring_{.layout = TakeRing(arena_, 8), .published = 0, .gate = {}};
+  Ring ring_{.layout = TakeRing(arena_, 8), .published = {}, .gate = {}};
   BareRing bare_{ring_.layout};
   std::array<DeviceBuffer, 8> buffers_ = {{{{0x100}, 1},
                                            {{0x200}, 2},
@@ -81,10 +81,10 @@ TEST_F(SplitDriverQueueTest, OnlyPublishShowsWhatWasOffered) {
   ASSERT_TRUE(Offer(queue, 1, 1, 0));
   ASSERT_TRUE(Offer(queue, 2, 1, 0));
   EXPECT_EQ(bare_.avail_idx(), 0);
-  EXPECT_EQ(ring_.published, 0);
+  EXPECT_EQ(ring_.published.index, 0);
   queue.Publish();
   EXPECT_EQ(bare_.avail_idx(), 2);
-  EXPECT_EQ(ring_.published, 2);
+  EXPECT_EQ(ring_.published.index, 2);
 }
 
 TEST_F(SplitDriverQueueTest, AFullRingRefusesAndRecovers_D01) {
@@ -119,7 +119,7 @@ TEST_F(SplitDriverQueueTest, AChainMayStayWithTheDeviceFor200000Others_D13) {
   queue.Publish();
   const uint16_t held = bare_.Avail(0);
   for (uint32_t i = 0; i < 200000; ++i) {
-    const uint16_t entry = ring_.published;
+    const uint16_t entry = ring_.published.index;
     ASSERT_TRUE(Offer(queue, i, 1, 0));
     queue.Publish();
     Use(bare_.Avail(entry), 0);
@@ -262,7 +262,7 @@ TEST_F(SplitDriverQueueTest, ReclaimAllHandsBackEverythingAndMends_D18) {
   EXPECT_FALSE(queue.broken().has_value());
   EXPECT_EQ(queue.free_count(), 8);
   EXPECT_EQ(queue.in_flight(), 0);
-  EXPECT_EQ(ring_.published, 0);
+  EXPECT_EQ(ring_.published.index, 0);
   EXPECT_EQ(bare_.avail_idx(), 0);
   EXPECT_EQ(bare_.used_idx(), 0);
   ASSERT_TRUE(Offer(queue, 11, 1, 0));

@@ -233,8 +233,8 @@ class Player {
   TestArena arena_;
   std::span<std::byte> data_;
   std::span<std::byte> tables_;
-  SplitRing ring_{
-      .layout = TakeRing(arena_, setup_.num), .published = 0, .gate = {}};
+  Ring ring_{
+      .layout = TakeRing(arena_, setup_.num), .published = {}, .gate = {}};
   BareRing bare_{ring_.layout};
   SplitDriverQueue driver_{ring_, {.in_order = setup_.in_order}};
   SplitDeviceQueue device_{ring_.layout, 0, 0};

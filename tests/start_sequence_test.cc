@@ -44,9 +44,9 @@ struct Rings {
                            .fd = 5,
                            .offset = 0}));
     for (size_t i = 0; i < vrings.size(); ++i) {
-      const size_t bytes = SplitLayout::BytesFor(kNum);
-      vrings[i].ring.layout =
-          *SplitLayout::PlaceIn(memory.subspan(i * bytes, bytes), kNum);
+      const size_t bytes = RingLayout::BytesFor(RingFormat::kSplit, kNum);
+      vrings[i].ring.layout = *RingLayout::PlaceIn(
+          memory.subspan(i * bytes, bytes), RingFormat::kSplit, kNum);
       vrings[i].call = *FileDescriptor::CreateEvent(fds);
       vrings[i].kick = *FileDescriptor::CreateEvent(fds);
     }
@@ -60,13 +60,13 @@ struct Rings {
   }
   VringAddresses AddressesOf(size_t ring, uint64_t base) const {
     const std::byte* const start = table.regions()[0].host.data();
-    const SplitLayout& layout = vrings[ring].ring.layout;
+    const RingLayout& layout = vrings[ring].ring.layout;
     const auto at = [&](const std::byte* part) {
       return DeviceAddr{base + static_cast<uint64_t>(part - start)};
     };
     return {.desc = at(layout.desc),
-            .avail = at(layout.avail),
-            .used = at(layout.used)};
+            .avail = at(layout.driver),
+            .used = at(layout.device)};
   }
 
   TestArena arena;
@@ -221,7 +221,7 @@ TEST(StartSequence, S08_OnlyConfiguredRingsGetACallDescriptor) {
 
 TEST(StartSequence, NothingIsSentBeforeEveryRingIsFoundInTheTable) {
   Rings rings(2);
-  rings.vrings[3].ring.layout.used = rings.arena.Take(64).data();
+  rings.vrings[3].ring.layout.device = rings.arena.Take(64).data();
   StrictMock<MockVhostBackend> backend;
 
   const SequenceResult started = RunStart(backend, rings.Plan(1));
@@ -253,7 +253,7 @@ TEST(StartSequence, ABackendThatTakesFeaturesOkAwayIsResetAndGetsNoMemory) {
 
 TEST(StopSequence, DisablesThenAsksForEveryBaseThenResets) {
   Rings rings(3);
-  for (VringState& vring : rings.vrings) vring.ring.published = 9;
+  for (VringState& vring : rings.vrings) vring.ring.published.index = 9;
   StrictMock<MockVhostBackend> backend;
   ExpectedMessages expected(backend);
   expected.BeginBatch();
@@ -270,8 +270,8 @@ TEST(StopSequence, DisablesThenAsksForEveryBaseThenResets) {
 
 TEST(StopSequence, H6_TheBaseThatAStopGotIsWhatTheNextStartSends) {
   Rings rings(1);
-  rings.vrings[0].ring.published = 3;
-  rings.vrings[1].ring.published = 0xffff;
+  rings.vrings[0].ring.published.index = 3;
+  rings.vrings[1].ring.published.index = 0xffff;
   StrictMock<MockVhostBackend> backend;
   ExpectedMessages expected(backend);
   expected.Stop(1, {3, 0xfff8});
@@ -320,8 +320,8 @@ TEST(StopSequence, ARefusedDisableIsReportedAfterEverythingWasVisited) {
 TEST(StopSequence, ABaseThatNoDeviceCanHaveIsReportedAndTheOthersAreKept) {
   for (const uint16_t wrong : {uint16_t{11}, uint16_t{1}}) {
     Rings rings(1);
-    rings.vrings[0].ring.published = 10;
-    rings.vrings[1].ring.published = 10;
+    rings.vrings[0].ring.published.index = 10;
+    rings.vrings[1].ring.published.index = 10;
     StrictMock<MockVhostBackend> backend;
     ExpectedMessages(backend).Stop(1, {wrong, 2});
 

@@ -96,7 +96,7 @@ class WalkChainExhaustive : public ::testing::Test {
   }
 
   TestArena arena_{ArenaBytes(kNum, 8192)};
-  SplitLayout layout_ = TakeRing(arena_, kNum);
+  RingLayout layout_ = TakeRing(arena_, kNum);
   std::span<std::byte> table_ = arena_.Take(16 * 8);
   Tables tables_{std::vector<VirtqDesc>(kNum), std::vector<VirtqDesc>(3)};
   DescriptorChain chain_;

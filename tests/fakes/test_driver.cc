@@ -17,7 +17,7 @@ using virtio_user::FeatureSet;
 using virtio_user::LoadRelaxed;
 using virtio_user::MemoryTable;
 using virtio_user::Result;
-using virtio_user::SplitLayout;
+using virtio_user::RingLayout;
 using virtio_user::StoreRelaxed;
 using virtio_user::VirtqDesc;
 
@@ -39,15 +39,17 @@ void TestDriver::FreeMemory() {
 }
 
 std::span<std::byte> TestDriver::Allocate(size_t bytes) {
-  const auto block = memory_.Allocate(bytes, SplitLayout::kAlign);
+  const auto block = memory_.Allocate(bytes, RingLayout::kAlign);
   VU_CHECK(block.has_value());
   blocks_.push_back(*block);
   return *block;
 }
 
-SplitLayout TestDriver::NewRing() {
+RingLayout TestDriver::NewRing() {
   const uint16_t num = device_.queue_size();
-  return *SplitLayout::PlaceIn(Allocate(SplitLayout::BytesFor(num)), num);
+  return *RingLayout::PlaceIn(
+      Allocate(RingLayout::BytesFor(virtio_user::RingFormat::kSplit, num)),
+      virtio_user::RingFormat::kSplit, num);
 }
 
 Result<void> TestDriver::SetUp(uint16_t pairs, FeatureSet without) {
@@ -103,14 +105,14 @@ uint8_t TestDriver::Command(virtio_user::CtrlClass command_class,
        .flags = virtio_user::kDescFlagWrite,
        .next = 0}};
   std::memcpy(control_.desc, chain, sizeof(chain));
-  std::byte* const entry = control_.avail + virtio_user::kAvailRingOffset +
+  std::byte* const entry = control_.driver + virtio_user::kAvailRingOffset +
                            2 * (published_ & (control_.num - 1u));
   StoreRelaxed<uint16_t>(entry, 0);
-  StoreRelaxed<uint16_t>(control_.avail + virtio_user::kAvailIdxOffset,
+  StoreRelaxed<uint16_t>(control_.driver + virtio_user::kAvailIdxOffset,
                          ++published_);
   notified_ = device_.NotifyControlQueue();
   const auto used =
-      LoadRelaxed<uint16_t>(control_.used + virtio_user::kUsedIdxOffset);
+      LoadRelaxed<uint16_t>(control_.device + virtio_user::kUsedIdxOffset);
   return used == published_ ? std::to_integer<uint8_t>(request_[kAckAt])
                             : kNoAck;
 }
@@ -123,7 +125,7 @@ uint8_t TestDriver::SetPairs(uint16_t pairs) {
 
 Result<void> TestDriver::BreakControlRing() {
   published_ = static_cast<uint16_t>(published_ + control_.num + 1);
-  StoreRelaxed<uint16_t>(control_.avail + virtio_user::kAvailIdxOffset,
+  StoreRelaxed<uint16_t>(control_.driver + virtio_user::kAvailIdxOffset,
                          published_);
   return device_.NotifyControlQueue();
 }

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "virtio_user/device/device.h"
-#include "virtio_user/ring/split_layout.h"
+#include "virtio_user/ring/ring_layout.h"
 
 namespace testing_support {
 
@@ -35,8 +35,8 @@ class TestDriver {
   virtio_user::Result<void> ConfigureControl();
 
   // New, zeroed memory for one ring; what was allocated stays until the end.
-  virtio_user::SplitLayout NewRing();
-  const virtio_user::SplitLayout& control_ring() const { return control_; }
+  virtio_user::RingLayout NewRing();
+  const virtio_user::RingLayout& control_ring() const { return control_; }
   std::span<const std::span<std::byte>> memory() const { return blocks_; }
   // Frees all of it now: whoever calls this takes the device's rings away.
   void FreeMemory();
@@ -58,7 +58,7 @@ class TestDriver {
   virtio_user::Device& device_;
   virtio_user::MemoryProvider& memory_;
   std::vector<std::span<std::byte>> blocks_;
-  virtio_user::SplitLayout control_;
+  virtio_user::RingLayout control_;
   std::span<std::byte> request_;
   uint16_t published_ = 0;
   virtio_user::Result<void> notified_;

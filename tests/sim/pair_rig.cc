@@ -12,8 +12,8 @@ using virtio_user::DeviceAddr;
 using virtio_user::DeviceBuffer;
 using virtio_user::FileDescriptor;
 using virtio_user::MemoryTable;
+using virtio_user::RingLayout;
 using virtio_user::SplitDriverQueue;
-using virtio_user::SplitLayout;
 using virtio_user::UsedChain;
 
 PairRig::PairRig(RawClient& client, uint16_t pair) : client_(client) {
@@ -25,9 +25,11 @@ void PairRig::Make(RingRig& ring, uint16_t index) {
   auto& world = client_.world();
   ring.index = index;
   const auto memory = world.memory().Allocate(
-      SplitLayout::BytesFor(kRigRingSize), SplitLayout::kAlign);
+      RingLayout::BytesFor(virtio_user::RingFormat::kSplit, kRigRingSize),
+      RingLayout::kAlign);
   ASSERT_TRUE(memory.has_value());
-  ring.ring.layout = *SplitLayout::PlaceIn(*memory, kRigRingSize);
+  ring.ring.layout = *RingLayout::PlaceIn(
+      *memory, virtio_user::RingFormat::kSplit, kRigRingSize);
   ring.ring.gate.Open();
   ring.kick = *FileDescriptor::CreateEvent(world.fds());
   ring.call = *FileDescriptor::CreateEvent(world.fds());
@@ -47,7 +49,7 @@ DeviceAddr PairRig::AddressOf(const std::byte* at, size_t bytes) {
 }
 
 void PairRig::Configure(RingRig& ring, uint16_t base) {
-  const SplitLayout& layout = ring.ring.layout;
+  const RingLayout& layout = ring.ring.layout;
   const uint64_t index = ring.index;
   client_.Send(
       {.request = 13, .payload = U64(index), .fds = {ring.call.get()}});
@@ -58,8 +60,8 @@ void PairRig::Configure(RingRig& ring, uint16_t base) {
                                .U32(ring.index)
                                .U32(0)
                                .U64(AddressOf(layout.desc, 1).value)
-                               .U64(AddressOf(layout.used, 1).value)
-                               .U64(AddressOf(layout.avail, 1).value)
+                               .U64(AddressOf(layout.device, 1).value)
+                               .U64(AddressOf(layout.driver, 1).value)
                                .U64(0)});
   client_.Send(
       {.request = 12, .payload = U64(index), .fds = {ring.kick.get()}});

@@ -12,8 +12,8 @@
 
 #include "tests/sim/raw_client.h"
 #include "virtio_user/base/file_descriptor.h"
+#include "virtio_user/ring/ring_layout.h"
 #include "virtio_user/ring/split_driver_queue.h"
-#include "virtio_user/ring/split_layout.h"
 
 namespace sim_test {
 
@@ -24,7 +24,7 @@ inline constexpr size_t kRigBufferBytes = 2048;
 // descriptors.
 struct RingRig {
   uint16_t index = 0;
-  virtio_user::SplitRing ring;
+  virtio_user::Ring ring;
   virtio_user::FileDescriptor kick;
   virtio_user::FileDescriptor call;
   std::unique_ptr<virtio_user::SplitDriverQueue> queue;

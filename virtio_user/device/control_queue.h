@@ -20,7 +20,7 @@ namespace virtio_user {
 class ControlQueue {
  public:
   // Starts at index 0. Requires: a zeroed ring.
-  explicit ControlQueue(const SplitLayout& layout) : queue_(layout, 0, 0) {}
+  explicit ControlQueue(const RingLayout& layout) : queue_(layout, 0, 0) {}
 
   // Serves what is available, at most one ring full; returns how many. Each
   // head inside the ring yields exactly one used element: with length 1 where
@@ -30,7 +30,7 @@ class ControlQueue {
   // the rules is broken for good: the Error says why, nothing is written.
   Result<size_t> Serve(AddressResolver resolve, const ControlTarget& target);
 
-  const SplitLayout& layout() const { return queue_.layout(); }
+  const RingLayout& layout() const { return queue_.layout(); }
 
  private:
   // One head, from walk to ack; bytes written into its writable part.

@@ -24,11 +24,12 @@ Result<void> CheckOptions(const DeviceOptions& options) {
   // CheckSize sees 32 bits; what does not fit is refused as 0 is.
   const bool fits = std::in_range<uint32_t>(options.queue_size);
   if (!fits ||
-      !SplitLayout::CheckSize(static_cast<uint32_t>(options.queue_size))) {
+      !RingLayout::CheckSize(RingFormat::kSplit,
+                             static_cast<uint32_t>(options.queue_size))) {
     return Fail(ErrorCode::kInvalidArgument,
                 "queue_size %" PRId64
                 ": a split ring has a power of two of descriptors, 1 to %u",
-                options.queue_size, kMaxSplitRingSize);
+                options.queue_size, kMaxRingSize);
   }
   if (options.queue_pairs > 1 && !options.control_queue) {
     return Fail(ErrorCode::kInvalidArgument,
@@ -274,7 +275,7 @@ VringState& Device::vring(uint16_t vring) {
   return vrings_[vring];
 }
 
-Result<void> Device::ConfigureRing(uint16_t vring, const SplitLayout& layout) {
+Result<void> Device::ConfigureRing(uint16_t vring, const RingLayout& layout) {
   const MutexLock lock(mu_);
   if (state() != DeviceState::kNegotiated) {
     return Fail(ErrorCode::kWrongState,
@@ -294,12 +295,12 @@ Result<void> Device::ConfigureRing(uint16_t vring, const SplitLayout& layout) {
   if (auto valid = layout.Check(); !valid) return valid;
   VringState& state = vrings_[vring];
   state.ring.layout = layout;
-  state.ring.published = 0;
+  state.ring.published.index = 0;
   state.base = {};
   return {};
 }
 
-Result<void> Device::ConfigureControlRing(const SplitLayout& layout) {
+Result<void> Device::ConfigureControlRing(const RingLayout& layout) {
   const MutexLock lock(mu_);
   if (state() != DeviceState::kNegotiated) {
     return Fail(ErrorCode::kWrongState,

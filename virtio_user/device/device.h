@@ -18,7 +18,7 @@
 #include "virtio_user/base/mutex.h"
 #include "virtio_user/device/control_queue.h"
 #include "virtio_user/device/negotiation.h"
-#include "virtio_user/ring/split_layout.h"
+#include "virtio_user/ring/ring_layout.h"
 #include "virtio_user/spec/feature.h"
 #include "virtio_user/vhost/memory_provider.h"
 #include "virtio_user/vhost/quiescer.h"
@@ -117,10 +117,10 @@ class Device final : private MemoryListener {
   // provider's table, of exactly queue_size descriptors. Requires kNegotiated.
   // The driver owns the memory and keeps it until the device is gone or the
   // ring is configured anew. Both rings of a pair, and pairs from 0 on.
-  Result<void> ConfigureRing(uint16_t vring, const SplitLayout& layout)
+  Result<void> ConfigureRing(uint16_t vring, const RingLayout& layout)
       VU_EXCLUDES(mu_);
   // Likewise for the control queue, which starts afresh. Requires CTRL_VQ.
-  Result<void> ConfigureControlRing(const SplitLayout& layout) VU_EXCLUDES(mu_);
+  Result<void> ConfigureControlRing(const RingLayout& layout) VU_EXCLUDES(mu_);
   // The ring for its driver queue; its gate is open while kRunning. The
   // reference lives as long as the device. Requires: vring < 2 * queue_pairs.
   VringState& vring(uint16_t vring);

@@ -81,7 +81,7 @@ Result<void> Device::StartLocked(const MemoryTable& table) {
 // kick again.
 void Device::KickWaitingRings() {
   for (const VringState& vring : vrings_) {
-    if (!vring.configured() || vring.ring.published == vring.base.avail) {
+    if (!vring.configured() || vring.ring.published.index == vring.base.avail) {
       continue;
     }
     // Cannot fail on a descriptor of our own; a lost kick is the peer's loss.
@@ -176,7 +176,7 @@ Result<void> Device::CheckStillFits(const FeatureMasks& masks) const {
 void Device::StartRingsAfresh() {
   for (VringState& vring : vrings_) {
     if (vring.configured()) vring.ring.layout.Zero();
-    vring.ring.published = 0;
+    vring.ring.published.index = 0;
     vring.base = {};
   }
 }

@@ -26,17 +26,16 @@ uint8_t NegotiatedStatus(FeatureSet forwarded) {
                                            : kStatusLegacyDriver;
 }
 
-Result<VringAddresses> AddressesOf(const SplitLayout& ring,
+Result<VringAddresses> AddressesOf(const RingLayout& ring,
                                    const MemoryTable& table,
                                    AddressSpace space) {
-  const auto desc = table.ToDevice(ring.desc, DescTableBytes(ring.num), space);
+  const auto desc = table.ToDevice(ring.desc, ring.DescBytes(), space);
   if (!desc) return Fail(desc);
-  const auto avail =
-      table.ToDevice(ring.avail, AvailRingBytes(ring.num), space);
-  if (!avail) return Fail(avail);
-  const auto used = table.ToDevice(ring.used, UsedRingBytes(ring.num), space);
-  if (!used) return Fail(used);
-  return VringAddresses{.desc = *desc, .avail = *avail, .used = *used};
+  const auto driver = table.ToDevice(ring.driver, ring.DriverBytes(), space);
+  if (!driver) return Fail(driver);
+  const auto device = table.ToDevice(ring.device, ring.DeviceBytes(), space);
+  if (!device) return Fail(device);
+  return VringAddresses{.desc = *desc, .avail = *driver, .used = *device};
 }
 
 // What has been sent, so that it can be undone.
@@ -156,7 +155,7 @@ class Start {
 // Keeps where the back-end stopped. The driver has published up to
 // `published`, so a stopped device stands at most one ring behind it.
 Result<void> KeepBase(const VringBaseQuery& query, VringState& vring) {
-  const uint16_t published = vring.ring.published;
+  const uint16_t published = vring.ring.published.index;
   const uint16_t behind = static_cast<uint16_t>(published - query.base.avail);
   if (behind > vring.ring.layout.num) {
     return Fail(ErrorCode::kProtocol,

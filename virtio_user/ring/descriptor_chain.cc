@@ -127,7 +127,7 @@ Result<std::optional<TableReference>> WalkTable(const Table& table,
 
 }  // namespace
 
-Result<void> WalkChain(const SplitLayout& layout, uint16_t head,
+Result<void> WalkChain(const RingLayout& layout, uint16_t head,
                        AddressResolver resolve, DescriptorChain& chain) {
   VU_CHECK(head < layout.num);
   chain.head = head;

@@ -10,7 +10,7 @@
 #include "virtio_user/base/device_addr.h"
 #include "virtio_user/base/error.h"
 #include "virtio_user/base/function_ref.h"
-#include "virtio_user/ring/split_layout.h"
+#include "virtio_user/ring/ring_layout.h"
 
 namespace virtio_user {
 
@@ -37,7 +37,7 @@ struct DescriptorChain {
 // or no multiple of 16, or outside memory. WRITE on the descriptor of a table,
 // and flag bits that the spec does not define, are ignored. After an Error
 // `chain` holds what came before it. Requires: head < layout.num.
-Result<void> WalkChain(const SplitLayout& layout, uint16_t head,
+Result<void> WalkChain(const RingLayout& layout, uint16_t head,
                        AddressResolver resolve, DescriptorChain& chain);
 
 }  // namespace virtio_user

@@ -10,7 +10,7 @@
 
 namespace virtio_user {
 
-SplitDeviceQueue::SplitDeviceQueue(const SplitLayout& layout,
+SplitDeviceQueue::SplitDeviceQueue(const RingLayout& layout,
                                    uint16_t next_avail, uint16_t next_used)
     : layout_(layout), next_avail_(next_avail), next_used_(next_used) {
   VU_CHECK(layout.Check().has_value());
@@ -20,7 +20,7 @@ Result<std::optional<uint16_t>> SplitDeviceQueue::PopHead() {
   if (broken_) return std::unexpected(*broken_);
   // Pairs with the driver's release store of the available index
   // (SplitDriverQueue::Publish): the entries and descriptors are seen.
-  const uint16_t index = SharedWord<uint16_t>(layout_.avail + kAvailIdxOffset)
+  const uint16_t index = SharedWord<uint16_t>(layout_.driver + kAvailIdxOffset)
                              .load(std::memory_order_acquire);
   const uint16_t ready = static_cast<uint16_t>(index - next_avail_);
   if (ready == 0) return std::nullopt;
@@ -31,8 +31,8 @@ Result<std::optional<uint16_t>> SplitDeviceQueue::PopHead() {
     return std::unexpected(*broken_);
   }
   const size_t slot = next_avail_ & (layout_.num - 1u);
-  const uint16_t head = LoadRelaxed<uint16_t>(layout_.avail + kAvailRingOffset +
-                                              slot * sizeof(uint16_t));
+  const uint16_t head = LoadRelaxed<uint16_t>(
+      layout_.driver + kAvailRingOffset + slot * sizeof(uint16_t));
   if (head >= layout_.num) {
     Break(Error::Make(ErrorCode::kProtocol,
                       "available entry %zu names descriptor %u of a ring of %u",
@@ -49,7 +49,7 @@ void SplitDeviceQueue::Put(uint16_t head, uint32_t bytes) {
   // The ring begins at an offset of 4, so an element is not aligned to its own
   // size: two stores.
   std::byte* const element =
-      layout_.used + kUsedRingOffset + slot * sizeof(VirtqUsedElem);
+      layout_.device + kUsedRingOffset + slot * sizeof(VirtqUsedElem);
   StoreRelaxed<uint32_t>(element + offsetof(VirtqUsedElem, id), head);
   StoreRelaxed<uint32_t>(element + offsetof(VirtqUsedElem, len), bytes);
   ++next_used_;
@@ -59,7 +59,7 @@ void SplitDeviceQueue::Publish() {
   VU_CHECK(!broken_);
   // Pairs with the driver's acquire load of the used index
   // (SplitDriverQueue::TakeUsed): the element and the written buffers are seen.
-  SharedWord<uint16_t>(layout_.used + kUsedIdxOffset)
+  SharedWord<uint16_t>(layout_.device + kUsedIdxOffset)
       .store(next_used_, std::memory_order_release);
 }
 
@@ -71,13 +71,13 @@ bool SplitDeviceQueue::DriverWantsInterrupt() const {
   // The used index must be out before the flags are read, as the driver sets
   // its flags and then looks at the index: one of the two sees the other.
   std::atomic_thread_fence(std::memory_order_seq_cst);
-  return (LoadRelaxed<uint16_t>(layout_.avail + kAvailFlagsOffset) &
+  return (LoadRelaxed<uint16_t>(layout_.driver + kAvailFlagsOffset) &
           kAvailFlagNoInterrupt) == 0;
 }
 
 void SplitDeviceQueue::SuppressKicks(bool suppress) {
   if (broken_) return;
-  StoreRelaxed<uint16_t>(layout_.used + kUsedFlagsOffset,
+  StoreRelaxed<uint16_t>(layout_.device + kUsedFlagsOffset,
                          suppress ? kUsedFlagNoNotify : uint16_t{0});
   // Kicks wanted again: the caller looks at the available index after this,
   // which must not move up before the store. Meets the fence in the driver's

@@ -8,7 +8,7 @@
 
 #include "virtio_user/base/error.h"
 #include "virtio_user/ring/descriptor_chain.h"
-#include "virtio_user/ring/split_layout.h"
+#include "virtio_user/ring/ring_layout.h"
 
 namespace virtio_user {
 
@@ -19,7 +19,7 @@ class SplitDeviceQueue {
  public:
   // `next_avail` and `next_used` are where to go on (VringBase). Requires:
   // layout.Check() succeeds. Writes nothing.
-  SplitDeviceQueue(const SplitLayout& layout, uint16_t next_avail,
+  SplitDeviceQueue(const RingLayout& layout, uint16_t next_avail,
                    uint16_t next_used);
 
   // The next head that the driver made available, or nothing. Once the
@@ -50,13 +50,13 @@ class SplitDeviceQueue {
   // used.flags NO_NOTIFY: asks the driver for no kicks, or for them again.
   void SuppressKicks(bool suppress);
 
-  const SplitLayout& layout() const { return layout_; }
+  const RingLayout& layout() const { return layout_; }
   uint16_t next_avail() const { return next_avail_; }
   // Where the next Put goes, published or not.
   uint16_t next_used() const { return next_used_; }
 
  private:
-  SplitLayout layout_;
+  RingLayout layout_;
   uint16_t next_avail_;
   uint16_t next_used_;
   std::optional<Error> broken_;

@@ -47,8 +47,7 @@ uint32_t WritableBytes(const OfferedChain& chain) {
 
 }  // namespace
 
-SplitDriverQueue::SplitDriverQueue(SplitRing& ring,
-                                   SplitDriverQueueOptions options)
+SplitDriverQueue::SplitDriverQueue(Ring& ring, SplitDriverQueueOptions options)
     : ring_(ring), options_(options), slots_(ring.layout.num) {
   VU_CHECK(ring.layout.Check().has_value());
   Reset();
@@ -83,7 +82,7 @@ bool SplitDriverQueue::Offer(const OfferedChain& chain) {
   free_count_ = static_cast<uint16_t>(free_count_ - needed);
   const size_t entry = offered_ & (ring_.layout.num - 1u);
   StoreRelaxed<uint16_t>(
-      ring_.layout.avail + kAvailRingOffset + entry * sizeof(uint16_t), head);
+      ring_.layout.driver + kAvailRingOffset + entry * sizeof(uint16_t), head);
   ++offered_;
   ++in_flight_;
   return true;
@@ -134,11 +133,11 @@ void SplitDriverQueue::PutTable(const OfferedChain& chain) const {
 }
 
 void SplitDriverQueue::Publish() {
-  ring_.published = static_cast<uint16_t>(offered_);
+  ring_.published.index = static_cast<uint16_t>(offered_);
   // Pairs with the device's acquire load of the available index
   // (SplitDeviceQueue::PopHead): entries, descriptors and buffers are seen.
-  SharedWord<uint16_t>(ring_.layout.avail + kAvailIdxOffset)
-      .store(ring_.published, std::memory_order_release);
+  SharedWord<uint16_t>(ring_.layout.driver + kAvailIdxOffset)
+      .store(ring_.published.index, std::memory_order_release);
 }
 
 bool SplitDriverQueue::DeviceWantsKick() const {
@@ -146,13 +145,13 @@ bool SplitDriverQueue::DeviceWantsKick() const {
   // clears its flag and then looks at the index: one of the two sees the other
   // (SplitDeviceQueue::SuppressKicks).
   std::atomic_thread_fence(std::memory_order_seq_cst);
-  return (LoadRelaxed<uint16_t>(ring_.layout.used + kUsedFlagsOffset) &
+  return (LoadRelaxed<uint16_t>(ring_.layout.device + kUsedFlagsOffset) &
           kUsedFlagNoNotify) == 0;
 }
 
 void SplitDriverQueue::SuppressInterrupts(bool suppress) {
   interrupts_suppressed_ = suppress;
-  StoreRelaxed<uint16_t>(ring_.layout.avail + kAvailFlagsOffset,
+  StoreRelaxed<uint16_t>(ring_.layout.driver + kAvailFlagsOffset,
                          suppress ? kAvailFlagNoInterrupt : uint16_t{0});
   // Interrupts wanted: the caller looks at the used index after this. Meets
   // the fence in the device's DriverWantsInterrupt.
@@ -163,10 +162,12 @@ void SplitDriverQueue::SuppressInterrupts(bool suppress) {
 Result<uint16_t> SplitDriverQueue::LoadUsedCount() {
   // Pairs with the device's release store of the used index
   // (SplitDeviceQueue::Publish): elements and written buffers are seen.
-  const uint16_t used = SharedWord<uint16_t>(ring_.layout.used + kUsedIdxOffset)
-                            .load(std::memory_order_acquire);
+  const uint16_t used =
+      SharedWord<uint16_t>(ring_.layout.device + kUsedIdxOffset)
+          .load(std::memory_order_acquire);
   const uint16_t ahead = static_cast<uint16_t>(used - used_seen_);
-  const uint16_t most = static_cast<uint16_t>(ring_.published - used_seen_);
+  const uint16_t most =
+      static_cast<uint16_t>(ring_.published.index - used_seen_);
   if (ahead > most) {
     return Fail(ErrorCode::kProtocol,
                 "used index %u: it was %u and the device had %u more chains",
@@ -184,12 +185,12 @@ Result<SplitDriverQueue::UsedElement> SplitDriverQueue::LoadElement(
   // The ring begins at an offset of 4, so an element is not aligned to its own
   // size: two loads, each of its own field.
   std::byte* const at =
-      ring_.layout.used + kUsedRingOffset + entry * sizeof(VirtqUsedElem);
+      ring_.layout.device + kUsedRingOffset + entry * sizeof(VirtqUsedElem);
   const uint32_t id = LoadRelaxed<uint32_t>(at + offsetof(VirtqUsedElem, id));
   const uint32_t bytes =
       LoadRelaxed<uint32_t>(at + offsetof(VirtqUsedElem, len));
   const uint32_t unpublished =
-      static_cast<uint16_t>(offered_ - ring_.published);
+      static_cast<uint16_t>(offered_ - ring_.published.index);
   if (id >= slots_.size() || slots_[id].chain_count == 0 ||
       offered_ - slots_[id].position <= unpublished) {
     return Fail(ErrorCode::kProtocol,
@@ -276,7 +277,7 @@ void SplitDriverQueue::ReclaimAll(FunctionRef<void(uint32_t cookie)> lost) {
     if (slot.chain_count != 0) lost(slot.cookie);
   }
   ring_.layout.Zero();
-  ring_.published = 0;
+  ring_.published.index = 0;
   Reset();
 }
 

@@ -11,7 +11,7 @@
 #include "virtio_user/base/device_addr.h"
 #include "virtio_user/base/error.h"
 #include "virtio_user/base/function_ref.h"
-#include "virtio_user/ring/split_layout.h"
+#include "virtio_user/ring/ring_layout.h"
 
 namespace virtio_user {
 
@@ -54,8 +54,8 @@ class SplitDriverQueue {
   // `ring` is borrowed and outlives the queue. The ring must be fresh (all
   // zero, published = 0) or ReclaimAll must be called first. Writes the
   // available ring's flags, so the gate is closed. Requires: ring.layout
-  // passes SplitLayout::Check.
-  SplitDriverQueue(SplitRing& ring, SplitDriverQueueOptions options);
+  // passes RingLayout::Check.
+  SplitDriverQueue(Ring& ring, SplitDriverQueueOptions options);
 
   // Puts a chain into the ring; not visible to the device before Publish.
   // False: no room now, or the queue is broken. Requires: at least one buffer,
@@ -115,7 +115,7 @@ class SplitDriverQueue {
   UsedChain TakeNext(const UsedElement& element, uint32_t left);
   void Free(uint16_t head);
 
-  SplitRing& ring_;
+  Ring& ring_;
   SplitDriverQueueOptions options_;
   std::vector<Slot> slots_;
   uint16_t free_head_ = 0;

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
-// Layout of the split virtqueue (virtio 1.4, "Split Virtqueues"). Numbers are
-// little-endian; this project runs on little-endian machines alone.
+// Layouts of the virtqueue (virtio 1.4, "Split Virtqueues" and "Packed
+// Virtqueues"). Numbers are little-endian; this project runs on little-endian
+// machines alone.
 
 #ifndef VIRTIO_USER_SPEC_RING_H_
 #define VIRTIO_USER_SPEC_RING_H_
@@ -14,8 +15,8 @@ namespace virtio_user {
 
 static_assert(std::endian::native == std::endian::little);
 
-// "Queue Size value is always a power of 2. The maximum ... is 32768."
-inline constexpr uint32_t kMaxSplitRingSize = 32768;
+// Both formats; a split ring's size is a power of two besides.
+inline constexpr uint32_t kMaxRingSize = 32768;
 
 inline constexpr uint16_t kDescFlagNext = 1;      // VIRTQ_DESC_F_NEXT
 inline constexpr uint16_t kDescFlagWrite = 2;     // VIRTQ_DESC_F_WRITE
@@ -56,6 +57,36 @@ inline constexpr size_t kUsedRingOffset = 4;
 constexpr size_t DescTableBytes(uint32_t num) { return 16 * size_t{num}; }
 constexpr size_t AvailRingBytes(uint32_t num) { return 6 + 2 * size_t{num}; }
 constexpr size_t UsedRingBytes(uint32_t num) { return 6 + 8 * size_t{num}; }
+
+// "The Packed Virtqueue Descriptor Ring". NEXT, WRITE and INDIRECT as above.
+inline constexpr uint16_t kPackedFlagAvail = 1 << 7;  // VIRTQ_DESC_F_AVAIL
+inline constexpr uint16_t kPackedFlagUsed = 1 << 15;  // VIRTQ_DESC_F_USED
+
+struct PackedDesc {
+  uint64_t addr;
+  uint32_t len;
+  uint16_t id;
+  uint16_t flags;
+};
+static_assert(sizeof(PackedDesc) == 16);
+
+// "Event Suppression Structure Format".
+struct PackedEvent {
+  uint16_t offset_wrap;  // Descriptor offset in 15 bits, wrap counter above.
+  uint16_t flags;
+};
+static_assert(sizeof(PackedEvent) == 4);
+
+inline constexpr uint16_t kPackedEventEnable = 0;   // RING_EVENT_FLAGS_ENABLE
+inline constexpr uint16_t kPackedEventDisable = 1;  // RING_EVENT_FLAGS_DISABLE
+inline constexpr uint16_t kPackedEventDesc = 2;     // RING_EVENT_FLAGS_DESC
+inline constexpr uint16_t kPackedEventFlagsMask = 3;
+inline constexpr uint16_t kPackedEventWrap = 1 << 15;
+
+inline constexpr size_t kPackedRingAlign = 16;
+inline constexpr size_t kPackedEventAlign = 4;
+inline constexpr size_t kPackedEventBytes = sizeof(PackedEvent);
+constexpr size_t PackedRingBytes(uint32_t num) { return 16 * size_t{num}; }
 
 }  // namespace virtio_user
 

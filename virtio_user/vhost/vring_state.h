@@ -6,7 +6,7 @@
 #include <cstdint>
 
 #include "virtio_user/base/file_descriptor.h"
-#include "virtio_user/ring/split_layout.h"
+#include "virtio_user/ring/ring_layout.h"
 
 namespace virtio_user {
 
@@ -24,7 +24,7 @@ struct VringBase {
 // One vring for the whole life of its device: memory, the two descriptors,
 // where the back-end goes on, and the gate. Owned by the Device.
 struct VringState {
-  SplitRing ring;       // layout.num == 0: not configured by the driver.
+  Ring ring;            // layout.num == 0: not configured by the driver.
   FileDescriptor call;  // The back-end interrupts us.
   FileDescriptor kick;  // We notify the back-end.
   VringBase base;

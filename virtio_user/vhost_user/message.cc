@@ -17,8 +17,8 @@ constexpr uint32_t kReplyFlags = kVhostUserVersion | kVhostUserReplyFlag;
 
 }  // namespace
 
-uint32_t EncodeVringBase(VringBase base, RingLayout layout) {
-  if (layout == RingLayout::kSplit) return base.avail;
+uint32_t EncodeVringBase(VringBase base, RingFormat layout) {
+  if (layout == RingFormat::kSplit) return base.avail;
   const uint32_t avail =
       (base.avail & kPackedIndexMask) | (base.avail_wrap ? kPackedWrap : 0);
   const uint32_t used =
@@ -26,8 +26,8 @@ uint32_t EncodeVringBase(VringBase base, RingLayout layout) {
   return avail | used << kPackedUsedShift;
 }
 
-VringBase DecodeVringBase(uint32_t num, RingLayout layout) {
-  if (layout == RingLayout::kSplit) {
+VringBase DecodeVringBase(uint32_t num, RingFormat layout) {
+  if (layout == RingFormat::kSplit) {
     return {.avail = static_cast<uint16_t>(num),
             .used = static_cast<uint16_t>(num)};
   }

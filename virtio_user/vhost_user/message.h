@@ -20,12 +20,11 @@
 namespace virtio_user {
 
 // Which layout GET_VRING_BASE and SET_VRING_BASE describe.
-enum class RingLayout : uint8_t { kSplit, kPacked };
 
 // "Vring state description": for a split ring the available index, for a
 // packed one index and wrap counter of both sides, 16 bits each.
-uint32_t EncodeVringBase(VringBase base, RingLayout layout);
-VringBase DecodeVringBase(uint32_t num, RingLayout layout);
+uint32_t EncodeVringBase(VringBase base, RingFormat layout);
+VringBase DecodeVringBase(uint32_t num, RingFormat layout);
 
 // Appends header and payload of one message to `out`.
 class MessageWriter {

@@ -259,8 +259,8 @@ Result<void> VhostUserBackend::SetFeatures(FeatureSet features) {
                 "feature bit %u (%s): vhost-user's feature word ends at bit 63",
                 bit, FeatureName(bit).data());
   }
-  layout_ = features.Has(Feature::kRingPacked) ? RingLayout::kPacked
-                                               : RingLayout::kSplit;
+  layout_ = features.Has(Feature::kRingPacked) ? RingFormat::kPacked
+                                               : RingFormat::kSplit;
   if (has_protocol_bit_) features.Add(Feature::kProtocolFeatures);
   const size_t begin = window_.bytes().size();
   MessageWriter(window_.bytes())

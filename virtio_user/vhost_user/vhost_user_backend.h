@@ -116,7 +116,7 @@ class VhostUserBackend final : public VhostBackend, private PeerLink {
   bool in_batch_ = false;
   bool has_protocol_bit_ = false;
   uint64_t protocol_features_ = 0;
-  RingLayout layout_ = RingLayout::kSplit;
+  RingFormat layout_ = RingFormat::kSplit;
   // Answers the GetConfig of exactly these bytes that follows GetFeatures.
   std::optional<Result<ConfigFront>> read_ahead_;
 };

@@ -129,7 +129,7 @@ Result<void> VhostUserBackend::TakeVringBase(VhostUserVringState state,
                 "GET_VRING_BASE of ring %u was answered for ring %u",
                 query.vring, state.index);
   }
-  if (layout_ == RingLayout::kSplit && state.num > UINT16_MAX) {
+  if (layout_ == RingFormat::kSplit && state.num > UINT16_MAX) {
     return Fail(ErrorCode::kProtocol,
                 "GET_VRING_BASE of ring %u answered 0x%x: an index of a split "
                 "ring has 16 bits",

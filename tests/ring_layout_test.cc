@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 
-#include "virtio_user/ring/split_layout.h"
+#include "virtio_user/ring/ring_layout.h"
 
 #include <bit>
 #include <string>
@@ -14,112 +14,120 @@ namespace {
 
 using ::testing::HasSubstr;
 
-TEST(SplitLayout, ExactlyThePowersOfTwoUpTo32768AreSizes) {
+TEST(RingLayout, ExactlyThePowersOfTwoUpTo32768AreSizes) {
   for (uint32_t num = 0; num <= 70000; ++num) {
     const bool valid = num == 1 || num == 2 || num == 4 || num == 8 ||
                        num == 16 || num == 32 || num == 64 || num == 128 ||
                        num == 256 || num == 512 || num == 1024 || num == 2048 ||
                        num == 4096 || num == 8192 || num == 16384 ||
                        num == 32768;
-    ASSERT_EQ(SplitLayout::CheckSize(num).has_value(), valid) << num;
+    ASSERT_EQ(RingLayout::CheckSize(RingFormat::kSplit, num).has_value(), valid)
+        << num;
   }
 }
 
-TEST(SplitLayout, ABadSizeIsNamed_S75) {
-  const Result<void> checked = SplitLayout::CheckSize(255);
+TEST(RingLayout, ABadSizeIsNamed_S75) {
+  const Result<void> checked = RingLayout::CheckSize(RingFormat::kSplit, 255);
   ASSERT_FALSE(checked.has_value());
   EXPECT_EQ(checked.error().code(), ErrorCode::kInvalidArgument);
   EXPECT_THAT(std::string(checked.error().text()), HasSubstr("255"));
   TestArena arena(8192);
-  EXPECT_FALSE(SplitLayout::PlaceIn(arena.Take(4096), 0).has_value());
-  EXPECT_FALSE(SplitLayout::PlaceIn(arena.Take(64), 65536).has_value());
+  EXPECT_FALSE(
+      RingLayout::PlaceIn(arena.Take(4096), RingFormat::kSplit, 0).has_value());
+  EXPECT_FALSE(RingLayout::PlaceIn(arena.Take(64), RingFormat::kSplit, 65536)
+                   .has_value());
 }
 
-TEST(SplitLayout, PartsAreAlignedInOrderAndInsideForEverySize) {
+TEST(RingLayout, PartsAreAlignedInOrderAndInsideForEverySize) {
   TestArena arena(ArenaBytes(32768, 65536));
   const std::span<std::byte> memory =
-      arena.Take(SplitLayout::BytesFor(32768), 64);
+      arena.Take(RingLayout::BytesFor(RingFormat::kSplit, 32768), 64);
   for (uint32_t num = 1; num <= 32768; num *= 2) {
-    const size_t bytes = SplitLayout::BytesFor(static_cast<uint16_t>(num));
-    const auto layout = SplitLayout::PlaceIn(memory.first(bytes), num);
+    const size_t bytes =
+        RingLayout::BytesFor(RingFormat::kSplit, static_cast<uint16_t>(num));
+    const auto layout =
+        RingLayout::PlaceIn(memory.first(bytes), RingFormat::kSplit, num);
     ASSERT_TRUE(layout.has_value()) << num;
     EXPECT_EQ(layout->num, num);
     EXPECT_TRUE(layout->Check().has_value()) << num;
     EXPECT_EQ(layout->desc, memory.data());
-    EXPECT_LE(layout->desc + 16 * num, layout->avail);
-    EXPECT_LE(layout->avail + 6 + 2 * num, layout->used);
-    EXPECT_LE(layout->used + 6 + 8 * num, memory.data() + bytes);
-    EXPECT_EQ(reinterpret_cast<uintptr_t>(layout->used) % 64, 0u) << num;
-    EXPECT_EQ(bytes % SplitLayout::kAlign, 0u);
+    EXPECT_LE(layout->desc + 16 * num, layout->driver);
+    EXPECT_LE(layout->driver + 6 + 2 * num, layout->device);
+    EXPECT_LE(layout->device + 6 + 8 * num, memory.data() + bytes);
+    EXPECT_EQ(reinterpret_cast<uintptr_t>(layout->device) % 64, 0u) << num;
+    EXPECT_EQ(bytes % RingLayout::kAlign, 0u);
   }
 }
 
-TEST(SplitLayout, MemoryThatIsAByteTooSmallIsRefused) {
+TEST(RingLayout, MemoryThatIsAByteTooSmallIsRefused) {
   TestArena arena(16384);
-  const size_t bytes = SplitLayout::BytesFor(256);
-  const auto layout = SplitLayout::PlaceIn(arena.Take(bytes - 1), 256);
+  const size_t bytes = RingLayout::BytesFor(RingFormat::kSplit, 256);
+  const auto layout =
+      RingLayout::PlaceIn(arena.Take(bytes - 1), RingFormat::kSplit, 256);
   ASSERT_FALSE(layout.has_value());
   EXPECT_THAT(std::string(layout.error().text()),
               HasSubstr(std::to_string(bytes)));
 }
 
-TEST(SplitLayout, MemoryThatIsNotAlignedIsRefused) {
+TEST(RingLayout, MemoryThatIsNotAlignedIsRefused) {
   TestArena arena(16384);
   const std::span<std::byte> memory = arena.Take(8192);
-  const auto layout = SplitLayout::PlaceIn(memory.subspan(32), 4);
+  const auto layout =
+      RingLayout::PlaceIn(memory.subspan(32), RingFormat::kSplit, 4);
   ASSERT_FALSE(layout.has_value());
   EXPECT_EQ(layout.error().code(), ErrorCode::kInvalidArgument);
 }
 
-TEST(SplitLayout, PlaceInWritesNothing) {
+TEST(RingLayout, PlaceInWritesNothing) {
   TestArena arena(16384);
-  const std::span<std::byte> memory = arena.Take(SplitLayout::BytesFor(64));
+  const std::span<std::byte> memory =
+      arena.Take(RingLayout::BytesFor(RingFormat::kSplit, 64));
   std::ranges::fill(memory, std::byte{0x77});
-  ASSERT_TRUE(SplitLayout::PlaceIn(memory, 64).has_value());
+  ASSERT_TRUE(RingLayout::PlaceIn(memory, RingFormat::kSplit, 64).has_value());
   EXPECT_TRUE(std::ranges::all_of(
       memory, [](std::byte b) { return b == std::byte{0x77}; }));
 }
 
-TEST(SplitLayout, ZeroClearsTheThreePartsAndNothingElse) {
+TEST(RingLayout, ZeroClearsTheThreePartsAndNothingElse) {
   TestArena arena(16384);
-  SplitLayout layout{.num = 8,
-                     .desc = arena.Take(16 * 8).data(),
-                     .avail = arena.Take(6 + 2 * 8).data(),
-                     .used = arena.Take(6 + 8 * 8).data()};
+  RingLayout layout{.num = 8,
+                    .desc = arena.Take(16 * 8).data(),
+                    .driver = arena.Take(6 + 2 * 8).data(),
+                    .device = arena.Take(6 + 8 * 8).data()};
   std::memset(layout.desc, 0xff, 16 * 8);
-  std::memset(layout.avail, 0xff, 6 + 2 * 8);
-  std::memset(layout.used, 0xff, 6 + 8 * 8);
+  std::memset(layout.driver, 0xff, 6 + 2 * 8);
+  std::memset(layout.device, 0xff, 6 + 8 * 8);
   layout.Zero();
   const auto zero = [](std::byte b) { return b == std::byte{0}; };
   EXPECT_TRUE(std::all_of(layout.desc, layout.desc + 16 * 8, zero));
-  EXPECT_TRUE(std::all_of(layout.avail, layout.avail + 6 + 2 * 8, zero));
-  EXPECT_TRUE(std::all_of(layout.used, layout.used + 6 + 8 * 8, zero));
+  EXPECT_TRUE(std::all_of(layout.driver, layout.driver + 6 + 2 * 8, zero));
+  EXPECT_TRUE(std::all_of(layout.device, layout.device + 6 + 8 * 8, zero));
   EXPECT_TRUE(arena.GuardsIntact());
 }
 
 // The layout of a ring that somebody else put together.
-std::string CheckText(const SplitLayout& layout) {
+std::string CheckText(const RingLayout& layout) {
   const Result<void> checked = layout.Check();
   return checked ? "" : std::string(checked.error().text());
 }
 
-TEST(SplitLayout, CheckNamesThePartThatIsMissingOrMisaligned_S75) {
+TEST(RingLayout, CheckNamesThePartThatIsMissingOrMisaligned_S75) {
   TestArena arena(16384);
-  const SplitLayout good = TakeRing(arena, 8);
-  SplitLayout layout = good;
+  const RingLayout good = TakeRing(arena, 8);
+  RingLayout layout = good;
   layout.num = 3;
   EXPECT_THAT(CheckText(layout), HasSubstr("3 descriptors"));
   layout = good;
   layout.desc += 8;
   EXPECT_THAT(CheckText(layout), HasSubstr("descriptor table"));
   layout = good;
-  layout.avail += 1;
+  layout.driver += 1;
   EXPECT_THAT(CheckText(layout), HasSubstr("available ring"));
   layout = good;
-  layout.used += 2;
+  layout.device += 2;
   EXPECT_THAT(CheckText(layout), HasSubstr("used ring"));
   layout = good;
-  layout.used = nullptr;
+  layout.device = nullptr;
   EXPECT_THAT(CheckText(layout), HasSubstr("used ring has no memory"));
   EXPECT_EQ(CheckText(good), "");
 }
