@@ -160,7 +160,7 @@ bool PacketEngine::TakeFrame(RingModel& tx, std::vector<std::byte>& frame) {
         model_.memory().FromGuest(buffer.addr.value, buffer.bytes);
     frame.insert(frame.end(), from->begin(), from->end());
   }
-  tx.queue()->Push(chain_.head, 0);
+  tx.queue()->Push(chain_.token.id, 0);
   return true;
 }
 
@@ -266,7 +266,7 @@ void PacketEngine::Write(RingModel& rx, Pair& pair, size_t chains) {
   for (size_t i = 0; i < chains; ++i) {
     const size_t done = Scatter(model_.memory(), pair.held[i], left);
     left = left.subspan(done);
-    rx.queue()->Put(pair.held[i].head, static_cast<uint32_t>(done));
+    rx.queue()->Put(pair.held[i].token.id, static_cast<uint32_t>(done));
   }
   // A frame's buffers are used together (virtio: "Processing of Incoming
   // Packets").

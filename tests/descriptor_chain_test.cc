@@ -56,7 +56,7 @@ TEST_F(DescriptorChainTest, AChainIsSplitIntoReadableAndWritable) {
   bare_.SetDesc(2, {0x30, 3, kNext | kWrite, 1});
   bare_.SetDesc(1, {0x40, 4, kWrite, 9});
   ASSERT_EQ(WhyNot(3), "");
-  EXPECT_EQ(chain_.head, 3);
+  EXPECT_EQ(chain_.token.id, 3);
   EXPECT_THAT(chain_.readable, ElementsAre(Buffer(0x10, 1), Buffer(0x20, 2)));
   EXPECT_THAT(chain_.writable, ElementsAre(Buffer(0x30, 3), Buffer(0x40, 4)));
 }
@@ -113,7 +113,7 @@ TEST_F(DescriptorChainTest, AnIndirectTableIsWalkedAndItsWriteFlagIgnored) {
   reference.flags |= kWrite;
   bare_.SetDesc(2, reference);
   ASSERT_EQ(WhyNot(2), "");
-  EXPECT_EQ(chain_.head, 2);
+  EXPECT_EQ(chain_.token.id, 2);
   EXPECT_THAT(chain_.readable, ElementsAre(Buffer(0x10, 1), Buffer(0x20, 2)));
   EXPECT_THAT(chain_.writable, ElementsAre(Buffer(0x30, 3)));
 }
@@ -185,7 +185,7 @@ TEST_F(DescriptorChainTest, AnErrorLeavesNoRestOfAnEarlierChain) {
   ASSERT_EQ(WhyNot(0), "");
   bare_.SetDesc(2, {0x10, 1, kIndirect | kNext, 0});
   EXPECT_NE(WhyNot(2), "");
-  EXPECT_EQ(chain_.head, 2);
+  EXPECT_EQ(chain_.token.id, 2);
   EXPECT_THAT(chain_.readable, IsEmpty());
   EXPECT_THAT(chain_.writable, IsEmpty());
 }

@@ -2,7 +2,6 @@
 
 #include "virtio_user/device/control_queue.h"
 
-#include <optional>
 #include <span>
 
 #include "virtio_user/ring/shared_memory.h"
@@ -13,17 +12,17 @@ Result<size_t> ControlQueue::Serve(AddressResolver resolve,
                                    const ControlTarget& target) {
   // A driver that keeps adding while we serve gets its turn at the next kick.
   for (size_t served = 0; served < queue_.layout().num; ++served) {
-    const Result<std::optional<uint16_t>> head = queue_.PopHead();
-    if (!head) return Fail(head);
-    if (!*head) return served;
-    queue_.Push(**head, ServeHead(**head, resolve, target));
+    const Result<bool> taken = queue_.Pop(resolve, chain_);
+    if (!taken) return Fail(taken);
+    if (!*taken) return served;
+    queue_.Push(chain_.token, ServeChain(resolve, target));
   }
   return queue_.layout().num;
 }
 
-uint32_t ControlQueue::ServeHead(uint16_t head, AddressResolver resolve,
-                                 const ControlTarget& target) {
-  if (!WalkChain(queue_.layout(), head, resolve, chain_)) return 0;
+uint32_t ControlQueue::ServeChain(AddressResolver resolve,
+                                  const ControlTarget& target) {
+  if (chain_.malformed) return 0;
   std::byte* const ack = AckPlace(resolve);
   if (ack == nullptr) return 0;
   const uint8_t answer =

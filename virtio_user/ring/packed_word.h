@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//
+// How this project touches the descriptors of a packed ring: an address and a
+// tail, each a 64-bit word. The flags stand in the tail, so that one load tells
+// whether a descriptor is there and what it says, and one store hands it over.
+
+#ifndef VIRTIO_USER_RING_PACKED_WORD_H_
+#define VIRTIO_USER_RING_PACKED_WORD_H_
+
+#include <atomic>
+#include <bit>
+#include <cstddef>
+#include <cstdint>
+
+#include "virtio_user/base/device_addr.h"
+#include "virtio_user/ring/ring_layout.h"
+#include "virtio_user/ring/shared_memory.h"
+#include "virtio_user/spec/ring.h"
+
+namespace virtio_user {
+
+// The second half of a PackedDesc.
+struct PackedTail {
+  uint32_t len = 0;
+  uint16_t id = 0;
+  uint16_t flags = 0;
+};
+static_assert(sizeof(PackedTail) == 8 && offsetof(PackedDesc, len) == 8);
+
+inline std::byte* PackedTailAt(const RingLayout& layout, uint32_t index) {
+  return layout.desc + index * sizeof(PackedDesc) + offsetof(PackedDesc, len);
+}
+
+// Pairs with the other side's StorePackedTail with release: what it wrote
+// before is seen.
+inline PackedTail LoadPackedTail(const RingLayout& layout, uint32_t index) {
+  return std::bit_cast<PackedTail>(
+      SharedWord<uint64_t>(PackedTailAt(layout, index))
+          .load(std::memory_order_acquire));
+}
+inline void StorePackedTail(const RingLayout& layout, uint32_t index,
+                            PackedTail tail, std::memory_order order) {
+  SharedWord<uint64_t>(PackedTailAt(layout, index))
+      .store(std::bit_cast<uint64_t>(tail), order);
+}
+
+inline DeviceAddr LoadPackedAddr(const RingLayout& layout, uint32_t index) {
+  return {LoadRelaxed<uint64_t>(layout.desc + index * sizeof(PackedDesc))};
+}
+
+// "Driver and Device Ring Wrap Counters": whether a descriptor at `at` was made
+// available and not yet used.
+inline bool IsAvailable(PackedTail tail, RingPosition at) {
+  const bool avail = (tail.flags & kPackedFlagAvail) != 0;
+  const bool used = (tail.flags & kPackedFlagUsed) != 0;
+  return avail == at.wrap && used != at.wrap;
+}
+
+// Moves `position` on by `count` descriptors, at most num.
+inline void Advance(const RingLayout& layout, uint32_t count,
+                    RingPosition& position) {
+  const uint32_t index = position.index + count;
+  const bool round = index >= layout.num;
+  position.index = static_cast<uint16_t>(round ? index - layout.num : index);
+  position.wrap ^= round;
+}
+
+}  // namespace virtio_user
+
+#endif  // VIRTIO_USER_RING_PACKED_WORD_H_
