@@ -8,6 +8,7 @@
 namespace virtio_user {
 
 size_t NetHeaderBytes(FeatureSet accepted) {
+  if (accepted.Has(Feature::kNetHashReport)) return kHashNetHeaderBytes;
   return accepted.HasAny({Feature::kVersion1, Feature::kNetMrgRxbuf})
              ? kNetHeaderBytes
              : kLegacyNetHeaderBytes;

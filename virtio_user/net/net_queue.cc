@@ -5,34 +5,37 @@
 namespace virtio_user {
 namespace {
 
-// Each changes the ring's layout, the header's, or when a kick is due.
+// Each changes the header's layout, or when or how a kick is due.
 constexpr Feature kNotCarried[] = {
-    Feature::kRingPacked,           Feature::kEventIdx,
-    Feature::kNetHashReport,        Feature::kNotificationData,
-    Feature::kNetGuestUdpTunnelGso, Feature::kNetHostUdpTunnelGso,
-    Feature::kNetOutNetHeader,      Feature::kNetIpsec,
+    Feature::kEventIdx,
+    Feature::kNotificationData,
+    Feature::kNetHashTunnel,
+    Feature::kNetGuestUdpTunnelGso,
+    Feature::kNetHostUdpTunnelGso,
+    Feature::kNetOutNetHeader,
+    Feature::kNetIpsec,
 };
 
 }  // namespace
-
-void PublishAndKick(SplitDriverQueue& queue, const VringState& vring,
-                    NetQueueCounters& counters) {
-  queue.Publish();
-  if (!queue.DeviceWantsKick()) return;
-  counters.kicks.Add(1);
-  if (!vring.Notify()) counters.failed_kicks.Add(1);
-}
 
 Result<void> CheckNetQueue(const VringState& vring, FeatureSet features) {
   if (!vring.configured()) {
     return Fail(ErrorCode::kWrongState, "the vring has no ring");
   }
   if (const auto layout = vring.ring.layout.Check(); !layout) return layout;
+  const RingFormat format = features.Has(Feature::kRingPacked)
+                                ? RingFormat::kPacked
+                                : RingFormat::kSplit;
+  if (vring.ring.layout.format != format) {
+    return Fail(ErrorCode::kInvalidArgument,
+                "the ring is %s, but VIRTIO_F_RING_PACKED was %s",
+                format == RingFormat::kPacked ? "split" : "packed",
+                format == RingFormat::kPacked ? "accepted" : "not accepted");
+  }
   for (const Feature feature : kNotCarried) {
     if (!features.Has(feature)) continue;
-    return std::unexpected(Error::Make(ErrorCode::kUnsupported,
-                                       "the data path does not carry %s",
-                                       FeatureName(feature).data()));
+    return Fail(ErrorCode::kUnsupported, "the data path does not carry %s",
+                FeatureName(feature).data());
   }
   return {};
 }

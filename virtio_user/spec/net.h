@@ -42,6 +42,30 @@ struct NetHeader {
 };
 static_assert(sizeof(NetHeader) == 12);
 
+// VIRTIO_NET_HDR_F_*.
+inline constexpr uint8_t kNetHeaderNeedsCsum = 1;
+inline constexpr uint8_t kNetHeaderDataValid = 2;
+
+// VIRTIO_NET_HDR_GSO_*.
+inline constexpr uint8_t kGsoNone = 0;
+inline constexpr uint8_t kGsoTcp4 = 1;
+inline constexpr uint8_t kGsoUdp = 3;
+inline constexpr uint8_t kGsoTcp6 = 4;
+inline constexpr uint8_t kGsoUdpL4 = 5;
+inline constexpr uint8_t kGsoEcn = 0x80;  // Added to a TCP kind.
+
+// With VIRTIO_NET_F_HASH_REPORT.
+struct HashNetHeader {
+  NetHeader base;
+  uint32_t hash_value;
+  uint16_t hash_report;  // VIRTIO_NET_HASH_REPORT_*.
+  uint16_t padding_reserved;
+};
+static_assert(sizeof(HashNetHeader) == 20);
+inline constexpr size_t kHashNetHeaderBytes = 20;
+// The highest kind of report: UDPv6_EX.
+inline constexpr uint16_t kMaxHashReport = 9;
+
 inline constexpr size_t kNetHeaderBytes = 12;
 // Neither VERSION_1 nor MRG_RXBUF: num_buffers is not there.
 inline constexpr size_t kLegacyNetHeaderBytes = 10;

@@ -1,0 +1,251 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//
+// Sending, for one kind of ring and one kind of buffers.
+
+#ifndef VIRTIO_USER_NET_TX_PATH_H_
+#define VIRTIO_USER_NET_TX_PATH_H_
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "virtio_user/base/check.h"
+#include "virtio_user/net/net_header.h"
+#include "virtio_user/net/net_queue.h"
+#include "virtio_user/net/offload.h"
+#include "virtio_user/ring/driver_queue.h"
+#include "virtio_user/vhost/vring_state.h"
+
+namespace virtio_user {
+
+// One thread polls; it takes the ring's gate for each call and does nothing
+// while that is closed. What was with the device when it stopped is used after
+// the next start.
+template <DriverQueue Queue, typename Buffers>
+class TxPath {
+ public:
+  using Packet = typename Buffers::Packet;
+  using Handle = typename Buffers::Handle;
+
+  // `vring`, `buffers` and the scratch memory are borrowed. Requires:
+  // CheckNetQueue succeeds; the gate is closed; the ring is fresh or
+  // ReclaimAll follows; the scratch memory is as NetQueueOptions says.
+  TxPath(VringState& vring, Buffers& buffers, const NetQueueOptions& options)
+      : vring_(vring),
+        buffers_(buffers),
+        queue_(vring.ring, RingOrderFor(options.features)),
+        features_(options.features),
+        scratch_(options.scratch),
+        scratch_addr_(options.scratch_addr),
+        header_bytes_(static_cast<uint32_t>(NetHeaderBytes(options.features))),
+        header_place_(TxHeaderPlace(options.features)),
+        indirect_(options.features.Has(Feature::kIndirectDesc) &&
+                  !options.scratch.empty()) {
+    parts_.reserve(vring.ring.layout.num + size_t{2});
+  }
+
+  // Takes packets from the front, makes them visible and kicks once at most;
+  // how many, which are no longer the caller's. Fewer than asked: no room (try
+  // again later), the gate is closed, or the queue is broken. A packet that
+  // can never be sent (empty, too long for the ring, a bad request for
+  // offloads) is freed, counted as dropped, and one of those taken.
+  size_t Send(std::span<const Packet> packets) {
+    const RingTurn turn(vring_.ring.gate);
+    if (!turn.entered()) return 0;
+    if (queue_.in_flight() >= kReapFrom ||
+        queue_.free_count() < packets.size()) {
+      Reap(kMaxBurst);
+    }
+    if (queue_.broken()) return 0;
+    return SendEntered(packets);
+  }
+
+  // Gives back buffers of up to `max_chains` packets that the device is done
+  // with; how many. Sending does this by itself, kMaxBurst at a time.
+  size_t Complete(size_t max_chains) {
+    const RingTurn turn(vring_.ring.gate);
+    return turn.entered() ? Reap(max_chains) : 0;
+  }
+
+  // After the device is gone (Device::Reattach): takes every buffer back and
+  // starts the ring afresh; how many packets nobody knows the fate of. They
+  // are counted as dropped too. Requires: gate closed and not busy.
+  size_t ReclaimAll() {
+    size_t lost = 0;
+    queue_.ReclaimAll([&](Handle handle) {
+      buffers_.FreeChain(handle);
+      ++lost;
+    });
+    counters_.dropped.Add(lost);
+    return lost;
+  }
+
+  // Packets sent that the device is not known to be done with.
+  size_t in_flight() const { return queue_.in_flight(); }
+  const std::optional<Error>& broken() const { return queue_.broken(); }
+  NetQueueStats stats() const { return counters_.Snapshot(); }
+
+ private:
+  // Fewer than these are not worth a look at the used ring.
+  static constexpr size_t kReapFrom = 32;
+  // Every header is this long or shorter; what lies in front of a short one is
+  // headroom as well.
+  static constexpr size_t kClearedBytes = kHashNetHeaderBytes;
+
+  size_t SendEntered(std::span<const Packet> packets) {
+    const auto view = buffers_.view();
+    const uint32_t header_bytes = header_bytes_;
+    uint64_t bytes = 0;
+    size_t taken = 0;
+    size_t dropped = 0;
+    bool full = false;
+    for (; taken < packets.size() && !full; ++taken) {
+      const Packet& packet = packets[taken];
+      std::byte* header = nullptr;
+      DeviceBuffer whole;
+      if (view.PrepareWhole(packet, header_bytes, header, whole) &&
+          header_place_ == HeaderPlace::kWithData) [[likely]] {
+        if (queue_.free_count() == 0) break;
+        ClearHeader(header, header_bytes);
+        queue_.template OfferOne<BufferUse::kDeviceReads>(
+            whole, Buffers::HandleOf(packet));
+        bytes += Buffers::BytesOf(packet);
+        continue;
+      }
+      switch (SendParts(packet)) {
+        case Outcome::kSent:
+          bytes += Buffers::BytesOf(packet);
+          break;
+        case Outcome::kDropped:
+          ++dropped;
+          break;
+        case Outcome::kNoRoom:
+          full = true;
+          break;
+      }
+      if (full) break;
+    }
+    if (taken != dropped) {
+      counters_.packets.Add(taken - dropped);
+      counters_.bytes.Add(bytes);
+      PublishAndKick(queue_, vring_, counters_);
+    }
+    if (dropped != 0) counters_.dropped.Add(dropped);
+    return taken;
+  }
+
+  // The header of a frame about which nothing is said.
+  static void ClearHeader(std::byte* header, uint32_t header_bytes) {
+    std::memset(header + header_bytes - kClearedBytes, 0, kClearedBytes);
+  }
+
+  enum class Outcome : uint8_t { kSent, kDropped, kNoRoom };
+
+  // A packet in several parts, with something to say about it, or behind a
+  // header that has a descriptor of its own.
+  [[gnu::noinline]] Outcome SendParts(const Packet& packet) {
+    if (queue_.free_count() == 0) return Outcome::kNoRoom;
+    const auto header_value = EncodeOffload(
+        buffers_.offload(packet), Buffers::BytesOf(packet), features_);
+    parts_.clear();
+    std::byte* header = nullptr;
+    bool sound = header_value && Buffers::BytesOf(packet) != 0 &&
+                 Buffers::BytesOf(packet) <= kMaxFrameBytes;
+    if (sound) {
+      header = buffers_.CollectParts(packet, header_bytes_, parts_);
+      sound = PlaceHeader(header) && parts_.size() <= MaxParts();
+    }
+    if (!sound) {
+      buffers_.Free(packet);
+      return Outcome::kDropped;
+    }
+    const bool table = UsesTable();
+    if (queue_.free_count() < (table ? 1 : parts_.size())) {
+      return Outcome::kNoRoom;
+    }
+    std::memset(header, 0, header_bytes_);
+    std::memcpy(header, &*header_value,
+                std::min<size_t>(header_bytes_, sizeof(NetHeader)));
+    OfferedChain<Handle> chain{.readable = parts_,
+                               .cookie = Buffers::HandleOf(packet)};
+    if (table) {
+      chain.table_memory = Scratch().subspan(kScratchHeaderBytes);
+      chain.table_addr = {ScratchAddr() + kScratchHeaderBytes};
+    }
+    const bool offered = queue_.Offer(chain);
+    VU_CHECK(offered);
+    return Outcome::kSent;
+  }
+
+  // Finds the header a place where it has none, and a descriptor where it
+  // must have one. False: there is none.
+  bool PlaceHeader(std::byte*& header) {
+    if (parts_.empty()) return false;
+    if (header == nullptr) {
+      if (scratch_.empty()) return false;
+      header = Scratch().data();
+      parts_.insert(parts_.begin(),
+                    DeviceBuffer{{ScratchAddr()}, header_bytes_});
+      return true;
+    }
+    if (header_place_ == HeaderPlace::kWithData) return true;
+    const DeviceBuffer first = parts_.front();
+    parts_.front() = {{first.addr.value + header_bytes_},
+                      first.bytes - header_bytes_};
+    parts_.insert(parts_.begin(), DeviceBuffer{first.addr, header_bytes_});
+    return true;
+  }
+
+  bool UsesTable() const {
+    return indirect_ && parts_.size() > 1 && parts_.size() <= kMaxTableEntries;
+  }
+  size_t MaxParts() const {
+    return indirect_
+               ? std::max<size_t>(vring_.ring.layout.num, kMaxTableEntries)
+               : vring_.ring.layout.num;
+  }
+
+  // What belongs to the next chain alone.
+  std::span<std::byte> Scratch() const {
+    return scratch_.subspan(queue_.next_slot() * kScratchSlotBytes,
+                            kScratchSlotBytes);
+  }
+  uint64_t ScratchAddr() const {
+    return scratch_addr_.value +
+           uint64_t{queue_.next_slot()} * kScratchSlotBytes;
+  }
+
+  size_t Reap(size_t max_chains) {
+    size_t reaped = 0;
+    while (reaped < max_chains) {
+      std::array<UsedChain<Handle>, kMaxBurst> used;
+      const size_t wanted = std::min(max_chains - reaped, kMaxBurst);
+      const size_t count = queue_.TakeUsed(std::span(used).first(wanted));
+      buffers_.FreeUsed(std::span(used).first(count));
+      reaped += count;
+      if (count < wanted) break;
+    }
+    return reaped;
+  }
+
+  VringState& vring_;
+  Buffers& buffers_;
+  Queue queue_;
+  const FeatureSet features_;
+  const std::span<std::byte> scratch_;
+  const DeviceAddr scratch_addr_;
+  const uint32_t header_bytes_;
+  const HeaderPlace header_place_;
+  const bool indirect_;
+  std::vector<DeviceBuffer> parts_;  // Of the packet that is being sent.
+  NetQueueCounters counters_;
+};
+
+}  // namespace virtio_user
+
+#endif  // VIRTIO_USER_NET_TX_PATH_H_
