@@ -35,6 +35,12 @@ namespace virtio_user {
 //   broken. The spec has a frame's buffers used together, and a buffer that
 //   does not begin with a header cannot be told from one that does.
 // - a frame of several buffers longer than kMaxFrameBytes: dropped, counted.
+// - flags or gso_type other than 0: ignored, the frame is handed on as it is.
+//   A device that was not given GUEST_CSUM or GUEST_TSO must leave both 0, and
+//   what a driver does otherwise the spec leaves open; the frame is bounded by
+//   its buffers either way, and nobody may rely on its checksum. Nothing of
+//   these fields reaches the handler, so a driver that accepted GUEST_CSUM or
+//   GUEST_TSO could not complete what it gets: do not accept them.
 class RxQueue {
  public:
   // The longest frame that a device can send, large receive included.
