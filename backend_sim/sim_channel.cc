@@ -237,9 +237,16 @@ Result<void> SimChannel::WaitReadable(size_t bytes, Deadline deadline) {
     const auto next = std::ranges::find_if(
         to_client_,
         [&](const Answer& answer) { return answer.due > parts_.clock.now(); });
-    if (next == to_client_.end() || next->due > deadline.at) break;
-    // More is on its way: what is there may be taken meanwhile.
-    if (readable > 0) return {};
+    const bool comes = next != to_client_.end() && next->due <= deadline.at;
+    if (readable > 0) {
+      // More is on its way: what is there may be taken meanwhile.
+      if (comes) return {};
+      const auto patience = parts_.clock.After(virtio_user::kReceivePatience);
+      if (patience.at >= deadline.at) break;
+      parts_.clock.AdvanceTo(patience.at);
+      return {};
+    }
+    if (!comes) break;
     parts_.clock.AdvanceTo(next->due);
   }
   parts_.clock.AdvanceTo(deadline.at);

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "cli/exit_code.h"
+#include "cli/printable_text.h"
 #include "cli/probe_command.h"
 #include "cli/run_command.h"
 #include "cli/version.h"
@@ -23,7 +24,7 @@ int Explain(const CLI::App& app, const CLI::ParseError& error,
   if (error.get_exit_code() == static_cast<int>(CLI::ExitCodes::Success)) {
     return app.exit(error, console.out, console.err);
   }
-  console.err << "vuser: " << error.what() << "\nvuser: see ";
+  console.err << "vuser: " << Printable(error.what()) << "\nvuser: see ";
   const auto chosen = app.get_subcommands();
   console.err << "vuser " << (chosen.empty() ? "" : chosen.front()->get_name())
               << (chosen.empty() ? "" : " ") << "--help" << std::endl;
@@ -55,7 +56,7 @@ int RunApp(std::span<const std::string> arguments, const Console& console) {
   AddRunCommand(app, run);
   AddProbeCommand(app, probe);
   if (const auto wrong = WrongCommand(app, arguments)) {
-    console.err << "vuser: " << *wrong << "\nvuser: see vuser --help"
+    console.err << "vuser: " << Printable(*wrong) << "\nvuser: see vuser --help"
                 << std::endl;
     return ToInt(ExitCode::kUsage);
   }

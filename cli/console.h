@@ -14,7 +14,8 @@ struct Console {
   std::ostream& out;  // Reports and the verdict.
   std::ostream& err;  // Progress and errors.
   bool err_is_terminal = false;
-  // Set by SIGINT and SIGTERM; looked at between any two bursts.
+  // Set by SIGINT, SIGTERM and SIGHUP; looked at between any two bursts and
+  // during waits for a back-end on a socket.
   const std::atomic<bool>* interrupted = nullptr;
 
   bool Interrupted() const {

@@ -3,6 +3,7 @@
 #ifndef CLI_ENVIRONMENT_H_
 #define CLI_ENVIRONMENT_H_
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <expected>
@@ -68,6 +69,8 @@ struct EnvironmentOptions {
   TrafficKind traffic = TrafficKind::kEcho;
   size_t memory_bytes = size_t{1} << 20;  // That will be allocated.
   MessageTap::OnLine on_line;             // Every message in words.
+  // Borrowed; null, or what ends every wait for the back-end once it is set.
+  const std::atomic<bool>* interrupted = nullptr;
 };
 
 // The simulated one for "sim", the kernel's for everything else.

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 namespace virtio_user::cli {
 
@@ -21,6 +22,9 @@ enum class ExitCode : uint8_t {
 struct Failure {
   ExitCode code = ExitCode::kFail;
   std::string text;
+  // Where the text tells the first of several problems: the first few, each in
+  // full.
+  std::vector<std::string> details = {};
 };
 
 }  // namespace virtio_user::cli

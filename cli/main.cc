@@ -4,9 +4,12 @@
 
 #include <fcntl.h>
 #include <signal.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <atomic>
+#include <cerrno>
+#include <cstdint>
 #include <exception>
 #include <iostream>
 #include <string>
@@ -14,21 +17,44 @@
 
 #include "cli/app.h"
 #include "cli/exit_code.h"
+#include "cli/printable_text.h"
 
 namespace {
 
+// An orderly end takes tenths of a second. A signal after so many seconds is
+// not ours any more: something hangs, and the user wants it to die.
+constexpr int64_t kEndSeconds = 2;
+
 std::atomic<bool> interrupted{false};
+std::atomic<int64_t> interrupted_at{0};  // Of CLOCK_MONOTONIC, in seconds.
 static_assert(std::atomic<bool>::is_always_lock_free);
+static_assert(std::atomic<int64_t>::is_always_lock_free);
 
-void OnSignal(int /*number*/) { interrupted.store(true); }
+// Calls only what signal-safety(7) lists.
+void OnSignal(int number) {
+  const int saved_errno = errno;
+  timespec now{};
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  if (!interrupted.load()) {
+    interrupted_at.store(now.tv_sec);
+    interrupted.store(true);
+  } else if (now.tv_sec - interrupted_at.load() > kEndSeconds) {
+    signal(number, SIG_DFL);
+    raise(number);
+  }
+  errno = saved_errno;
+}
 
-// The first signal asks for an end, the second one is not ours any more.
+// The first signal asks for an end; more of them change nothing.
 void CatchSignals() {
   struct sigaction action{};
   action.sa_handler = OnSignal;
-  action.sa_flags = SA_RESETHAND;
   sigaction(SIGINT, &action, nullptr);
   sigaction(SIGTERM, &action, nullptr);
+  // nohup(1) has it ignored.
+  struct sigaction before{};
+  sigaction(SIGHUP, nullptr, &before);
+  if (before.sa_handler != SIG_IGN) sigaction(SIGHUP, &action, nullptr);
 }
 
 // Whoever starts us without the three standard streams must not get ours
@@ -67,7 +93,8 @@ int main(int argc, char** argv) {
   try {
     return Flushed(virtio_user::cli::RunApp(arguments, console));
   } catch (const std::exception& error) {
-    std::cerr << "vuser: " << error.what() << std::endl;
+    std::cerr << "vuser: " << virtio_user::cli::Printable(error.what())
+              << std::endl;
     return static_cast<int>(virtio_user::cli::ExitCode::kFail);
   }
 }

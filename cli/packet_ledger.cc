@@ -58,9 +58,9 @@ std::optional<std::string> PacketLedger::CheckArrival(
   }
   if (const auto at = pattern_.FirstDifference(id, bytes)) {
     return fmt::format(
-        "pair {}: {} ({} bytes) came back with byte {} = {:#04x}, {:#04x} was "
-        "sent",
-        pair, Name(id), size, *at, std::to_integer<unsigned>(bytes[*at]),
+        "pair {}: packet {} came back with byte {} of {} = {:#04x}, not "
+        "{:#04x}",
+        pair, id.sequence, *at, size, std::to_integer<unsigned>(bytes[*at]),
         std::to_integer<unsigned>(pattern_.ByteAt(id, *at)));
   }
   Received(pair, bytes.size());
@@ -72,12 +72,12 @@ void PacketLedger::Received(uint16_t pair, size_t bytes) {
   pairs_[pair].counts.received_bytes += bytes;
 }
 
-std::string PacketLedger::DescribeMissing(uint16_t pair) const {
+std::string PacketLedger::DescribeMissing(uint16_t pair,
+                                          std::string_view advice) const {
   const Pair& mine = pairs_[pair];
   if (mine.counts.received == 0) {
-    return fmt::format(
-        "pair {}: sent {}, none came back; does the back-end serve it?", pair,
-        mine.counts.sent);
+    return fmt::format("pair {}: sent {}, none came back; {}", pair,
+                       mine.counts.sent, advice);
   }
   std::string lost;
   int named = 0;

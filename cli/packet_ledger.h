@@ -7,6 +7,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "cli/packet_pattern.h"
@@ -46,9 +47,10 @@ class PacketLedger {
 
   // Sent on `pair`, and not seen again anywhere.
   uint64_t Missing(uint16_t pair) const { return pairs_[pair].missing; }
-  // The missing ones of `pair` in words, naming up to four of them: "pair 2:
-  // sent 128, none came back; does the back-end serve it?"
-  std::string DescribeMissing(uint16_t pair) const;
+  // The missing ones of `pair` in words, naming up to four of them: "pair 0:
+  // sent 10, 2 did not come back: number 3, 7". Where none ever came back,
+  // `advice` follows: "pair 2: sent 128, none came back; does the ...".
+  std::string DescribeMissing(uint16_t pair, std::string_view advice) const;
   // Gives up on what is missing on `pair`: it is not waited for any more.
   void WriteOff(uint16_t pair) { pairs_[pair].missing = 0; }
 

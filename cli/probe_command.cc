@@ -7,6 +7,7 @@
 
 #include "cli/atomic_file.h"
 #include "cli/environment.h"
+#include "cli/printable_text.h"
 #include "cli/probe.h"
 #include "cli/probe_report.h"
 #include "cli/report_json.h"
@@ -28,7 +29,7 @@ back-end was reached
 )";
 
 ExitCode Fail(const Failure& failure, const Console& console) {
-  console.err << "vuser: " << failure.text << std::endl;
+  console.err << "vuser: " << Printable(failure.text) << std::endl;
   return failure.code;
 }
 
@@ -85,6 +86,7 @@ ExitCode ProbeCommand(const ProbeArguments& arguments, const Console& console) {
   EnvironmentOptions options;
   options.backend = arguments.backend;
   options.server = arguments.server;
+  options.interrupted = console.interrupted;
   if (arguments.verbose) {
     options.on_line = [&](const std::string& line) {
       console.err << line << '\n';
@@ -93,6 +95,9 @@ ExitCode ProbeCommand(const ProbeArguments& arguments, const Console& console) {
   auto environment = MakeEnvironment(options);
   if (!environment) return Fail(environment.error(), console);
   auto result = Probe(**environment, *timeout);
+  if (!result && console.Interrupted()) {
+    return Fail({ExitCode::kFail, "interrupted"}, console);
+  }
   if (!result) return Fail(result.error(), console);
   result->backend = arguments.backend;
   const bool json_only = arguments.json_path == kStandardOutput;

@@ -6,13 +6,15 @@
 
 #include "cli/feature_text.h"
 #include "cli/net_config.h"
+#include "cli/printable_text.h"
 #include "cli/text_table.h"
 
 namespace virtio_user::cli {
 
 std::string ProbeReport(const ProbeResult& result) {
   const auto yes_no = [](bool value) { return value ? "yes" : "no"; };
-  TextTable facts({"back-end", result.backend}, TextTable::Others::kLeft);
+  TextTable facts({"back-end", Printable(result.backend)},
+                  TextTable::Others::kLeft);
   facts.Add(
       {"queue pairs, at most", fmt::format("{}", result.caps.max_queue_pairs)});
   facts.Add({"memory regions, at most",

@@ -8,6 +8,7 @@
 #include <cstdint>
 
 #include "cli/feature_text.h"
+#include "cli/printable_text.h"
 #include "cli/text_table.h"
 
 namespace virtio_user::cli {
@@ -117,16 +118,25 @@ std::string MessageSection(const RunResult& result) {
   return table.Text();
 }
 
+std::string ProblemSection(const Failure& failure) {
+  std::string text = "  problems\n";
+  for (const std::string& detail : failure.details) {
+    text += "  " + Printable(detail) + "\n";
+  }
+  return text;
+}
+
 }  // namespace
 
 std::string VerdictLine(const std::optional<Failure>& failure) {
   if (!failure) return "verdict: pass\n";
-  return fmt::format("verdict: FAIL ({})\n", failure->text);
+  return fmt::format("verdict: FAIL ({})\n", Printable(failure->text));
 }
 
 std::string RunReport(const RunResult& result) {
-  std::string text = fmt::format("back-end: {}{}\n", result.options.backend,
-                                 result.options.server ? " (it connects)" : "");
+  std::string text =
+      fmt::format("back-end: {}{}\n", Printable(result.options.backend),
+                  result.options.server ? " (it connects)" : "");
   if (result.negotiated) {
     text += "\n" + FeatureSection(result.features);
     text += "\n" + ProtocolSection(result.protocol);
@@ -134,6 +144,9 @@ std::string RunReport(const RunResult& result) {
   if (!result.pairs.empty()) text += "\n" + PairSection(result);
   text += "\n" + PhaseSection(result);
   text += "\n" + MessageSection(result);
+  if (result.failure && !result.failure->details.empty()) {
+    text += "\n" + ProblemSection(*result.failure);
+  }
   text += "\n";
   if (result.trace_hash) {
     text += fmt::format("seed: {}\ntrace hash: {}\n", result.options.seed,

@@ -114,7 +114,11 @@ std::string RunJson(const RunResult& result) {
   if (result.trace_hash) document["trace_hash"] = *result.trace_hash;
   document["verdict"] = result.failure ? "fail" : "pass";
   document["reason"] = nullptr;
-  if (result.failure) document["reason"] = result.failure->text;
+  document["problems"] = ordered_json::array();
+  if (result.failure) {
+    document["reason"] = result.failure->text;
+    document["problems"] = result.failure->details;
+  }
   return Dump(document);
 }
 

@@ -11,6 +11,7 @@
 #include "cli/atomic_file.h"
 #include "cli/environment.h"
 #include "cli/net_driver.h"
+#include "cli/printable_text.h"
 #include "cli/progress.h"
 #include "cli/report.h"
 #include "cli/report_json.h"
@@ -115,7 +116,8 @@ ExitCode Report(const RunResult& result, const Console& console) {
   }
   RunResult shown = result;
   shown.failure = failure;
-  if (failure) console.err << "vuser: " << failure->text << std::endl;
+  if (failure)
+    console.err << "vuser: " << Printable(failure->text) << std::endl;
   text_out << RunReport(shown) << std::flush;
   return failure ? failure->code : ExitCode::kPass;
 }
@@ -132,7 +134,8 @@ RunResult Run(const RunOptions& options, const Console& console) {
        .seed = options.seed,
        .traffic = options.traffic,
        .memory_bytes = NetDriver::MemoryFor(options.queues, options.queue_size),
-       .on_line = std::move(on_line)});
+       .on_line = std::move(on_line),
+       .interrupted = console.interrupted});
   if (!environment) {
     RunResult result;
     result.options = options;
@@ -155,13 +158,15 @@ void AddRunCommand(CLI::App& app, RunArguments& arguments) {
 ExitCode RunCommand(const RunArguments& arguments, const Console& console) {
   const auto options = CheckRunArguments(arguments);
   if (!options) {
-    console.err << "vuser: " << options.error().text << std::endl;
+    console.err << "vuser: " << Printable(options.error().text) << std::endl;
     return options.error().code;
   }
   if (options->json_path && *options->json_path != "-") {
     if (const auto ok = CheckWritable(*options->json_path); !ok) {
-      console.err << "vuser: " << JsonText(*options->json_path) << ": "
-                  << ok.error() << std::endl;
+      console.err << "vuser: "
+                  << Printable(JsonText(*options->json_path) + ": " +
+                               ok.error())
+                  << std::endl;
       return ExitCode::kUsage;
     }
   }

@@ -2,6 +2,8 @@
 
 #include "cli/runner.h"
 
+#include <fmt/format.h>
+
 #include <chrono>
 #include <utility>
 
@@ -47,6 +49,8 @@ bool Runner::Phase(const std::string& name, uint64_t packets,
   const Clock::duration time = Clock::now() - begin;
   result_.phases.push_back({.name = name, .packets = packets, .time = time});
   progress_.End(std::chrono::duration<double>(time).count());
+  // A call that was cut short has failed, but not by the back-end's fault.
+  if (console_.Interrupted()) failure = Interruption(name);
   if (failure) {
     // The first one is the cause.
     if (!result_.failure) result_.failure = std::move(failure);
@@ -113,9 +117,6 @@ bool Runner::CarryOut() {
                .control_rx = accepted.Has(Feature::kNetCtrlRx)});
   for (const Step& step : steps) {
     if (!Phase(step.name, step.packets, [&] { return Do(step); })) return false;
-    if (!console_.Interrupted()) continue;
-    result_.failure = Failure{ExitCode::kFail, "interrupted"};
-    return false;
   }
   return true;
 }
@@ -156,17 +157,31 @@ std::optional<Failure> Runner::SetPairs(uint16_t pairs) {
 }
 
 std::optional<Failure> Runner::DoTraffic(const Step& step) {
-  Traffic traffic(
-      {.kind = options_.traffic, .timeout = options_.traffic_timeout()},
-      {.environment = environment_,
-       .driver = *driver_,
-       .ledger = *ledger_,
-       .console = console_});
+  Traffic traffic({.kind = options_.traffic,
+                   .timeout = options_.traffic_timeout(),
+                   .advice = Advice()},
+                  {.environment = environment_,
+                   .driver = *driver_,
+                   .ledger = *ledger_,
+                   .console = console_});
   traffic.Run(step.pairs, step.packets, [&](uint64_t done, uint64_t total) {
     progress_.Update(done, total);
   });
   if (traffic.problems().count() == 0) return {};
-  return Failure{ExitCode::kFail, traffic.problems().Text()};
+  packet_problems_ = traffic.problems().Text();
+  return Failure{ExitCode::kFail, packet_problems_,
+                 traffic.problems().Details()};
+}
+
+// DPDK's vhost library leaves one buffer of a ring out when it looks for those
+// of a mergeable frame (reserve_avail_buf_split: vq->size - 1 tries).
+std::string Runner::Advice() const {
+  const bool mergeable = device_->accepted().Has(Feature::kNetMrgRxbuf);
+  if (options_.queue_size == 1 && mergeable) {
+    return "DPDK serves no ring of 1 with MRG_RXBUF: try --no-mrg-rxbuf or "
+           "--queue-size 2";
+  }
+  return TrafficOptions{}.advice;
 }
 
 std::optional<Failure> Runner::AddRegion() {
@@ -207,6 +222,12 @@ void Runner::NotePairs() {
   if (driver_->control() != nullptr) {
     result_.control_commands = driver_->control()->commands();
   }
+}
+
+Failure Runner::Interruption(const std::string& phase) const {
+  std::string text = fmt::format("interrupted in phase \"{}\"", phase);
+  if (!packet_problems_.empty()) text += "; " + packet_problems_;
+  return {ExitCode::kFail, std::move(text)};
 }
 
 std::optional<Failure> Runner::Judge(const Result<void>& result) {

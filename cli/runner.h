@@ -44,12 +44,14 @@ class Runner {
   bool CarryOut();
   std::optional<Failure> Do(const Step& step);
   std::optional<Failure> DoTraffic(const Step& step);
+  std::string Advice() const;
   std::optional<Failure> SetPairs(uint16_t pairs);
   std::optional<Failure> AddRegion();
   std::optional<Failure> RemoveRegion();
   std::optional<Failure> TakeDown();
   void NotePairs();
 
+  Failure Interruption(const std::string& phase) const;
   // A failed call, or trouble that shows only in the device's events.
   std::optional<Failure> Judge(const Result<void>& result);
   Failure Fatal(const Error& error) const;
@@ -64,6 +66,8 @@ class Runner {
   std::unique_ptr<NetDriver> driver_;
   std::optional<PacketLedger> ledger_;
   std::span<std::byte> region_;  // The one that was added.
+  // What the packets have shown, in words: it stands beside an interruption.
+  std::string packet_problems_;
 };
 
 }  // namespace virtio_user::cli

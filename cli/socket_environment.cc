@@ -45,8 +45,9 @@ SocketEnvironment::OpenBackend() {
   Result<std::unique_ptr<UnixSocketChannel>> channel = OpenChannel();
   if (!channel) return std::unexpected(ExplainError(*this, channel.error()));
   channel_ = std::move(*channel);
+  interruptible_.emplace(*channel_, interrupted_);
   return std::make_unique<VhostUserBackend>(
-      std::make_unique<TracingChannel>(*channel_, tap()));
+      std::make_unique<TracingChannel>(*interruptible_, tap()));
 }
 
 Result<std::unique_ptr<UnixSocketChannel>> SocketEnvironment::OpenChannel() {

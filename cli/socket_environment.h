@@ -3,10 +3,13 @@
 #ifndef CLI_SOCKET_ENVIRONMENT_H_
 #define CLI_SOCKET_ENVIRONMENT_H_
 
+#include <atomic>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "cli/environment.h"
+#include "cli/interruptible_channel.h"
 #include "virtio_user/base/posix_fd_ops.h"
 #include "virtio_user/os/membarrier_quiescer.h"
 #include "virtio_user/os/memfd_memory.h"
@@ -37,18 +40,21 @@ class SocketEnvironment final : public Environment {
   explicit SocketEnvironment(const EnvironmentOptions& options)
       : Environment(options.on_line),
         path_(options.backend),
-        server_(options.server) {}
+        server_(options.server),
+        interrupted_(options.interrupted) {}
 
   Result<void> Prepare(size_t memory_bytes);
   Result<std::unique_ptr<UnixSocketChannel>> OpenChannel();
 
   const std::string path_;
   const bool server_;
+  const std::atomic<bool>* const interrupted_;
   PosixFdOps fds_;
   std::unique_ptr<MemfdMemory> memory_;
   std::unique_ptr<MembarrierQuiescer> quiescer_;
   std::unique_ptr<UnixSocketChannel> channel_;
-  uint32_t idle_turns_ = 0;  // In a row.
+  std::optional<InterruptibleChannel> interruptible_;  // Over channel_.
+  uint32_t idle_turns_ = 0;                            // In a row.
 };
 
 }  // namespace virtio_user::cli

@@ -28,14 +28,18 @@ void Problems::Add(std::string text) {
 }
 
 std::string Problems::Text() const {
-  std::string text;
-  for (const std::string& problem : kept_) {
-    text += (text.empty() ? "" : "; ") + problem;
-  }
+  if (kept_.empty()) return {};
+  if (count_ == 1) return kept_.front();
+  return fmt::format("{}; and {} more", kept_.front(), count_ - 1);
+}
+
+std::vector<std::string> Problems::Details() const {
+  if (count_ <= 1) return {};
+  std::vector<std::string> details = kept_;
   if (count_ > kMaxKept) {
-    text += fmt::format("; and {} more", count_ - kMaxKept);
+    details.push_back(fmt::format("and {} more", count_ - kMaxKept));
   }
-  return text;
+  return details;
 }
 
 Traffic::Traffic(const TrafficOptions& options, const Parts& parts)
@@ -95,6 +99,7 @@ void Traffic::Take(uint16_t pair, std::span<const std::byte> frame) {
   if (options_.kind != TrafficKind::kEcho) {
     parts_.ledger.Received(pair, frame.size());
     if (options_.kind == TrafficKind::kReceive) ++moved_;
+    ++lanes_[pair].received;
     return;
   }
   auto problem = parts_.ledger.Echoed(pair, frame);
@@ -160,7 +165,7 @@ void Traffic::GiveUp(uint16_t pair) {
   Lane& lane = lanes_[pair];
   PacketLedger& ledger = parts_.ledger;
   if (options_.kind == TrafficKind::kEcho) {
-    problems_.Add(ledger.DescribeMissing(pair));
+    problems_.Add(ledger.DescribeMissing(pair, options_.advice));
     ledger.WriteOff(pair);
   } else if (options_.kind == TrafficKind::kSend) {
     problems_.Add(fmt::format(
@@ -168,12 +173,32 @@ void Traffic::GiveUp(uint16_t pair) {
         "serve the pair?",
         pair, ledger.counts(pair).sent, lane.waiting - lane.to_send));
   } else {
-    problems_.Add(fmt::format("{} of {} packets came, then none for {:.3g} s",
-                              moved_, total_, Seconds(options_.timeout)));
-    for (Lane& other : lanes_) other.done = true;
+    GiveUpReceiving();
   }
   lane.to_send = 0;
   lane.done = true;
+}
+
+// Names the pairs on which nothing came; where there is none of them, all.
+void Traffic::GiveUpReceiving() {
+  const double seconds = Seconds(options_.timeout);
+  const bool any_silent = std::ranges::any_of(
+      lanes_, [](uint64_t n) { return n == 0; }, &Lane::received);
+  for (uint16_t pair = 0; pair < lanes_.size(); ++pair) {
+    Lane& lane = lanes_[pair];
+    lane.done = true;
+    if (any_silent && lane.received != 0) continue;
+    if (any_silent) {
+      problems_.Add(fmt::format(
+          "pair {}: none came in {:.3g} s, {} of {} packets on all pairs; {}",
+          pair, seconds, moved_, total_, options_.advice));
+    } else {
+      problems_.Add(fmt::format(
+          "pair {}: {} came, then none for {:.3g} s, {} of {} packets on all "
+          "pairs",
+          pair, lane.received, seconds, moved_, total_));
+    }
+  }
 }
 
 bool Traffic::Healthy() {

@@ -23,8 +23,11 @@ class Problems {
  public:
   void Add(std::string text);
   uint64_t count() const { return count_; }
-  // "A; B; and 7 more".
+  // The first one: "A", or "A; and 7 more".
   std::string Text() const;
+  // The first few of several, and how many more there are; empty where Text
+  // says it all.
+  std::vector<std::string> Details() const;
 
  private:
   static constexpr size_t kMaxKept = 4;
@@ -36,6 +39,8 @@ class Problems {
 struct TrafficOptions {
   TrafficKind kind = TrafficKind::kEcho;
   Duration timeout{0};  // Without any progress on a pair.
+  // Follows what is said about a pair on which nothing ever comes.
+  std::string advice = "does the back-end serve it?";
 };
 
 // Moves packets over the running device. A pair is done once it has sent its
@@ -66,6 +71,7 @@ class Traffic {
 
   struct Lane {
     uint64_t to_send = 0;
+    uint64_t received = 0;
     uint64_t waiting = 0;  // For the back-end, when it was looked at last.
     Duration last_progress{0};
     bool done = false;
@@ -80,6 +86,7 @@ class Traffic {
   uint64_t Waiting(uint16_t pair);
   void NoticeProgress();
   void GiveUp(uint16_t pair);
+  void GiveUpReceiving();
   // Whether there is any sense in going on.
   bool Healthy();
   bool AllDone() const;

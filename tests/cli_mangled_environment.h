@@ -72,14 +72,16 @@ class MangledChannel final : public Channel {
   const Mangle mangle_;
 };
 
-class MangledEnvironment final : public Environment {
+class MangledEnvironment : public Environment {
  public:
-  explicit MangledEnvironment(Mangle mangle)
+  explicit MangledEnvironment(
+      Mangle mangle,
+      backend_sim::TrafficMode traffic = backend_sim::TrafficMode::kEcho)
       : Environment({}),
         inner_({.backend = "sim",
                 .memory_bytes = NetDriver::MemoryFor(4, 256),
                 .on_line = {}},
-               backend_sim::Personality::Conforming()),
+               Conforming(traffic)),
         mangled_(inner_.world().channel(), std::move(mangle)) {}
 
   std::expected<std::unique_ptr<VhostBackend>, Failure> OpenBackend() override {
@@ -99,6 +101,12 @@ class MangledEnvironment final : public Environment {
   Duration Now() override { return inner_.Now(); }
 
  private:
+  static backend_sim::Personality Conforming(backend_sim::TrafficMode traffic) {
+    auto personality = backend_sim::Personality::Conforming();
+    personality.traffic = traffic;
+    return personality;
+  }
+
   SimEnvironment inner_;
   MangledChannel mangled_;
 };

@@ -47,8 +47,8 @@ TEST_F(PacketLedgerTest, FlippedByte_IsNamedWithBothValues) {
   packet[50] ^= std::byte{0xff};
   char expected[160];
   std::snprintf(expected, sizeof(expected),
-                "pair 1: packet 0 of pair 1 (%zu bytes) came back with byte 50 "
-                "= %#04x, %#04x was sent",
+                "pair 1: packet 0 came back with byte 50 of %zu = %#04x, not "
+                "%#04x",
                 packet.size(), 0xff ^ sent, sent);
   EXPECT_EQ(Problem(1, packet), expected);
   EXPECT_EQ(ledger_.counts(1).received, 0u);
@@ -58,7 +58,7 @@ TEST_F(PacketLedgerTest, FlippedByte_IsNamedWithBothValues) {
 TEST_F(PacketLedgerTest, FlippedByteInTheMacAddress_IsFoundToo) {
   auto packet = Send(0);
   packet[0] ^= std::byte{0x40};
-  EXPECT_THAT(Problem(0, packet), HasSubstr("with byte 0 = 0x42"));
+  EXPECT_THAT(Problem(0, packet), HasSubstr("= 0x42, not 0x02"));
 }
 
 TEST_F(PacketLedgerTest, CutPacket_IsNamedWithBothSizes) {
@@ -116,21 +116,21 @@ TEST_F(PacketLedgerTest, LostPackets_AreNamedByNumber) {
     EXPECT_EQ(seen, "fine");
   }
   EXPECT_EQ(ledger_.Missing(0), 2u);
-  EXPECT_EQ(ledger_.DescribeMissing(0),
+  EXPECT_EQ(ledger_.DescribeMissing(0, "is it on?"),
             "pair 0: sent 10, 2 did not come back: number 3, 7");
 }
 
 TEST_F(PacketLedgerTest, ManyLostPackets_AreCountedAndTheFirstFourNamed) {
   EXPECT_EQ(Problem(0, Send(0)), "fine");
   for (int i = 0; i < 9; ++i) Send(0);
-  EXPECT_EQ(ledger_.DescribeMissing(0),
+  EXPECT_EQ(ledger_.DescribeMissing(0, "is it on?"),
             "pair 0: sent 10, 9 did not come back: number 1, 2, 3, 4, ...");
 }
 
-TEST_F(PacketLedgerTest, PairThatNeverEchoes_IsNamedWithTheQuestion) {
+TEST_F(PacketLedgerTest, PairThatNeverEchoes_IsNamedWithTheAdvice) {
   for (int i = 0; i < 128; ++i) Send(2);
-  EXPECT_EQ(ledger_.DescribeMissing(2),
-            "pair 2: sent 128, none came back; does the back-end serve it?");
+  EXPECT_EQ(ledger_.DescribeMissing(2, "is it on?"),
+            "pair 2: sent 128, none came back; is it on?");
   ledger_.WriteOff(2);
   EXPECT_EQ(ledger_.Missing(2), 0u);
 }

@@ -114,6 +114,19 @@ TEST(ReportTest, LastLines_AreHashAndVerdict) {
   EXPECT_THAT(RunReport(result), EndsWith("\nverdict: FAIL (pair 1: lost)\n"));
 }
 
+TEST(ReportTest, SeveralProblems_StandAboveTheShortVerdict) {
+  RunResult result = SomeResult();
+  result.failure =
+      Failure{ExitCode::kFail, "A; and 2 more", {"A", "B\n", "and 1 more"}};
+  EXPECT_THAT(RunReport(result), HasSubstr("\n  problems\n"
+                                           "  A\n"
+                                           "  B\\n\n"
+                                           "  and 1 more\n\n"));
+  EXPECT_THAT(RunReport(result), EndsWith("\nverdict: FAIL (A; and 2 more)\n"));
+  EXPECT_EQ(nlohmann::json::parse(RunJson(result))["problems"],
+            nlohmann::json({"A", "B\n", "and 1 more"}));
+}
+
 TEST(ReportTest, ResultOfARunThatNeverOpened_HasAVerdict) {
   RunResult result;
   result.failure = Failure{ExitCode::kUnreachable, "nobody there"};

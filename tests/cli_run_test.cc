@@ -136,7 +136,9 @@ TEST(RunTest, Interrupted_StopsAndSaysSo) {
   const Console console{.out = out, .err = err, .interrupted = &interrupted};
   const std::vector<std::string> arguments = {"run"};
   EXPECT_EQ(RunApp(arguments, console), 1);
-  EXPECT_THAT(out.str(), ::testing::EndsWith("verdict: FAIL (interrupted)\n"));
+  EXPECT_THAT(
+      out.str(),
+      ::testing::EndsWith("verdict: FAIL (interrupted in phase \"open\")\n"));
 }
 
 TEST(RunTest, MorePairsThanTheBackendServes_IsAUsageErrorThatNamesBoth) {
@@ -193,10 +195,84 @@ TEST(RunTest, BackendThatMixesPairsUp_IsFound) {
   const RunResult result = RunOn(environment, options);
   ASSERT_TRUE(result.failure.has_value());
   EXPECT_EQ(result.failure->code, ExitCode::kFail);
-  EXPECT_THAT(
-      result.failure->text,
-      HasSubstr("pair 0: packet 0 of pair 1 came back here, misrouted"));
-  EXPECT_THAT(result.failure->text, HasSubstr("; and 8 more"));
+  EXPECT_EQ(result.failure->text,
+            "pair 0: packet 0 of pair 1 came back here, misrouted; and 11 "
+            "more");
+  EXPECT_EQ(result.failure->details.size(), 5u);
+  EXPECT_EQ(result.failure->details[1],
+            "pair 0: packet 1 of pair 1 came back here, misrouted");
+  EXPECT_EQ(result.failure->details[4], "and 8 more");
+}
+
+TEST(RunTest, PairOnWhichNothingIsReceived_IsNamed) {
+  MangledEnvironment environment(
+      [](uint32_t request, std::span<std::byte> payload) {
+        const bool enable = request == backend_sim::kReqSetVringEnable;
+        if (enable &&
+            backend_sim::Get(payload, backend_sim::kStateIndex) / 2 == 0) {
+          backend_sim::Put(payload, backend_sim::kStateNum, 0);
+        }
+      },
+      backend_sim::TrafficMode::kSource);
+  RunOptions options;
+  options.traffic = TrafficKind::kReceive;
+  options.packets = 100;
+  const RunResult result = RunOn(environment, options);
+  ASSERT_TRUE(result.failure.has_value());
+  EXPECT_EQ(result.failure->text,
+            "pair 0: none came in 5 s, 0 of 4 packets on all pairs; does the "
+            "back-end serve it?");
+}
+
+// A back-end that does nothing any more after so many turns.
+class TiringEnvironment final : public MangledEnvironment {
+ public:
+  explicit TiringEnvironment(int turns)
+      : MangledEnvironment([](uint32_t, std::span<std::byte>) {},
+                           backend_sim::TrafficMode::kSource),
+        turns_left_(turns) {}
+
+  void Turn(bool idle) override {
+    if (turns_left_ > 0) {
+      --turns_left_;
+      MangledEnvironment::Turn(idle);
+    } else {
+      late_ += std::chrono::seconds(1);
+    }
+  }
+  Duration Now() override { return MangledEnvironment::Now() + late_; }
+
+ private:
+  int turns_left_;
+  Duration late_{0};
+};
+
+TEST(RunTest, BackendThatStopsSending_IsToldByPair) {
+  TiringEnvironment environment(3);
+  RunOptions options;
+  options.traffic = TrafficKind::kReceive;
+  options.packets = 100'000;
+  const RunResult result = RunOn(environment, options);
+  ASSERT_TRUE(result.failure.has_value());
+  EXPECT_THAT(result.failure->text,
+              MatchesRegex("pair 0: ([0-9]+) came, then none for 5 s, "
+                           "[0-9]+ of 4000 packets on all pairs"));
+}
+
+TEST(RunTest, SilentRingOfOneDescriptor_IsExplained) {
+  MangledEnvironment environment(
+      [](uint32_t request, std::span<std::byte> payload) {
+        if (request == backend_sim::kReqSetVringEnable) {
+          backend_sim::Put(payload, backend_sim::kStateNum, 0);
+        }
+      });
+  RunOptions options;
+  options.queue_size = 1;
+  const RunResult result = RunOn(environment, options);
+  ASSERT_TRUE(result.failure.has_value());
+  EXPECT_EQ(result.failure->text,
+            "pair 0: sent 1, none came back; DPDK serves no ring of 1 with "
+            "MRG_RXBUF: try --no-mrg-rxbuf or --queue-size 2");
 }
 
 }  // namespace

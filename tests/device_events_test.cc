@@ -76,6 +76,54 @@ TEST(DeviceControl, CommandsGoOnAfterAStopAndAStart) {
   EXPECT_EQ(rig.device->active_pairs(), 2);
 }
 
+// Stop pauses; only a driver that begins anew has reset its device.
+TEST(DeviceControl, FiltersOutliveAStopAndAReattach) {
+  RecordingRig rig;
+  rig.backend->features.Add(Feature::kNetCtrlRx);
+  ASSERT_TRUE(rig.Run(1));
+  ASSERT_EQ(rig.driver->Command(CtrlClass::kRx, kCtrlRxPromisc, {1}),
+            kCtrlAckOk);
+  const ControlState set = rig.device->control_state();
+
+  ASSERT_TRUE(rig.device->Stop());
+  EXPECT_EQ(rig.device->control_state(), set);
+  ASSERT_TRUE(rig.device->Start());
+  EXPECT_EQ(rig.device->control_state(), set);
+  ASSERT_TRUE(rig.device->Reattach());
+  EXPECT_EQ(rig.device->control_state(), set);
+}
+
+// virtio: features are negotiated after a reset, which empties the filters.
+TEST(DeviceControl, NegotiatingAnewEmptiesTheFilters) {
+  for (const bool same : {true, false}) {
+    RecordingRig rig;
+    rig.backend->features.Add(Feature::kNetCtrlRx);
+    ASSERT_TRUE(rig.Run(1));
+    ASSERT_EQ(rig.driver->Command(CtrlClass::kRx, kCtrlRxPromisc, {1}),
+              kCtrlAckOk);
+    ASSERT_TRUE(rig.device->Stop());
+    const FeatureSet without =
+        same ? FeatureSet{} : FeatureSet{Feature::kNetMq};
+
+    ASSERT_TRUE(rig.device->Negotiate(rig.device->accepted() & ~without));
+
+    EXPECT_EQ(rig.device->control_state(), ControlState());
+  }
+}
+
+// virtio: multiqueue is off after a reset.
+TEST(DeviceControl, NegotiatingAnewForgetsThePairsOfBefore) {
+  RecordingRig rig;
+  ASSERT_TRUE(rig.Run(2));
+  ASSERT_EQ(rig.driver->SetPairs(2), kCtrlAckOk);
+  ASSERT_TRUE(rig.device->Reattach());
+
+  ASSERT_TRUE(rig.device->Negotiate(rig.device->accepted()));
+
+  ASSERT_TRUE(rig.device->Start());
+  EXPECT_EQ(rig.device->active_pairs(), 1);
+}
+
 TEST(DeviceControl, ABrokenRingNeedsAResetAndSaysWhy) {
   SimRig rig;
   ASSERT_TRUE(rig.Run(2));

@@ -18,6 +18,7 @@ namespace {
 using backend_sim::Personality;
 using testing::Contains;
 using testing::ElementsAre;
+using testing::HasSubstr;
 using testing::IsEmpty;
 using testing_support::CodeOf;
 using testing_support::ReasonOf;
@@ -191,6 +192,65 @@ TEST(DeviceMemory, RingsInMemoryThatGoesAreStoppedFirstAndForgotten) {
   ASSERT_TRUE(rig.driver->ConfigurePairs(1));
   EXPECT_TRUE(rig.device->Start());
   EXPECT_EQ(rig.Complaints(), "");
+}
+
+// Commands cannot be served any more, packets can.
+TEST(DeviceMemory, AControlRingInMemoryThatGoesIsForgottenAndReported) {
+  RecordingRig rig;
+  ASSERT_TRUE(rig.Run(1));
+  const SplitLayout& ring = rig.driver->control_ring();
+
+  rig.memory.AnnounceUnknown(Kind::kRemoving, {ring.desc, 16});
+
+  EXPECT_EQ(rig.device->state(), DeviceState::kRunning);
+  const DeviceEvents events = rig.device->Poll();
+  EXPECT_TRUE(events.memory_trouble);
+  EXPECT_FALSE(events.needs_reset);
+  EXPECT_THAT(ReasonOf(events), HasSubstr("control ring"));
+  EXPECT_EQ(CodeOf(rig.device->NotifyControlQueue()), ErrorCode::kWrongState);
+  // As the reason says.
+  ASSERT_TRUE(rig.device->Stop());
+  ASSERT_TRUE(rig.driver->ConfigureControl());
+  ASSERT_TRUE(rig.device->Start());
+  EXPECT_EQ(rig.driver->SetPairs(1), kCtrlAckOk);
+}
+
+TEST(DeviceMemory, TheReasonOfAResetIsNotReplacedByTheControlRingsLoss) {
+  RecordingRig rig;
+  ASSERT_TRUE(rig.Run(1));
+  ASSERT_FALSE(rig.driver->BreakControlRing());
+  const SplitLayout& ring = rig.driver->control_ring();
+
+  rig.memory.AnnounceUnknown(Kind::kRemoving, {ring.desc, 16});
+
+  const DeviceEvents events = rig.device->Poll();
+  EXPECT_TRUE(events.needs_reset);
+  EXPECT_TRUE(events.memory_trouble);
+  EXPECT_THAT(ReasonOf(events), HasSubstr("the control queue is broken"));
+}
+
+// What the poller reads stays as it is until the poller has left.
+TEST(DeviceMemory, ARingIsNotForgottenUnderItsPoller) {
+  for (const bool peer_lost : {false, true}) {
+    RecordingRig rig;
+    ASSERT_TRUE(rig.Run(1));
+    const SplitLayout ring = rig.device->vring(0).ring.layout;
+    if (peer_lost) rig.backend->Close();
+    {
+      const RingTurn turn(rig.device->vring(0).ring.gate);
+      ASSERT_TRUE(turn.entered());
+      (void)rig.device->Poll();
+
+      rig.memory.AnnounceUnknown(Kind::kRemoving,
+                                 RegionOfRing(rig.memory, ring));
+
+      EXPECT_EQ(rig.device->state(), DeviceState::kNeedsReset);
+      EXPECT_EQ(rig.device->vring(0).ring.layout.desc, ring.desc);
+      EXPECT_EQ(CodeOf(rig.device->Reattach()), ErrorCode::kDeadline);
+    }
+    ASSERT_TRUE(rig.device->Reattach());
+    EXPECT_FALSE(rig.device->vring(0).configured());
+  }
 }
 
 TEST(DeviceMemory, AReattachTouchesNoRingWhoseMemoryIsGone) {

@@ -138,6 +138,36 @@ TEST(DeviceMultiqueue, S61_EveryRefusedOperationRestoresThePairs) {
   }
 }
 
+// The driver sees VIRTIO_NET_ERR; whoever embeds the device learns why.
+TEST(DeviceMultiqueue, S61_PollTellsOnceWhyPairsWereRefused) {
+  RecordingRig rig;
+  ASSERT_TRUE(rig.Run(3));
+  ASSERT_EQ(rig.driver->SetPairs(2), kCtrlAckOk);
+  EXPECT_FALSE(rig.device->Poll().pairs_refused.has_value());
+  rig.backend->FailWhenSent(0, Error::Make(ErrorCode::kRefused, "ring 4: no"));
+
+  ASSERT_EQ(rig.driver->SetPairs(3), kCtrlAckErr);
+
+  const DeviceEvents events = rig.device->Poll();
+  ASSERT_TRUE(events.pairs_refused.has_value());
+  EXPECT_EQ(events.pairs_refused->code(), ErrorCode::kRefused);
+  EXPECT_EQ(events.pairs_refused->text(), "ring 4: no");
+  EXPECT_FALSE(events.needs_reset);
+  EXPECT_FALSE(events.reason.has_value());
+  EXPECT_FALSE(rig.device->Poll().pairs_refused.has_value());
+}
+
+TEST(DeviceMultiqueue, ACountThatTheDeviceDoesNotHaveIsToldToo) {
+  RecordingRig rig;
+  ASSERT_TRUE(rig.Run(3));
+
+  ASSERT_EQ(rig.driver->SetPairs(4), kCtrlAckErr);
+
+  const DeviceEvents events = rig.device->Poll();
+  ASSERT_TRUE(events.pairs_refused.has_value());
+  EXPECT_EQ(events.pairs_refused->text(), "4 queue pairs: the device has 3");
+}
+
 TEST(DeviceMultiqueue, PairsThatCannotBeRestoredNeedAReset) {
   for (size_t k = 0; k < 4; ++k) {
     SCOPED_TRACE(k);

@@ -50,8 +50,24 @@ TEST(DeviceOptionsTest, S31_QueuesAboveTheBackendsLimitAreRefusedWithBoth) {
 
   ASSERT_FALSE(made);
   EXPECT_EQ(made.error().code(), ErrorCode::kInvalidArgument);
-  EXPECT_THAT(made.error().text(), AllOf(HasSubstr("129"), HasSubstr("128")));
+  EXPECT_THAT(made.error().text(),
+              AllOf(HasSubstr("queues 129"), HasSubstr("1 to 128")));
   EXPECT_EQ(rig.device_fds(), 0u);
+}
+
+// Before anybody was asked: no peer of such a back-end could be told of more.
+TEST(DeviceOptionsTest, QueuesThatTheBackendCannotNameAreRefusedWithItsLimit) {
+  for (const int64_t queues : {int64_t{0}, int64_t{129}, int64_t{40000}}) {
+    RecordingRig rig;
+    rig.backend->capabilities.queue_pair_limit = 128;
+    const Result<void> made =
+        rig.Create({.queue_pairs = queues, .control_queue = true});
+    ASSERT_FALSE(made);
+    EXPECT_EQ(made.error().code(), ErrorCode::kInvalidArgument);
+    EXPECT_THAT(made.error().text(),
+                AllOf(HasSubstr("queues " + std::to_string(queues)),
+                      HasSubstr("1 to 128")));
+  }
 }
 
 TEST(DeviceOptionsTest, AsManyQueuesAsTheBackendServesArePossible) {

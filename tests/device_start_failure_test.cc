@@ -305,5 +305,21 @@ TEST(StartFailure, S11_StartWithoutAPeerIsAnErrorThatSaysSo) {
   EXPECT_EQ(rig.device->link(), LinkState::kDown);
 }
 
+// The refusal came first, but nobody is there any more.
+TEST(DeviceStartFailure, ARefusalThatIsFollowedByALossNeedsAReset) {
+  RecordingRig rig;
+  rig.backend->capabilities.status = false;
+  ASSERT_TRUE(rig.Prepare(1));
+  rig.backend->FailWhenSent(0, Error::Make(ErrorCode::kRefused, "no"));
+  rig.backend->FailWhenSent(1, Error::Make(ErrorCode::kProtocol, "rubbish"));
+
+  const Result<void> started = rig.device->Start();
+
+  ASSERT_FALSE(started);
+  EXPECT_EQ(started.error().text(), "no");
+  EXPECT_EQ(rig.device->state(), DeviceState::kNeedsReset);
+  EXPECT_EQ(rig.device->link(), LinkState::kDown);
+}
+
 }  // namespace
 }  // namespace virtio_user

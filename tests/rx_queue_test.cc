@@ -2,6 +2,7 @@
 
 #include "virtio_user/net/rx_queue.h"
 
+#include <algorithm>
 #include <string>
 #include <vector>
 
@@ -72,6 +73,27 @@ TEST(RxQueue, EveryLengthArrivesByteForByte) {
       ASSERT_THAT(Poll(*queue), ElementsAre(frame));
     }
     EXPECT_TRUE(bench.arena.GuardsIntact());
+  }
+}
+
+// Without GUEST_CSUM and GUEST_TSO a device must leave both 0; the driver has
+// no use for either and takes the frame as it is.
+TEST(RxQueue, OffloadFieldsOfTheHeaderChangeNothingAboutAFrame) {
+  for (const FeatureSet features :
+       {FeatureSet{Feature::kVersion1}, kMergeable}) {
+    NetBench bench({.features = features});
+    const auto queue = MakeQueue(bench);
+    for (unsigned value = 0; value < 256; ++value) {
+      Poll(*queue);
+      const Bytes frame = MakeFrame(60, value);
+      Bytes bytes = WithHeader(12, 1, frame);
+      bytes[0] = static_cast<std::byte>(value);            // flags
+      bytes[1] = static_cast<std::byte>(255 - value);      // gso_type
+      std::fill_n(bytes.begin() + 2, 8, std::byte{0xff});  // up to csum_offset
+      ASSERT_TRUE(bench.Deliver(bytes)) << value;
+      ASSERT_THAT(Poll(*queue), ElementsAre(frame)) << value;
+    }
+    EXPECT_EQ(queue->stats().dropped, 0u);
   }
 }
 

@@ -101,14 +101,21 @@ TEST(SimChannelTest, TimeStandsStillWhileAnswersComeAndJumpsWhereNoneDoes) {
   EXPECT_EQ(world.clock().now(), std::chrono::seconds(3));
 }
 
-TEST(SimChannelTest, AWaitForMoreThanThereIsEndsAtTheDeadline) {
+TEST(SimChannelTest, AWaitForMoreThanThereIsHandsItOverAndEndsAtTheDeadline) {
   SimWorld world;
   RawClient client(world);
   client.Send({.request = 1});
+  const auto now = world.clock().now();
   const Deadline deadline = world.channel().After(std::chrono::seconds(1));
   EXPECT_TRUE(world.channel().WaitReadable(20, deadline).has_value());
+  EXPECT_EQ(world.clock().now(), now);
+  for (int i = 1; i < 10; ++i) {
+    ASSERT_TRUE(world.channel().WaitReadable(21, deadline).has_value());
+    EXPECT_EQ(world.clock().now(), now + i * std::chrono::milliseconds(100));
+  }
   EXPECT_EQ(world.channel().WaitReadable(21, deadline).error().code(),
             ErrorCode::kDeadline);
+  EXPECT_EQ(world.clock().now(), deadline.at);
 }
 
 TEST(SimChannelTest, WithoutAConnectionEveryCallSaysSo) {

@@ -58,6 +58,11 @@ struct Rings {
             .configured_pairs = static_cast<uint16_t>(vrings.size() / 2),
             .active_pairs = active};
   }
+  StopPlan StopOf(uint16_t configured, uint16_t active) {
+    return {.vrings = vrings,
+            .configured_pairs = configured,
+            .active_pairs = active};
+  }
   VringAddresses AddressesOf(size_t ring, uint64_t base) const {
     const std::byte* const start = table.regions()[0].host.data();
     const RingLayout& layout = vrings[ring].ring.layout;
@@ -179,7 +184,7 @@ TEST(StartSequence, H7_WithoutEnableAKickStartsARingAndEnableIsNeverSent) {
   expected.GetBases({0, 0});
 
   EXPECT_TRUE(RunStart(backend, rings.Plan(1, {})));
-  EXPECT_TRUE(RunStop(backend, rings.vrings, 1, 1));
+  EXPECT_TRUE(RunStop(backend, rings.StopOf(1, 1)));
 }
 
 TEST(StartSequence, AddressesAreThoseOfTheTableAndNoPointers) {
@@ -262,7 +267,7 @@ TEST(StopSequence, DisablesThenAsksForEveryBaseThenResets) {
   expected.GetBases({4, 5, 6, 7, 8, 9});
   expected.Status(0);
 
-  EXPECT_TRUE(RunStop(backend, rings.vrings, 3, 2));
+  EXPECT_TRUE(RunStop(backend, rings.StopOf(3, 2)));
 
   EXPECT_EQ(rings.vrings[0].base.avail, 4);
   EXPECT_EQ(rings.vrings[5].base.avail, 9);
@@ -288,7 +293,7 @@ TEST(StopSequence, H6_TheBaseThatAStopGotIsWhatTheNextStartSends) {
   expected.Commit();
   expected.Status(0x0f);
 
-  EXPECT_TRUE(RunStop(backend, rings.vrings, 1, 1));
+  EXPECT_TRUE(RunStop(backend, rings.StopOf(1, 1)));
   EXPECT_TRUE(RunStart(backend, rings.Plan(1)));
 }
 
@@ -308,7 +313,7 @@ TEST(StopSequence, ARefusedDisableIsReportedAfterEverythingWasVisited) {
     expected.Status(0);
   }
 
-  const SequenceResult stopped = RunStop(backend, rings.vrings, 1, 1);
+  const SequenceResult stopped = RunStop(backend, rings.StopOf(1, 1));
 
   ASSERT_FALSE(stopped);
   EXPECT_EQ(stopped.error().error.text(), "ring 1 stays");
@@ -325,7 +330,7 @@ TEST(StopSequence, ABaseThatNoDeviceCanHaveIsReportedAndTheOthersAreKept) {
     StrictMock<MockVhostBackend> backend;
     ExpectedMessages(backend).Stop(1, {wrong, 2});
 
-    const SequenceResult stopped = RunStop(backend, rings.vrings, 1, 1);
+    const SequenceResult stopped = RunStop(backend, rings.StopOf(1, 1));
 
     ASSERT_FALSE(stopped) << wrong;
     EXPECT_EQ(stopped.error().error.code(), ErrorCode::kProtocol);
@@ -334,6 +339,23 @@ TEST(StopSequence, ABaseThatNoDeviceCanHaveIsReportedAndTheOthersAreKept) {
     EXPECT_EQ(rings.vrings[0].base.avail, 0);
     EXPECT_EQ(rings.vrings[1].base.avail, 2);
   }
+}
+
+// What its poller has published is the poller's: it is not looked at, and a
+// base that nothing can be compared with is not kept.
+TEST(StopSequence, ARingWhosePollerMayBeInsideIsStoppedAndItsBaseIsUnknown) {
+  Rings rings(1);
+  rings.vrings[0].base.avail = 7;
+  StrictMock<MockVhostBackend> backend;
+  ExpectedMessages(backend).Stop(1, {11, 2});
+
+  EXPECT_TRUE(RunStop(backend, {.vrings = rings.vrings,
+                                .configured_pairs = 1,
+                                .active_pairs = 1,
+                                .pollers = Pollers::kMayBeInside}));
+
+  EXPECT_EQ(rings.vrings[0].base.avail, 7);
+  EXPECT_EQ(rings.vrings[1].base.avail, 0);
 }
 
 TEST(QueueEnable, SwitchesBothRingsOfEachPairFromBeginToEnd) {

@@ -142,14 +142,28 @@ TEST_F(UnixSocketChannelTest, S37_PollSeesThatThePeerIsGone) {
   EXPECT_EQ(channel_->Poll(), LinkState::kDown);
 }
 
-TEST_F(UnixSocketChannelTest, AnAnswerThatIsBufferedKeepsTheLinkUp) {
-  ASSERT_TRUE(SendBytes(peer_.get(), 20));
-  ASSERT_TRUE(WaitReadable(20, seconds(20)).has_value());
+TEST_F(UnixSocketChannelTest, S37_UnreadBytesDoNotHideThatThePeerIsGone) {
+  ASSERT_TRUE(SendBytes(peer_.get(), 1));
   peer_.Reset();
 
-  EXPECT_EQ(channel_->Poll(), LinkState::kUp);
-  EXPECT_EQ(Receive(20)->bytes, 20u);
   EXPECT_EQ(channel_->Poll(), LinkState::kDown);
+}
+
+TEST_F(UnixSocketChannelTest, S37_APeerThatStoppedSendingIsGone) {
+  ASSERT_EQ(::shutdown(peer_.get(), SHUT_WR), 0);
+
+  EXPECT_EQ(channel_->Poll(), LinkState::kDown);
+}
+
+TEST_F(UnixSocketChannelTest, APeerThatIsGoneHasStillAnsweredWhatItAnswered) {
+  ASSERT_TRUE(SendBytes(peer_.get(), 20));
+  ASSERT_TRUE(WaitReadable(20, seconds(20)).has_value());
+  ASSERT_TRUE(SendBytes(peer_.get(), 5));
+  peer_.Reset();
+
+  EXPECT_EQ(channel_->Poll(), LinkState::kDown);
+  EXPECT_EQ(Receive(20)->bytes, 20u);
+  EXPECT_EQ(Receive(20)->bytes, 5u);
 }
 
 TEST_F(UnixSocketChannelTest, F12_PollingInAnotherThreadDisturbsNoWait) {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <pthread.h>
 #include <signal.h>
@@ -7,6 +8,7 @@
 
 #include <atomic>
 #include <chrono>
+#include <string>
 #include <thread>
 #include <vector>
 
@@ -78,6 +80,32 @@ TEST_F(UnixSocketChannelWaitTest, APassedDeadlineStillSeesWhatIsThere) {
   EXPECT_TRUE(channel_->WaitReadable(20, Deadline{}).has_value());
 }
 
+// What is missing counts, of what was asked for: neither what was taken out
+// before nor what the buffer holds at most.
+TEST_F(UnixSocketChannelWaitTest, APassedDeadlineTellsHowManyBytesAreMissing) {
+  ASSERT_TRUE(SendBytes(peer_.get(), 10));
+  ASSERT_EQ(Receive(3)->bytes, 3u);
+
+  const Result<void> waited = channel_->WaitReadable(5000, Deadline{});
+
+  ASSERT_FALSE(waited.has_value());
+  EXPECT_EQ(waited.error().code(), ErrorCode::kDeadline);
+  EXPECT_THAT(std::string(waited.error().text()),
+              testing::HasSubstr("4993 bytes"));
+}
+
+// Channel: a wrong answer is judged long before the deadline.
+TEST_F(UnixSocketChannelWaitTest, BytesThatStayTooFewAreHandedOutEarly) {
+  ASSERT_TRUE(SendBytes(peer_.get(), 7));
+  const Stopwatch watch;
+
+  const Result<void> waited = WaitReadable(40, seconds(20));
+
+  EXPECT_LT(watch.elapsed(), seconds(5));
+  ASSERT_TRUE(waited.has_value());
+  EXPECT_EQ(Receive(40)->bytes, 7u);
+}
+
 TEST_F(UnixSocketChannelWaitTest, H2_ASilentPeerCostsTheDeadlineNoMore) {
   const Stopwatch watch;
 
@@ -97,8 +125,16 @@ TEST_F(UnixSocketChannelWaitTest, H2_APeerThatTricklesCannotMoveTheDeadline) {
     }
   });
   const Stopwatch watch;
+  const Deadline deadline = channel_->After(milliseconds(250));
 
-  const Result<void> waited = WaitReadable(4000, milliseconds(250));
+  size_t received = 0;
+  const auto wait = [&] {
+    Result<void> waited = channel_->WaitReadable(4000 - received, deadline);
+    received += Receive(4000)->bytes;
+    return waited;
+  };
+  Result<void> waited = wait();
+  while (waited && received < 4000) waited = wait();
 
   EXPECT_GE(watch.elapsed(), milliseconds(250));
   EXPECT_LT(watch.elapsed(), seconds(2));
@@ -107,7 +143,7 @@ TEST_F(UnixSocketChannelWaitTest, H2_APeerThatTricklesCannotMoveTheDeadline) {
   ASSERT_FALSE(waited.has_value());
   EXPECT_EQ(waited.error().code(), ErrorCode::kDeadline);
   // What came is kept.
-  EXPECT_GT(Receive(4000)->bytes, 0u);
+  EXPECT_GT(received, 0u);
 }
 
 TEST_F(UnixSocketChannelWaitTest, APeerThatAnswersInPiecesIsWaitedFor) {
@@ -118,11 +154,14 @@ TEST_F(UnixSocketChannelWaitTest, APeerThatAnswersInPiecesIsWaitedFor) {
     }
   });
 
-  const Result<void> waited = WaitReadable(20, seconds(20));
+  size_t received = 0;
+  while (received < 20) {
+    ASSERT_TRUE(WaitReadable(20 - received, seconds(20)).has_value());
+    received += Receive(20)->bytes;
+  }
 
   other.join();
-  ASSERT_TRUE(waited.has_value());
-  EXPECT_EQ(Receive(20)->bytes, 20u);
+  EXPECT_EQ(received, 20u);
 }
 
 TEST_F(UnixSocketChannelWaitTest, F22_AnAnswerThatComesLateIsWaitedFor) {

@@ -5,16 +5,21 @@
 #include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <array>
 #include <cerrno>
 #include <chrono>
 #include <filesystem>
 #include <fstream>
+#include <memory>
 #include <string>
 #include <thread>
+#include <vector>
 
 #include "tests/support/failing_syscall.h"
 #include "tests/support/fd_balance.h"
@@ -39,6 +44,12 @@ class UnixSocketListenerTest : public testing_support::FdBalanceTest {
  protected:
   Result<std::unique_ptr<UnixSocketListener>> Listen() {
     return UnixSocketListener::Create(RealFdOps(), path_);
+  }
+  FileDescriptor LockFolder() {
+    FileDescriptor folder(RealFdOps(),
+                          ::open(dir_.path().c_str(), O_RDONLY | O_CLOEXEC));
+    EXPECT_EQ(::flock(folder.get(), LOCK_EX), 0);
+    return folder;
   }
   void ExpectRefused(ErrorCode code, const std::string& words) {
     const auto made = Listen();
@@ -146,6 +157,58 @@ TEST_F(UnixSocketListenerTest, H16_AStaleSocketIsRemovedAndTheNameTaken) {
   EXPECT_TRUE(TryConnect(path_).valid());
 }
 
+// The other starter has the folder locked and is about to take the name.
+TEST_F(UnixSocketListenerTest, H16_TheSocketOfAQuickerStarterIsNotRemoved) {
+  BindAt(path_, 1).Reset();
+  FileDescriptor lock = LockFolder();
+  FileDescriptor other;
+  std::thread starter([&] {
+    std::this_thread::sleep_for(milliseconds(30));
+    ::unlink(path_.c_str());
+    other = BindAt(path_, 1);
+    lock.Reset();
+  });
+
+  ExpectRefused(ErrorCode::kInvalidArgument, "served by somebody");
+
+  starter.join();
+  EXPECT_TRUE(TryConnect(path_).valid());
+}
+
+TEST_F(UnixSocketListenerTest, H16_OfManyStartersAtAStaleSocketOneIsServed) {
+  for (int round = 0; round < 50; ++round) {
+    BindAt(path_, 1).Reset();
+    std::array<std::unique_ptr<UnixSocketListener>, 4> made;
+    std::vector<std::thread> starters;
+    for (auto& mine : made) {
+      starters.emplace_back([&] {
+        if (auto listener = Listen()) mine = std::move(*listener);
+      });
+    }
+    for (std::thread& starter : starters) starter.join();
+
+    EXPECT_EQ(std::count(made.begin(), made.end(), nullptr), 3)
+        << "round " << round;
+    EXPECT_TRUE(TryConnect(path_).valid()) << "round " << round;
+  }
+}
+
+TEST_F(UnixSocketListenerTest, AFolderThatCannotBeLockedIsReported) {
+  BindAt(path_, 1).Reset();
+  const bool ran = WithFailingSyscall({SYS_flock, ENOLCK}, [&] {
+    ExpectRefused(ErrorCode::kSystem, "by hand");
+  });
+  if (!ran) GTEST_SKIP() << "no seccomp filters here";
+
+  EXPECT_TRUE(fs::exists(path_));
+}
+
+TEST_F(UnixSocketListenerTest, AFolderThatStaysLockedMattersToNoFreeName) {
+  const FileDescriptor lock = LockFolder();
+
+  EXPECT_TRUE(Listen().has_value());
+}
+
 TEST_F(UnixSocketListenerTest, S39_AServedSocketIsLeftToItsServer) {
   const FileDescriptor other = BindAt(path_, 1);
 
@@ -159,6 +222,14 @@ TEST_F(UnixSocketListenerTest, S39_AServedSocketWithAFullQueueIsServedToo) {
   const FileDescriptor waiting = TryConnect(path_);
   ASSERT_FALSE(TryConnect(path_).valid());
   ASSERT_EQ(errno, EAGAIN);
+
+  ExpectRefused(ErrorCode::kInvalidArgument, "served by somebody");
+
+  EXPECT_TRUE(fs::exists(path_));
+}
+
+TEST_F(UnixSocketListenerTest, S39_ASocketThatDoesNotListenYetIsServedToo) {
+  const FileDescriptor other = BindAt(path_, -1);
 
   ExpectRefused(ErrorCode::kInvalidArgument, "served by somebody");
 

@@ -2,6 +2,7 @@
 //
 // The messages of VhostUserBackend about one vring, and its batches.
 
+#include <array>
 #include <string>
 #include <vector>
 
@@ -255,6 +256,30 @@ TEST_F(VhostUserVringsTest, ARefusedMessageOfABatchIsNamedWithItsRing) {
   EXPECT_TRUE(channel_.attached());
 }
 
+// Nothing is left of an earlier answer, in the queries behind it either.
+TEST_F(VhostUserVringsTest, BasesOfARingThatCannotBeNamedAnswerNoneOfThem) {
+  std::array<VringBaseQuery, 3> queries = {
+      VringBaseQuery{.vring = 0, .base = {}, .answered = true},
+      VringBaseQuery{.vring = 256, .base = {}, .answered = true},
+      VringBaseQuery{.vring = 1, .base = {}, .answered = true}};
+  const size_t before = peer_.log.size();
+  const auto done = backend_.GetVringBases(queries);
+  ASSERT_FALSE(done.has_value());
+  EXPECT_EQ(done.error().code(), ErrorCode::kInvalidArgument);
+  for (const VringBaseQuery& query : queries) {
+    EXPECT_FALSE(query.answered) << query.vring;
+  }
+  EXPECT_EQ(peer_.log.size(), before);
+}
+
+TEST_F(VhostUserVringsTest, BasesInsideABatchAreRefusedAndNoneIsAnswered) {
+  std::array<VringBaseQuery, 1> queries = {
+      VringBaseQuery{.vring = 0, .base = {}, .answered = true}};
+  const Batch batch(backend_);
+  EXPECT_FALSE(backend_.GetVringBases(queries).has_value());
+  EXPECT_FALSE(queries[0].answered);
+}
+
 TEST_F(VhostUserVringsTest, ACommitWithoutAPeerIsDisconnectedAndForgotten) {
   backend_.link().Detach();
   {
@@ -265,6 +290,8 @@ TEST_F(VhostUserVringsTest, ACommitWithoutAPeerIsDisconnectedAndForgotten) {
     EXPECT_EQ(done.error().operation, BackendOperation::kSetVringNum);
     EXPECT_EQ(done.error().vring, 3);
     EXPECT_EQ(done.error().error.code(), ErrorCode::kDisconnected);
+    EXPECT_THAT(Text(done.error().error),
+                ::testing::StartsWith("SET_VRING_NUM of ring 3: "));
   }
   const size_t before = peer_.log.size();
   ASSERT_TRUE(rig_.Open().has_value());

@@ -68,6 +68,29 @@ TEST_F(WaitForFdTest, AHangUpEndsTheWait) {
   EXPECT_TRUE(*ready);
 }
 
+TEST_F(WaitForFdTest, APeerThatIsThereHasNotClosedWhateverItSent) {
+  const auto [ours, peer] = ConnectedPair();
+  ASSERT_TRUE(testing_support::SendBytes(peer.get(), 1));
+
+  const Result<bool> closed =
+      WaitForFd(ours.get(), FdEvent::kClosed, Deadline{});
+
+  ASSERT_TRUE(closed.has_value());
+  EXPECT_FALSE(*closed);
+}
+
+TEST_F(WaitForFdTest, APeerThatClosedHasClosedWhateverItSent) {
+  auto [ours, peer] = ConnectedPair();
+  ASSERT_TRUE(testing_support::SendBytes(peer.get(), 1));
+  peer.Reset();
+
+  const Result<bool> closed =
+      WaitForFd(ours.get(), FdEvent::kClosed, Deadline{});
+
+  ASSERT_TRUE(closed.has_value());
+  EXPECT_TRUE(*closed);
+}
+
 TEST_F(WaitForFdTest, AKernelThatRefusesIsAnError) {
   const bool ran = testing_support::WithFailingSyscall({SYS_ppoll, ENOMEM}, [] {
     const Result<bool> ready =

@@ -73,14 +73,15 @@ std::expected<void, CommitError> RecordingBackend::Commit() {
   std::optional<CommitError> first;
   for (const Pending& pending : queue) {
     sent_.push_back(pending.line);
-    if (!pending.error || first) continue;
+    if (!pending.error) continue;
+    LosePeerAfter(*pending.error);
+    if (first) continue;
     first = CommitError{.operation = pending.operation,
                         .vring = pending.vring,
                         .error = *pending.error};
   }
   sent_.emplace_back("--");
   if (!first) return {};
-  LosePeerAfter(first->error);
   return std::unexpected(*first);
 }
 

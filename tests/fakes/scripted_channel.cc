@@ -212,6 +212,12 @@ Result<void> ScriptedChannel::WaitReadable(size_t bytes, Deadline deadline) {
     const auto next = std::ranges::find_if(
         answers_, [this](const Piece& piece) { return piece.at > now_; });
     if (next == answers_.end() && closed_) return {};
+    const Duration patience = now_ + kReceivePatience;
+    if (available > 0 && patience < deadline.at &&
+        (next == answers_.end() || next->at > patience)) {
+      now_ = patience;
+      return {};
+    }
     if (next == answers_.end() || next->at > deadline.at) break;
     now_ = next->at;
   }

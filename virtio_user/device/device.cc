@@ -14,12 +14,14 @@
 namespace virtio_user {
 namespace {
 
-Result<void> CheckOptions(const DeviceOptions& options) {
-  if (options.queue_pairs < kMinQueuePairs ||
-      options.queue_pairs > kMaxQueuePairs) {
+Result<void> CheckOptions(const DeviceOptions& options,
+                          const BackendCaps& caps) {
+  const uint32_t most = std::min(caps.queue_pair_limit, kMaxQueuePairs);
+  if (options.queue_pairs < kMinQueuePairs || options.queue_pairs > most) {
     return Fail(ErrorCode::kInvalidArgument,
-                "queues %" PRId64 ": a network device has %u to %u queue pairs",
-                options.queue_pairs, kMinQueuePairs, kMaxQueuePairs);
+                "queues %" PRId64
+                ": a device on this kind of back-end has %u to %u queue pairs",
+                options.queue_pairs, kMinQueuePairs, most);
   }
   // CheckSize sees 32 bits; what does not fit is refused as 0 is.
   const bool fits = std::in_range<uint32_t>(options.queue_size);
@@ -82,13 +84,14 @@ Device::Device(const DeviceOptions& options, Parts parts)
       memory_(parts.memory),
       fds_(parts.fds),
       quiescer_(parts.quiescer),
-      vrings_(2 * size_t{queue_pairs_}) {
-  VU_CHECK(backend_ != nullptr);
-}
+      gone_rings_(2 * size_t{queue_pairs_}),
+      vrings_(2 * size_t{queue_pairs_}) {}
 
 Result<std::unique_ptr<Device>> Device::Create(const DeviceOptions& options,
                                                Parts parts) {
-  if (auto valid = CheckOptions(options); !valid) return Fail(valid);
+  VU_CHECK(parts.backend != nullptr);
+  auto valid = CheckOptions(options, parts.backend->caps());
+  if (!valid) return Fail(valid);
   std::unique_ptr<Device> device(new Device(options, std::move(parts)));
   {
     const MutexLock lock(device->mu_);
@@ -250,6 +253,10 @@ Result<void> Device::Negotiate(FeatureSet accepted) {
     for (VringState& vring : vrings_) vring.ring.layout = {};
     control_queue_.reset();
   }
+  // A driver negotiates after a reset, which leaves no filter and one pair
+  // (virtio: "Device Initialization", "Setting MAC Address Filtering").
+  control_state_ = {};
+  wanted_pairs_ = 1;
   accepted_ = accepted;
   negotiated_ = true;
   state_.store(DeviceState::kNegotiated, std::memory_order_release);

@@ -49,11 +49,15 @@ std::string_view ToString(DeviceState state);
 
 // What Device::Poll found since it was asked last.
 struct DeviceEvents {
-  bool link_changed = false;    // See Device::link().
-  bool needs_reset = false;     // The device has just entered kNeedsReset.
-  bool memory_trouble = false;  // New memory could not be shared.
+  bool link_changed = false;  // See Device::link().
+  bool needs_reset = false;   // The device has just entered kNeedsReset.
+  // New memory could not be shared, or the control ring's memory has gone.
+  bool memory_trouble = false;
   bool peer_waiting = false;    // Server mode: Reattach would succeed.
   std::optional<Error> reason;  // Of needs_reset or memory_trouble.
+  // Why the last VIRTIO_NET_CTRL_MQ_VQ_PAIRS_SET that failed did; the driver
+  // saw VIRTIO_NET_ERR and nothing more.
+  std::optional<Error> pairs_refused;
 };
 
 // What an embedder arms for interrupts: vector i is the call descriptor of
@@ -103,8 +107,9 @@ class Device final : private MemoryListener {
   FeatureSet device_features() const VU_EXCLUDES(mu_);
 
   // The driver's choice, a closed subset of offered(). From kCreated or
-  // kNegotiated to kNegotiated; another choice than the last one forgets the
-  // rings, which are then configured again.
+  // kNegotiated to kNegotiated. The driver has reset its device to get here:
+  // control_state() is empty again, and one pair is asked for. Another choice
+  // than the last one also forgets the rings, which are then configured again.
   Result<void> Negotiate(FeatureSet accepted) VU_EXCLUDES(mu_);
 
   // Pairs that exist under the accepted features: queue_pairs with MQ, else 1.
@@ -134,9 +139,10 @@ class Device final : private MemoryListener {
   Result<void> Stop() VU_EXCLUDES(mu_);
 
   // The driver's notification of the control queue: serves what is available,
-  // at most one ring full. A failed command is no error here; a broken ring
-  // is (kInvalidArgument) and leaves kNeedsReset. Requires kRunning, or
-  // kNeedsReset (then commands that need no peer work).
+  // at most one ring full. A failed command is no error here (Poll tells why
+  // pairs were refused); a broken ring is (kInvalidArgument) and leaves
+  // kNeedsReset. Requires kRunning, or kNeedsReset (then commands that need no
+  // peer work).
   Result<void> NotifyControlQueue() VU_EXCLUDES(mu_);
 
   // A new connection in place of the present one, from any state: learns what
@@ -162,7 +168,7 @@ class Device final : private MemoryListener {
 
   // The address that the driver reads: the user's, or the back-end's own.
   std::optional<MacAddress> mac() const VU_EXCLUDES(mu_);
-  // What the control queue set: filters, tables, address.
+  // What the control queue set since Negotiate: filters, tables, address.
   ControlState control_state() const VU_EXCLUDES(mu_);
   const BackendCaps& backend_caps() const { return backend_->caps(); }
   // As asked for in the options.
@@ -184,7 +190,10 @@ class Device final : private MemoryListener {
   // Start, stop, reattach (device_lifecycle.cc).
   Result<uint16_t> ConfiguredPairs() const VU_REQUIRES(mu_);
   Result<void> StartLocked(const MemoryTable& table) VU_REQUIRES(mu_);
+  // Whether rings run, here or (left behind) at the other end.
+  bool RingsRun() const VU_REQUIRES(mu_);
   Result<void> StopLocked() VU_REQUIRES(mu_);
+  Result<void> StopBackend(const Result<void>& idle) VU_REQUIRES(mu_);
   Result<void> ReattachLocked() VU_REQUIRES(mu_);
   Result<void> CheckStillFits(const FeatureMasks& masks) const VU_REQUIRES(mu_);
   void StartRingsAfresh() VU_REQUIRES(mu_);
@@ -203,6 +212,8 @@ class Device final : private MemoryListener {
   void OnMemoryEvent(const MemoryEvent& event,
                      const MemoryTable& table) override VU_EXCLUDES(mu_);
   bool LeaveRingsIn(std::span<const std::byte> range) VU_REQUIRES(mu_);
+  void LeaveControlRing() VU_REQUIRES(mu_);
+  void ForgetGoneRings() VU_REQUIRES(mu_);
   Result<void> PauseAndShare(const MemoryTable& table) VU_REQUIRES(mu_);
   Result<void> Resume() VU_REQUIRES(mu_);
 
@@ -232,6 +243,8 @@ class Device final : private MemoryListener {
   bool backend_runs_ VU_GUARDED_BY(mu_) = false;
   MemoryTable shared_ VU_GUARDED_BY(mu_);  // What the back-end has.
   DeviceEvents events_ VU_GUARDED_BY(mu_);
+  // By index: the memory has gone, but a poller may still be inside.
+  std::vector<bool> gone_rings_ VU_GUARDED_BY(mu_);
 
   // Each ruled by its gate. Destroyed first, after the peer was detached.
   std::vector<VringState> vrings_;

@@ -36,7 +36,9 @@ Result<void> Device::ServeControlQueue(const MemoryTable& table) {
   };
   const auto set_pairs = [this](uint16_t pairs) {
     mu_.AssertHeld();
-    return SetQueuePairs(pairs);
+    auto done = SetQueuePairs(pairs);
+    if (!done) events_.pairs_refused = done.error();
+    return done;
   };
   const auto served =
       control_queue_->Serve(resolve, {.accepted = accepted_,
@@ -129,25 +131,38 @@ void Device::OnMemoryEvent(const MemoryEvent& event, const MemoryTable& table) {
   if (removing) (void)StopLocked();
 }
 
-// Whether rings lie in memory that is about to go. They are stopped while it
-// is still there, and forgotten.
+// Whether rings of packets lie in memory that is about to go. They are stopped
+// while it is still there, and forgotten once no poller is inside.
 bool Device::LeaveRingsIn(std::span<const std::byte> range) {
-  const bool control =
-      control_queue_ && control_queue_->layout().Touches(range);
-  bool data = false;
-  for (const VringState& vring : vrings_) {
-    data = data || vring.ring.layout.Touches(range);
+  if (control_queue_ && control_queue_->layout().Touches(range)) {
+    LeaveControlRing();
   }
-  if (control) control_queue_.reset();
-  if (!data) return false;
-  (void)StopLocked();
-  for (VringState& vring : vrings_) {
-    if (vring.ring.layout.Touches(range)) vring.ring.layout = {};
+  bool any = false;
+  for (size_t i = 0; i < vrings_.size(); ++i) {
+    if (!vrings_[i].ring.layout.Touches(range)) continue;
+    gone_rings_[i] = true;
+    any = true;
   }
+  if (!any) return false;
+  CloseGates();
+  const Result<void> idle = WaitForPollers();
+  if (RingsRun()) (void)StopBackend(idle);
+  if (idle) ForgetGoneRings();
   EnterNeedsReset(
       Error::Make(ErrorCode::kInvalidArgument,
                   "memory of a ring was removed; give the device new rings"));
   return true;
+}
+
+// No back-end knows of that ring, so packets go on.
+void Device::LeaveControlRing() {
+  control_queue_.reset();
+  events_.memory_trouble = true;
+  if (events_.needs_reset) return;  // Whose reason weighs more.
+  events_.reason = Error::Make(
+      ErrorCode::kInvalidArgument,
+      "memory of the control ring was removed: no command is served any more; "
+      "stop, configure a new control ring and start");
 }
 
 // Disables the active pairs and replaces the back-end's table. They stay

@@ -62,7 +62,9 @@ Result<void> Device::StartLocked(const MemoryTable& table) {
                            .active_pairs = active});
   if (!done) {
     const SequenceFailure& failure = done.error();
-    const bool lost = LosesPeer(failure.error.code());
+    // The first failure may be a refusal, and the next have lost the peer.
+    const bool lost = LosesPeer(failure.error.code()) ||
+                      backend_->link().Poll() != LinkState::kUp;
     backend_runs_ = !failure.rings_stopped && !lost;
     if (lost || !failure.rings_stopped) EnterNeedsReset(failure.error);
     return std::unexpected(failure.error);
@@ -93,21 +95,34 @@ Result<void> Device::Stop() {
   const MutexLock lock(mu_);
   backend_->BeginCall(options_.call_budget);
   // The driver, not the device, ends the use of further pairs.
-  if (state() == DeviceState::kRunning || backend_runs_) wanted_pairs_ = 1;
+  if (RingsRun()) wanted_pairs_ = 1;
   return StopLocked();
 }
 
+bool Device::RingsRun() const {
+  return state() == DeviceState::kRunning || backend_runs_;
+}
+
 Result<void> Device::StopLocked() {
-  const bool running = state() == DeviceState::kRunning;
-  if (!running && !backend_runs_) return {};
+  if (!RingsRun()) return {};
   CloseGates();
-  const Result<void> idle = WaitForPollers();
+  return StopBackend(WaitForPollers());
+}
+
+// `idle`: whether the pollers have left. If not, their rings are stopped at
+// the other end all the same, and what a poller owns is left alone.
+Result<void> Device::StopBackend(const Result<void>& idle) {
+  const bool running = state() == DeviceState::kRunning;
   uint16_t pairs = 0;
   while (pairs < MaxPairsLocked() && vrings_[TxVring(pairs)].configured()) {
     ++pairs;
   }
   const SequenceResult done =
-      RunStop(*backend_, vrings_, pairs, std::max(active_pairs(), uint16_t{1}));
+      RunStop(*backend_,
+              {.vrings = vrings_,
+               .configured_pairs = pairs,
+               .active_pairs = std::max(active_pairs(), uint16_t{1}),
+               .pollers = idle ? Pollers::kHaveLeft : Pollers::kMayBeInside});
   backend_runs_ = false;
   active_pairs_.store(0, std::memory_order_release);
   Result<void> first = idle;
@@ -138,6 +153,7 @@ Result<void> Device::Reattach() {
   events_.memory_trouble = false;
   events_.peer_waiting = false;
   events_.reason.reset();
+  events_.pairs_refused.reset();
   state_.store(negotiated_ ? DeviceState::kNegotiated : DeviceState::kCreated,
                std::memory_order_release);
   return {};
@@ -146,6 +162,7 @@ Result<void> Device::Reattach() {
 Result<void> Device::ReattachLocked() {
   CloseGates();
   if (auto idle = WaitForPollers(); !idle) return idle;
+  ForgetGoneRings();
   backend_->link().Detach();
   backend_runs_ = false;
   active_pairs_.store(0, std::memory_order_release);
@@ -170,6 +187,14 @@ Result<void> Device::CheckStillFits(const FeatureMasks& masks) const {
     }
   }
   return CheckPairs(masks);
+}
+
+// Requires: the pollers have left.
+void Device::ForgetGoneRings() {
+  for (size_t i = 0; i < vrings_.size(); ++i) {
+    if (gone_rings_[i]) vrings_[i].ring.layout = {};
+    gone_rings_[i] = false;
+  }
 }
 
 // A dead peer's used index is not trusted: every ring starts at 0 again.

@@ -181,9 +181,9 @@ class FirstFailure {
 };
 
 // GET_VRING_BASE of every configured ring; whether all were stopped.
-bool StopRings(VhostBackend& backend, std::span<VringState> vrings,
-               uint16_t configured_pairs, FirstFailure& failure) {
-  std::vector<VringBaseQuery> queries(2 * size_t{configured_pairs});
+bool StopRings(VhostBackend& backend, const StopPlan& plan,
+               FirstFailure& failure) {
+  std::vector<VringBaseQuery> queries(2 * size_t{plan.configured_pairs});
   for (size_t i = 0; i < queries.size(); ++i) {
     queries[i].vring = static_cast<uint16_t>(i);
   }
@@ -194,7 +194,8 @@ bool StopRings(VhostBackend& backend, std::span<VringState> vrings,
       all = false;
       continue;
     }
-    const auto kept = KeepBase(query, vrings[query.vring]);
+    if (plan.pollers == Pollers::kMayBeInside) continue;
+    const auto kept = KeepBase(query, plan.vrings[query.vring]);
     failure.Note(kept);
     all = all && kept.has_value();
   }
@@ -232,18 +233,20 @@ SequenceResult RunStart(VhostBackend& backend, const StartPlan& plan) {
   bool stopped = true;
   if (progress.rings) {
     undo.Note(DisablePairs(backend, progress.enabled_pairs));
-    stopped = StopRings(backend, plan.vrings, plan.configured_pairs, undo);
+    stopped = StopRings(
+        backend,
+        {.vrings = plan.vrings, .configured_pairs = plan.configured_pairs},
+        undo);
   }
   if (progress.status) undo.Note(backend.SetStatus(kStatusReset));
   return std::unexpected(SequenceFailure{
       .error = started.error(), .rings_stopped = stopped && !undo.error()});
 }
 
-SequenceResult RunStop(VhostBackend& backend, std::span<VringState> vrings,
-                       uint16_t configured_pairs, uint16_t active_pairs) {
+SequenceResult RunStop(VhostBackend& backend, const StopPlan& plan) {
   FirstFailure failure;
-  failure.Note(DisablePairs(backend, active_pairs));
-  bool stopped = StopRings(backend, vrings, configured_pairs, failure);
+  failure.Note(DisablePairs(backend, plan.active_pairs));
+  bool stopped = StopRings(backend, plan, failure);
   if (backend.caps().status) {
     const auto reset = backend.SetStatus(kStatusReset);
     failure.Note(reset);

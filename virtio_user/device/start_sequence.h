@@ -41,10 +41,20 @@ using SequenceResult = std::expected<void, SequenceFailure>;
 // back-end gave for it.
 SequenceResult RunStart(VhostBackend& backend, const StartPlan& plan);
 
-// Disables the `active_pairs` first pairs, stops every configured ring and
-// keeps its base, resets the status. Visits everything; the first failure.
-SequenceResult RunStop(VhostBackend& backend, std::span<VringState> vrings,
-                       uint16_t configured_pairs, uint16_t active_pairs);
+// While a poller may be inside its ring, what it has published is its own.
+enum class Pollers : uint8_t { kHaveLeft, kMayBeInside };
+
+struct StopPlan {
+  std::span<VringState> vrings;   // Of the device, by index.
+  uint16_t configured_pairs = 0;  // Rings 0 to 2 * configured_pairs - 1.
+  uint16_t active_pairs = 1;      // Those that may be enabled.
+  Pollers pollers = Pollers::kHaveLeft;
+};
+
+// Disables the active pairs, stops every configured ring and keeps its base,
+// resets the status. Visits everything; the first failure. With pollers that
+// may be inside, no base is kept: where those rings stand is unknown.
+SequenceResult RunStop(VhostBackend& backend, const StopPlan& plan);
 
 // Enables or disables the rings of pairs `begin` to `end` - 1, if the back-end
 // knows enabling at all; for use inside a Batch.

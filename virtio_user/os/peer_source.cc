@@ -81,7 +81,7 @@ class Connector final : public PeerSource {
     } while (refused == EINTR && TimeLeft(deadline) > Duration::zero());
     return Refusal(refused == EINTR ? EAGAIN : refused, path_);
   }
-  bool Waiting() const override { return false; }
+  bool Waiting() override { return false; }
   int fd() const override { return -1; }
 
  private:
@@ -105,7 +105,7 @@ class SingleSource final : public PeerSource {
                 "the connection was handed over ready made and is used up; "
                 "there is no path to connect to again");
   }
-  bool Waiting() const override { return fd_.load() >= 0; }
+  bool Waiting() override { return fd_.load() >= 0; }
   int fd() const override { return fd_.load(); }
 
  private:

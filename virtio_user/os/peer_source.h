@@ -21,9 +21,12 @@ class PeerSource {
   // A connected stream socket, blocking and close-on-exec. kDeadline once
   // `deadline` has passed; at least one attempt is made.
   virtual Result<FileDescriptor> Next(Deadline deadline) = 0;
-  // Whether a peer is there that Next would give. Never blocks.
-  virtual bool Waiting() const = 0;
+  // Whether a peer is there that Next would give, or an error that it would
+  // tell; a peer that has left already is not. False while another thread is in
+  // Next, which takes whoever comes, or in Waiting. Never blocks.
+  virtual bool Waiting() = 0;
   // Borrowed: what becomes readable when a peer comes; -1 where nothing does.
+  // It stays readable for a peer until Waiting or Next has seen that peer.
   virtual int fd() const = 0;
 };
 

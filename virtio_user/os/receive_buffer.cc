@@ -21,7 +21,7 @@ std::span<std::byte> ReceiveBuffer::Room(size_t bytes) {
 
 void ReceiveBuffer::Commit(const SocketRead& read) {
   fd_count_ += read.fd_count;
-  size_.store(size() + read.bytes, std::memory_order_relaxed);
+  size_ += read.bytes;
 }
 
 SocketRead ReceiveBuffer::Take(std::span<std::byte> into) {
@@ -29,7 +29,7 @@ SocketRead ReceiveBuffer::Take(std::span<std::byte> into) {
   taken.bytes = std::min(into.size(), size());
   std::memcpy(into.data(), bytes_.data() + begin_, taken.bytes);
   begin_ += taken.bytes;
-  size_.store(size() - taken.bytes, std::memory_order_relaxed);
+  size_ -= taken.bytes;
   if (empty()) taken.fd_count = std::exchange(fd_count_, 0);
   return taken;
 }
@@ -37,7 +37,7 @@ SocketRead ReceiveBuffer::Take(std::span<std::byte> into) {
 void ReceiveBuffer::Clear() {
   begin_ = 0;
   fd_count_ = 0;
-  size_.store(0, std::memory_order_relaxed);
+  size_ = 0;
 }
 
 }  // namespace virtio_user

@@ -4,7 +4,6 @@
 #define VIRTIO_USER_OS_RECEIVE_BUFFER_H_
 
 #include <array>
-#include <atomic>
 #include <cstddef>
 #include <span>
 
@@ -12,14 +11,13 @@
 
 namespace virtio_user {
 
-// Bytes that were received while waiting for more, in order. One thread,
-// except empty().
+// Bytes that were received while waiting for more, in order. One thread.
 class ReceiveBuffer {
  public:
   // Enough for the acks of one window of messages: 200 of 20 bytes.
   static constexpr size_t kBytes = 4096;
 
-  size_t size() const { return size_.load(std::memory_order_relaxed); }
+  size_t size() const { return size_; }
   bool empty() const { return size() == 0; }
   // Whether the last byte came with descriptors; nothing may follow it then.
   bool ended_by_fds() const { return fd_count_ > 0; }
@@ -35,8 +33,7 @@ class ReceiveBuffer {
  private:
   std::array<std::byte, kBytes> bytes_;
   size_t begin_ = 0;
-  // Written by the owner; read by any thread that asks empty().
-  std::atomic<size_t> size_{0};
+  size_t size_ = 0;
   size_t fd_count_ = 0;
 };
 

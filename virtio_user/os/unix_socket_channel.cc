@@ -2,10 +2,7 @@
 
 #include "virtio_user/os/unix_socket_channel.h"
 
-#include <sys/socket.h>
-
 #include <algorithm>
-#include <cerrno>
 #include <utility>
 
 #include "virtio_user/os/monotonic_clock.h"
@@ -19,8 +16,8 @@ namespace virtio_user {
 namespace {
 
 // A long wait is made of reads of this length, so that SO_RCVTIMEO is set once
-// a connection and not once a wait.
-constexpr Duration kReadSlice = std::chrono::milliseconds(100);
+// a connection and not once a wait, and too few bytes are not held back longer.
+constexpr Duration kReadSlice = kReceivePatience;
 
 std::unexpected<Error> NoPeer() {
   return Fail(ErrorCode::kDisconnected, "no peer is attached");
@@ -84,12 +81,10 @@ LinkState UnixSocketChannel::Poll() {
   if (!connection_.valid()) {
     return source_->Waiting() ? LinkState::kPeerWaiting : LinkState::kDown;
   }
-  std::byte next{};
-  const ssize_t seen =
-      ::recv(connection_.get(), &next, 1, MSG_PEEK | MSG_DONTWAIT);
-  if (seen > 0 || !buffer_.empty()) return LinkState::kUp;
-  const bool quiet = seen < 0 && (errno == EAGAIN || errno == EINTR);
-  return quiet ? LinkState::kUp : LinkState::kDown;
+  const Result<bool> closed =
+      WaitForFd(connection_.get(), FdEvent::kClosed, Deadline{});
+  // Where the kernel does not say, the next exchange will.
+  return closed && *closed ? LinkState::kDown : LinkState::kUp;
 }
 
 int UnixSocketChannel::fd() const {
@@ -134,16 +129,21 @@ Result<void> UnixSocketChannel::WaitWritable(Deadline deadline) {
 Result<void> UnixSocketChannel::WaitReadable(size_t bytes, Deadline deadline) {
   if (fd_ < 0) return NoPeer();
   const size_t wanted = std::clamp<size_t>(bytes, 1, ReceiveBuffer::kBytes);
-  // Each round takes bytes, or time, or ends the wait.
+  // Each round takes time, or ends the wait, or (deadline passed) takes bytes.
   while (buffer_.size() < wanted && !buffer_.ended_by_fds()) {
     const Duration left = TimeLeft(deadline);
     const Result<SocketRead> read = Fill(wanted - buffer_.size(), left);
     if (!read) return Fail(read);
     if (read->closed) return {};
-    if (left > Duration::zero() || read->bytes > 0) continue;
-    return Fail(ErrorCode::kDeadline,
-                "the peer sent %zu of %zu bytes before the deadline",
-                buffer_.size(), wanted);
+    if (left > Duration::zero()) {
+      // Fewer than were asked for: the caller may judge them already.
+      if (!buffer_.empty()) return {};
+    } else if (read->bytes == 0) {
+      return Fail(ErrorCode::kDeadline,
+                  "the answers did not come in full before the deadline; at "
+                  "least %zu bytes of them are missing",
+                  std::max<size_t>(bytes, 1) - buffer_.size());
+    }
   }
   return {};
 }

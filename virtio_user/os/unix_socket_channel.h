@@ -42,6 +42,9 @@ class UnixSocketChannel final : public Channel {
   // PeerLink. Attach without SetAttachDeadline takes kDefaultCallBudget.
   Result<void> Attach() override;
   void Detach() override;
+  // kDown as soon as the peer has closed, even where what it sent is not all
+  // received yet; Receive still gives that. Bytes that nobody asked for are not
+  // looked at: the next exchange finds them.
   LinkState Poll() override;
   int fd() const override;
 

@@ -9,11 +9,26 @@
 #include "virtio_user/os/monotonic_clock.h"
 
 namespace virtio_user {
+namespace {
+
+short PollEvents(FdEvent event) {
+  switch (event) {
+    case FdEvent::kReadable:
+      return POLLIN;
+    case FdEvent::kWritable:
+      return POLLOUT;
+    case FdEvent::kClosed:
+      return POLLRDHUP;
+  }
+  return 0;  // Errors and hang-ups come unasked for.
+}
+
+}  // namespace
 
 Result<bool> WaitForFd(int fd, FdEvent event, Deadline deadline) {
   pollfd watched{};
   watched.fd = fd;
-  watched.events = event == FdEvent::kReadable ? POLLIN : POLLOUT;
+  watched.events = PollEvents(event);
   int ready = 0;
   do {
     const timespec left = ToTimespec(TimeLeft(deadline));

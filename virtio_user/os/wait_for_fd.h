@@ -8,7 +8,11 @@
 
 namespace virtio_user {
 
-enum class FdEvent : uint8_t { kReadable, kWritable };
+enum class FdEvent : uint8_t {
+  kReadable,
+  kWritable,
+  kClosed,  // A stream's peer sends no more, read though all may not be yet.
+};
 
 // Waits until `event`, an error or a hang-up is there on `fd`, or `deadline`
 // has passed: then false. Looks once even if it has passed already.

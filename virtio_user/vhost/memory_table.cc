@@ -63,6 +63,19 @@ Result<void> MemoryTable::Add(const MemoryRegion& region) {
   if (region.host.empty()) {
     return Fail(ErrorCode::kInvalidArgument, "memory region of 0 bytes");
   }
+  // A back-end maps the file: what has none cannot be shared.
+  if (region.fd < 0) {
+    return Fail(ErrorCode::kInvalidArgument,
+                "memory region at host address 0x%" PRIx64 ", 0x%" PRIx64
+                " bytes: has no file descriptor (%d)",
+                HostOf(region).begin, HostOf(region).bytes, region.fd);
+  }
+  if (Stretch{region.offset, region.host.size()}.Wraps()) {
+    return Fail(ErrorCode::kInvalidArgument,
+                "memory region at file offset 0x%" PRIx64 ", 0x%" PRIx64
+                " bytes: runs past the last offset of a file",
+                region.offset, HostOf(region).bytes);
+  }
   const auto mine = StretchesOf(region);
   for (const auto& [name, stretch] : mine) {
     if (stretch.Wraps()) {

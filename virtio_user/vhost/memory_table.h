@@ -18,7 +18,7 @@ struct MemoryRegion {
   std::span<std::byte> host;  // Where it is mapped in this process.
   uint64_t published = 0;     // Its address as back-ends without IOMMU see it.
   uint64_t iova = 0;          // Its address behind an IOMMU.
-  int fd = -1;                // Borrowed from the provider.
+  int fd = -1;                // Borrowed from the provider; needed to share.
   uint64_t offset = 0;        // Of host[0] in the file, in bytes.
 
   friend bool operator==(const MemoryRegion& a, const MemoryRegion& b) {
@@ -35,8 +35,9 @@ enum class AddressSpace : uint8_t { kPublished, kIova };
 // process's pointers and the back-end's addresses. A value.
 class MemoryTable {
  public:
-  // Refused (kInvalidArgument): an empty region, one whose addresses wrap, or
-  // one that overlaps another in any of its three address spaces.
+  // Refused (kInvalidArgument): an empty region, one without a descriptor, one
+  // whose addresses or file offsets wrap, or one that overlaps another in any
+  // of its three address spaces.
   Result<void> Add(const MemoryRegion& region);
 
   // The table without the bytes of `range`: a region that it touches is cut,

@@ -16,6 +16,7 @@
 #include "virtio_user/base/device_addr.h"
 #include "virtio_user/base/error.h"
 #include "virtio_user/spec/feature.h"
+#include "virtio_user/spec/net.h"
 #include "virtio_user/vhost/memory_table.h"
 #include "virtio_user/vhost/vring_state.h"
 
@@ -24,6 +25,9 @@ namespace virtio_user {
 // What a back-end has, as data. Settled by GetFeatures and SetFeatures.
 struct BackendCaps {
   uint32_t max_queue_pairs = 1;
+  // Pairs that its messages can name, whoever is at the other end: known from
+  // the beginning.
+  uint32_t queue_pair_limit = kMaxQueuePairs;
   size_t max_memory_regions = 8;
   bool status = false;       // GetStatus and SetStatus reach the device.
   bool config = false;       // GetConfig and SetConfig too.
@@ -105,7 +109,9 @@ class PeerLink {
 // Every operation fails with kDisconnected while no peer is attached. A peer
 // that answers wrongly (kProtocol), too late (kDeadline) or not at all is
 // detached by the operation that notices it, since the rest of the stream
-// cannot be trusted. kRefused leaves the connection usable.
+// cannot be trusted. kRefused by itself leaves the connection usable; where a
+// later answer of the same operation or commit then lost the peer, the refusal
+// is still what is returned, since it came first, and link() tells of the loss.
 class VhostBackend {
  public:
   virtual ~VhostBackend() = default;

@@ -3,6 +3,7 @@
 #ifndef VIRTIO_USER_VHOST_USER_CHANNEL_H_
 #define VIRTIO_USER_VHOST_USER_CHANNEL_H_
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -14,6 +15,10 @@
 #include "virtio_user/vhost/vhost_backend.h"
 
 namespace virtio_user {
+
+// For how long WaitReadable holds back bytes that are fewer than it was asked
+// for, so that a wrong answer is judged long before the deadline.
+inline constexpr Duration kReceivePatience = std::chrono::milliseconds(100);
 
 // Bytes to send, with borrowed descriptors that travel with the first of
 // them. One message, or several of which only the first has descriptors.
@@ -56,7 +61,8 @@ class Channel : public PeerLink {
   virtual Result<void> WaitWritable(Deadline deadline) = 0;
   // Blocks until `bytes` can be received (or the peer closed, which the next
   // Receive tells); may return with fewer, but not with none, so callers
-  // loop. kDeadline once `deadline` has passed with fewer.
+  // loop, and does so once it has held some back for kReceivePatience.
+  // kDeadline once `deadline` has passed with fewer.
   virtual Result<void> WaitReadable(size_t bytes, Deadline deadline) = 0;
 };
 

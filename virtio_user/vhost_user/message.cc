@@ -113,29 +113,26 @@ void SetNeedReply(std::span<std::byte> message) {
 Result<void> CheckReplyHeader(std::span<const std::byte> bytes,
                               VhostUserRequest request, size_t payload_bytes) {
   const auto header = DecodePayload<VhostUserHeader>(bytes);
-  const char* const asked =
-      VhostUserRequestName(static_cast<uint32_t>(request)).data();
   if (header.request != static_cast<uint32_t>(request)) {
     return Fail(ErrorCode::kProtocol,
-                "answer to %s carries request %u (%s); the back-end answers "
+                "the answer carries request %u (%s); the back-end answers "
                 "something else than it was asked",
-                asked, header.request,
-                VhostUserRequestName(header.request).data());
+                header.request, VhostUserRequestName(header.request).data());
   }
   if ((header.flags & kVhostUserVersionMask) != kVhostUserVersion) {
     return Fail(ErrorCode::kProtocol,
-                "answer to %s has flags 0x%x: version %u, only version 1 is "
+                "the answer has flags 0x%x: version %u, only version 1 is "
                 "known",
-                asked, header.flags, header.flags & kVhostUserVersionMask);
+                header.flags, header.flags & kVhostUserVersionMask);
   }
   if ((header.flags & ~kVhostUserNeedReplyFlag) != kReplyFlags) {
     return Fail(ErrorCode::kProtocol,
-                "answer to %s has flags 0x%x, expected 0x%x", asked,
-                header.flags, kReplyFlags);
+                "the answer has flags 0x%x, expected 0x%x", header.flags,
+                kReplyFlags);
   }
   if (header.size != payload_bytes) {
     return Fail(ErrorCode::kProtocol,
-                "answer to %s has a payload of %u bytes, expected %zu", asked,
+                "the answer has a payload of %u bytes, expected %zu",
                 header.size, payload_bytes);
   }
   return {};

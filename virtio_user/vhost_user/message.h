@@ -53,10 +53,10 @@ class MessageWriter {
 void SetNeedReply(std::span<std::byte> message);
 
 // Reads the header of an answer to `request`. kProtocol, naming the field and
-// both values, for: another request, a version other than 1, no reply flag, a
-// reserved flag, a payload of another size than `payload_bytes`. The
-// need_reply flag says nothing in an answer and is ignored.
-// Requires: at least sizeof(VhostUserHeader) bytes.
+// its value (who asked names the message), for: another request, a version
+// other than 1, no reply flag, a reserved flag, a payload of another size than
+// `payload_bytes`. The need_reply flag says nothing in an answer and is
+// ignored. Requires: at least sizeof(VhostUserHeader) bytes.
 Result<void> CheckReplyHeader(std::span<const std::byte> bytes,
                               VhostUserRequest request, size_t payload_bytes);
 

@@ -3,6 +3,8 @@
 #include "virtio_user/vhost_user/message_window.h"
 
 #include <algorithm>
+#include <cstdio>
+#include <string_view>
 
 #include "virtio_user/base/check.h"
 #include "virtio_user/vhost_user/message.h"
@@ -20,6 +22,27 @@ size_t ReplyAtLeast(const QueuedMessage& message) {
 }
 
 }  // namespace
+
+Error NameMessage(const QueuedMessage& message, const Error& error) {
+  constexpr std::string_view kPrefix = "VHOST_USER_";
+  std::string_view name =
+      VhostUserRequestName(static_cast<uint32_t>(message.request));
+  if (name.starts_with(kPrefix)) name.remove_prefix(kPrefix.size());
+  char ring[sizeof(" of ring 65535")] = "";
+  if (message.vring) {
+    std::snprintf(ring, sizeof(ring), " of ring %u", *message.vring);
+  }
+  std::string_view reason = error.text();
+  if (error.sys_errno() == 0) {
+    return Error::Make(error.code(), "%s%s: %.*s", name.data(), ring,
+                       static_cast<int>(reason.size()), reason.data());
+  }
+  // Error::System appends what the errno means, as it did before.
+  reason = reason.substr(0, reason.rfind(": "));
+  return Error::System(error.code(), error.sys_errno(), "%s%s: %.*s",
+                       name.data(), ring, static_cast<int>(reason.size()),
+                       reason.data());
+}
 
 void MessageWindow::Enqueue(const QueuedMessage& message) {
   VU_CHECK(message.end == bytes_.size());
@@ -47,10 +70,7 @@ std::expected<void, CommitError> MessageWindow::Exchange(Deadline deadline,
 
 std::expected<void, CommitError> MessageWindow::ExchangeWindow(
     size_t begin, size_t end, Deadline deadline, OnReply on_reply) {
-  if (const auto sent = SendWindow(begin, end, deadline); !sent) {
-    in_step_ = false;
-    return FailAt(begin, sent.error());
-  }
+  if (auto sent = SendWindow(begin, end, deadline); !sent) return sent;
   std::expected<void, CommitError> first;
   size_t ahead = 0;
   for (size_t i = begin; i < end; ++i) ahead += ReplyAtLeast(messages_[i]);
@@ -58,8 +78,8 @@ std::expected<void, CommitError> MessageWindow::ExchangeWindow(
     if (!messages_[i].reply_bytes) continue;
     const auto read = ReadReply(messages_[i], ahead, deadline);
     if (!read) {
-      in_step_ = false;
-      if (first) first = FailAt(i, read.error());
+      const auto lost = LoseAt(i, read.error());
+      if (first) first = lost;
       return first;
     }
     const auto judged = on_reply(
@@ -70,11 +90,12 @@ std::expected<void, CommitError> MessageWindow::ExchangeWindow(
     ahead -= ReplyAtLeast(messages_[i]);
   }
   if (inbox_.empty()) return first;
-  in_step_ = false;
-  if (!first) return first;
-  return FailAt(end - 1, Error::Make(ErrorCode::kProtocol,
-                                     "the back-end sent more than the answers "
-                                     "that it was asked for"));
+  const auto lost =
+      LoseAt(end - 1, Error::Make(ErrorCode::kProtocol,
+                                  "the back-end sent more than the answers "
+                                  "that it was asked for"));
+  if (first) first = lost;
+  return first;
 }
 
 // The first message that would make too many answers outstanding.
@@ -88,8 +109,9 @@ size_t MessageWindow::WindowEnd(size_t begin) const {
   return messages_.size();
 }
 
-Result<void> MessageWindow::SendWindow(size_t begin, size_t end,
-                                       Deadline deadline) {
+std::expected<void, CommitError> MessageWindow::SendWindow(size_t begin,
+                                                           size_t end,
+                                                           Deadline deadline) {
   chunks_.clear();
   for (size_t i = begin; i < end; ++i) {
     const QueuedMessage& message = messages_[i];
@@ -106,14 +128,17 @@ Result<void> MessageWindow::SendWindow(size_t begin, size_t end,
   }
   std::span<const SendChunk> left = chunks_;
   size_t skip = 0;
-  while (!left.empty()) {
+  size_t next = begin;  // The message that is being sent.
+  for (size_t at = messages_[begin].begin; !left.empty();) {
     const Result<size_t> sent = channel_.Send(left, skip);
-    if (!sent) return Fail(sent);
+    if (!sent) return LoseAt(next, sent.error());
     if (*sent == 0) {
       const auto ready = channel_.WaitWritable(deadline);
-      if (!ready) return Fail(ready);
+      if (!ready) return LoseAt(next, ready.error());
       continue;
     }
+    at += *sent;
+    while (next + 1 < end && messages_[next].end <= at) ++next;
     for (skip += *sent; !left.empty() && skip >= left.front().bytes.size();) {
       skip -= left.front().bytes.size();
       left = left.subspan(1);
@@ -170,6 +195,12 @@ std::unexpected<CommitError> MessageWindow::FailAt(size_t index,
   return std::unexpected(CommitError{.operation = messages_[index].operation,
                                      .vring = messages_[index].vring,
                                      .error = error});
+}
+
+std::unexpected<CommitError> MessageWindow::LoseAt(size_t index,
+                                                   const Error& error) {
+  in_step_ = false;
+  return FailAt(index, NameMessage(messages_[index], error));
 }
 
 }  // namespace virtio_user

@@ -39,6 +39,10 @@ struct QueuedMessage {
   size_t fd_count = 0;
 };
 
+// `error`, which the transport gave while `message` was on its way, with the
+// message and its ring in front: "SET_VRING_KICK of ring 3: the peer ...".
+Error NameMessage(const QueuedMessage& message, const Error& error);
+
 // Sends a queue of requests back to back, never more than
 // kMaxOutstandingReplies ahead of the answers, and reads the answers in order.
 class MessageWindow {
@@ -59,7 +63,9 @@ class MessageWindow {
   std::span<const QueuedMessage> messages() const { return messages_; }
 
   // Sends everything and reads every answer, then forgets the queue. The first
-  // failure is returned; a window in which something failed is the last.
+  // failure is returned; a window in which something failed is the last. The
+  // text names the message: here where the exchange failed, in `on_reply`
+  // where that judged an answer.
   std::expected<void, CommitError> Exchange(Deadline deadline,
                                             OnReply on_reply);
   // Whether what the peer sends next can still be told apart. Once it cannot,
@@ -71,11 +77,14 @@ class MessageWindow {
   std::expected<void, CommitError> ExchangeWindow(size_t begin, size_t end,
                                                   Deadline deadline,
                                                   OnReply on_reply);
-  Result<void> SendWindow(size_t begin, size_t end, Deadline deadline);
+  std::expected<void, CommitError> SendWindow(size_t begin, size_t end,
+                                              Deadline deadline);
   Result<size_t> ReadReply(const QueuedMessage& message, size_t bytes_ahead,
                            Deadline deadline);
   Result<void> Fill(size_t wanted, size_t bytes_ahead, Deadline deadline);
   std::unexpected<CommitError> FailAt(size_t index, const Error& error) const;
+  // The stream ends here: out of step, with a reason that names the message.
+  std::unexpected<CommitError> LoseAt(size_t index, const Error& error);
 
   Channel& channel_;
   std::vector<std::byte> bytes_;

@@ -16,13 +16,20 @@ constexpr FeatureSet kTransportBits = {Feature::kProtocolFeatures,
                                        Feature::kVhostLogAll};
 
 // 256 rings can be named, two a pair.
-constexpr uint64_t kMaxPairsOnTheWire = kVhostUserMaxVrings / 2;
+constexpr uint32_t kMaxPairsOnTheWire = kVhostUserMaxVrings / 2;
+
+// What is known before a peer has said anything.
+BackendCaps CapsOfNobody() {
+  return {.queue_pair_limit = kMaxPairsOnTheWire,
+          .max_memory_regions = kVhostUserMaxRegions,
+          .link_state = true};
+}
 
 }  // namespace
 
 VhostUserBackend::VhostUserBackend(std::unique_ptr<Channel> channel)
     : channel_(std::move(channel)), window_(*channel_) {
-  caps_ = {.max_memory_regions = kVhostUserMaxRegions, .link_state = true};
+  caps_ = CapsOfNobody();
 }
 
 VhostUserBackend::~VhostUserBackend() { Detach(); }
@@ -39,7 +46,7 @@ Result<void> VhostUserBackend::Attach() {
   // Nothing that the last peer agreed to holds for this one.
   has_protocol_bit_ = false;
   protocol_features_ = 0;
-  caps_ = {.max_memory_regions = kVhostUserMaxRegions, .link_state = true};
+  caps_ = CapsOfNobody();
   return {};
 }
 
@@ -98,11 +105,13 @@ Result<void> VhostUserBackend::Tell(QueuedMessage message) {
 std::expected<void, CommitError> VhostUserBackend::Run(
     MessageWindow::OnReply on_reply) {
   if (!attached_) {
+    const QueuedMessage& unsent = window_.messages().front();
     const CommitError none = {
-        .operation = window_.messages().front().operation,
-        .vring = window_.messages().front().vring,
-        .error = Error::Make(ErrorCode::kDisconnected,
-                             "no back-end is connected; reattach")};
+        .operation = unsent.operation,
+        .vring = unsent.vring,
+        .error = NameMessage(unsent, Error::Make(ErrorCode::kDisconnected,
+                                                 "no back-end is connected; "
+                                                 "reattach"))};
     window_.Clear();
     return std::unexpected(none);
   }
@@ -241,7 +250,7 @@ Result<void> VhostUserBackend::AskLimits() {
                 "serves at least one queue pair");
   }
   caps_.max_queue_pairs =
-      static_cast<uint32_t>(std::min(pairs, kMaxPairsOnTheWire));
+      static_cast<uint32_t>(std::min<uint64_t>(pairs, kMaxPairsOnTheWire));
   if (!caps_.config) return {};
   if (config) {
     read_ahead_ = front;

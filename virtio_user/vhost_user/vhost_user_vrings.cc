@@ -95,11 +95,11 @@ Result<void> VhostUserBackend::SetVringEnable(uint16_t vring,
 
 Result<void> VhostUserBackend::GetVringBases(
     std::span<VringBaseQuery> queries) {
+  for (VringBaseQuery& query : queries) query.answered = false;
   if (auto free = CheckNoBatch(BackendOperation::kGetVringBase); !free) {
     return free;
   }
-  for (VringBaseQuery& query : queries) {
-    query.answered = false;
+  for (const VringBaseQuery& query : queries) {
     if (auto valid = CheckVring(query.vring); !valid) {
       window_.Clear();
       return valid;
