@@ -158,7 +158,7 @@ Result<void> RecordingBackend::SetVringNum(uint16_t vring, uint16_t num) {
 }
 
 Result<void> RecordingBackend::SetVringBase(uint16_t vring, VringBase base) {
-  bases_[vring] = base.avail;
+  bases_[vring] = base;
   return Operate(BackendOperation::kSetVringBase,
                  Line("BASE", vring) + " = " + std::to_string(base.avail),
                  vring);
@@ -197,10 +197,15 @@ Result<void> RecordingBackend::GetVringBases(
     if (!done && first) first = done;
     if (!done) continue;
     query.answered = true;
-    const auto told = base_answers.find(query.vring);
-    query.base.avail =
-        told == base_answers.end() ? bases_[query.vring] : told->second;
-    query.base.used = query.base.avail;
+    query.base = bases_[query.vring];
+    if (const auto told = base_answers.find(query.vring);
+        told != base_answers.end()) {
+      query.base.avail = query.base.used = told->second;
+    }
+    if (const auto told = whole_bases.find(query.vring);
+        told != whole_bases.end()) {
+      query.base = told->second;
+    }
   }
   return first;
 }

@@ -33,6 +33,8 @@ class RecordingBackend final : public virtio_user::VhostBackend,
   std::vector<std::byte> config;
   // GET_VRING_BASE answers; what SET_VRING_BASE said unless given here.
   std::map<uint16_t, uint16_t> base_answers;
+  // The same with all that a packed ring has; these go first.
+  std::map<uint16_t, virtio_user::VringBase> whole_bases;
   bool peer_present = true;
   bool peer_waits = false;  // Server mode: what Poll says without a peer.
   size_t max_regions = 8;
@@ -118,7 +120,7 @@ class RecordingBackend final : public virtio_user::VhostBackend,
   std::vector<Failure> failures_;
   std::vector<Pending> pending_;
   std::vector<std::string> sent_;
-  std::map<uint16_t, uint16_t> bases_;
+  std::map<uint16_t, virtio_user::VringBase> bases_;
 };
 
 }  // namespace testing_support

@@ -25,13 +25,15 @@ Result<void> CheckOptions(const DeviceOptions& options,
   }
   // CheckSize sees 32 bits; what does not fit is refused as 0 is.
   const bool fits = std::in_range<uint32_t>(options.queue_size);
-  if (!fits ||
-      !RingLayout::CheckSize(RingFormat::kSplit,
-                             static_cast<uint32_t>(options.queue_size))) {
-    return Fail(ErrorCode::kInvalidArgument,
-                "queue_size %" PRId64
-                ": a split ring has a power of two of descriptors, 1 to %u",
-                options.queue_size, kMaxRingSize);
+  if (!fits || !RingLayout::CheckSize(
+                   options.packed ? RingFormat::kPacked : RingFormat::kSplit,
+                   static_cast<uint32_t>(options.queue_size))) {
+    return Fail(ErrorCode::kInvalidArgument, "queue_size %" PRId64 ": a %s",
+                options.queue_size,
+                options.packed
+                    ? "packed ring has 1 to 32768 descriptors"
+                    : "split ring has a power of two of descriptors, 1 to "
+                      "32768");
   }
   if (options.queue_pairs > 1 && !options.control_queue) {
     return Fail(ErrorCode::kInvalidArgument,
@@ -122,6 +124,7 @@ Result<void> Device::Open() {
   const Result<FeatureMasks> masks = Discover();
   if (!masks) return Fail(masks);
   if (auto enough = CheckPairs(*masks); !enough) return enough;
+  if (auto fits = CheckSize(masks->Offered()); !fits) return fits;
   if (auto created = CreateDescriptors(); !created) return created;
   masks_ = *masks;
   link_.store(LinkState::kUp, std::memory_order_release);
@@ -173,6 +176,7 @@ NegotiationInputs Device::Inputs(FeatureSet device) const {
           .control_queue = options_.control_queue,
           .mrg_rxbuf = options_.mrg_rxbuf,
           .in_order = options_.in_order,
+          .packed = options_.packed,
           .link_state = backend_->caps().link_state,
           .multiqueue = backend_->caps().multiqueue};
 }
@@ -192,6 +196,18 @@ Result<void> Device::CheckPairs(const FeatureMasks& masks) const {
   return Fail(ErrorCode::kInvalidArgument,
               "queues %u: the back-end serves at most %u queue pairs",
               queue_pairs_, limit);
+}
+
+// A size that is no power of two takes packed rings.
+Result<void> Device::CheckSize(FeatureSet features) const {
+  if (features.Has(Feature::kRingPacked) ||
+      RingLayout::CheckSize(RingFormat::kSplit, queue_size_)) {
+    return {};
+  }
+  return Fail(ErrorCode::kInvalidArgument,
+              "queue_size %u: rings are split without VIRTIO_F_RING_PACKED, "
+              "and a split ring has a power of two of descriptors",
+              queue_size_);
 }
 
 // Real descriptors even where nobody will use them: back-ends take them for
@@ -249,6 +265,7 @@ Result<void> Device::Negotiate(FeatureSet accepted) {
   }
   auto valid = CheckAccepted(masks_.Offered(), accepted);
   if (!valid) return valid;
+  if (auto fits = CheckSize(accepted); !fits) return fits;
   if (negotiated_ && accepted != accepted_) {
     for (VringState& vring : vrings_) vring.ring.layout = {};
     control_queue_.reset();
@@ -265,6 +282,24 @@ Result<void> Device::Negotiate(FeatureSet accepted) {
 
 uint16_t Device::MaxPairsLocked() const {
   return accepted_.Has(Feature::kNetMq) ? queue_pairs_ : uint16_t{1};
+}
+
+RingFormat Device::FormatLocked() const {
+  return accepted_.Has(Feature::kRingPacked) ? RingFormat::kPacked
+                                             : RingFormat::kSplit;
+}
+
+RingFormat Device::ring_format() const {
+  const MutexLock lock(mu_);
+  return FormatLocked();
+}
+
+Result<void> Device::CheckFormat(RingFormat format) const {
+  if (format == FormatLocked()) return {};
+  return Fail(ErrorCode::kInvalidArgument,
+              "a %s ring: VIRTIO_F_RING_PACKED was %s",
+              format == RingFormat::kPacked ? "packed" : "split",
+              format == RingFormat::kPacked ? "not accepted" : "accepted");
 }
 
 uint16_t Device::max_pairs() const {
@@ -299,10 +334,11 @@ Result<void> Device::ConfigureRing(uint16_t vring, const RingLayout& layout) {
                 "ring %u has %u descriptors; queue_size is %u", vring,
                 layout.num, queue_size_);
   }
+  if (auto format = CheckFormat(layout.format); !format) return format;
   if (auto valid = layout.Check(); !valid) return valid;
   VringState& state = vrings_[vring];
   state.ring.layout = layout;
-  state.ring.published.index = 0;
+  state.ring.published = {};
   state.base = {};
   return {};
 }
@@ -319,6 +355,7 @@ Result<void> Device::ConfigureControlRing(const RingLayout& layout) {
                 "VIRTIO_NET_F_CTRL_VQ was not accepted: there is no control "
                 "queue (cq=1 offers it)");
   }
+  if (auto format = CheckFormat(layout.format); !format) return format;
   if (auto valid = layout.Check(); !valid) return valid;
   control_queue_.emplace(layout);
   return {};

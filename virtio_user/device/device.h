@@ -30,12 +30,14 @@ namespace virtio_user {
 // Values come from outside, so they are wider than what is allowed and are
 // checked by Device::Create.
 struct DeviceOptions {
-  int64_t queue_pairs = 1;   // `queues`: 1 up to what the back-end serves.
-  int64_t queue_size = 256;  // A power of two, 1 to 32768; for every ring.
+  int64_t queue_pairs = 1;  // `queues`: 1 up to what the back-end serves.
+  // For every ring: 1 to 32768, a power of two where the rings are split.
+  int64_t queue_size = 256;
   std::optional<MacAddress> mac = {};
   bool control_queue = false;  // `cq`; needed for more than one pair.
   bool mrg_rxbuf = true;
   bool in_order = true;
+  bool packed = false;  // `packed_vq`: packed rings, if the back-end has them.
   Duration call_budget = kDefaultCallBudget;  // Of each public call.
 };
 
@@ -106,12 +108,16 @@ class Device final : private MemoryListener {
   FeatureSet forwarded() const VU_EXCLUDES(mu_);
   FeatureSet device_features() const VU_EXCLUDES(mu_);
 
-  // The driver's choice, a closed subset of offered(). From kCreated or
+  // The driver's choice, a closed subset of offered(); kInvalidArgument also
+  // where queue_size fits packed rings alone and they are not chosen. From
+  // kCreated or
   // kNegotiated to kNegotiated. The driver has reset its device to get here:
   // control_state() is empty again, and one pair is asked for. Another choice
   // than the last one also forgets the rings, which are then configured again.
   Result<void> Negotiate(FeatureSet accepted) VU_EXCLUDES(mu_);
 
+  // The format of all rings under the accepted features.
+  RingFormat ring_format() const VU_EXCLUDES(mu_);
   // Pairs that exist under the accepted features: queue_pairs with MQ, else 1.
   uint16_t max_pairs() const VU_EXCLUDES(mu_);
   // The control queue's index as the driver numbers queues: 2 * max_pairs
@@ -119,12 +125,14 @@ class Device final : private MemoryListener {
   uint16_t control_queue_index() const VU_EXCLUDES(mu_);
 
   // Gives ring `vring` (0 to 2 * max_pairs - 1) its memory, zeroed, inside the
-  // provider's table, of exactly queue_size descriptors. Requires kNegotiated.
+  // provider's table, of exactly queue_size descriptors and of ring_format().
+  // Requires kNegotiated.
   // The driver owns the memory and keeps it until the device is gone or the
   // ring is configured anew. Both rings of a pair, and pairs from 0 on.
   Result<void> ConfigureRing(uint16_t vring, const RingLayout& layout)
       VU_EXCLUDES(mu_);
-  // Likewise for the control queue, which starts afresh. Requires CTRL_VQ.
+  // Likewise for the control queue, of any size, which starts afresh. Requires
+  // CTRL_VQ.
   Result<void> ConfigureControlRing(const RingLayout& layout) VU_EXCLUDES(mu_);
   // The ring for its driver queue; its gate is open while kRunning. The
   // reference lives as long as the device. Requires: vring < 2 * queue_pairs.
@@ -183,9 +191,12 @@ class Device final : private MemoryListener {
   Result<FeatureMasks> Discover() VU_REQUIRES(mu_);
   Result<void> ReadConfig(FeatureSet device) VU_REQUIRES(mu_);
   Result<void> CheckPairs(const FeatureMasks& masks) const VU_REQUIRES(mu_);
+  Result<void> CheckSize(FeatureSet features) const;
   Result<void> CreateDescriptors();
   NegotiationInputs Inputs(FeatureSet device) const VU_REQUIRES(mu_);
   uint16_t MaxPairsLocked() const VU_REQUIRES(mu_);
+  RingFormat FormatLocked() const VU_REQUIRES(mu_);
+  Result<void> CheckFormat(RingFormat format) const VU_REQUIRES(mu_);
 
   // Start, stop, reattach (device_lifecycle.cc).
   Result<uint16_t> ConfiguredPairs() const VU_REQUIRES(mu_);

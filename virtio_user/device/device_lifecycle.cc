@@ -83,7 +83,8 @@ Result<void> Device::StartLocked(const MemoryTable& table) {
 // kick again.
 void Device::KickWaitingRings() {
   for (const VringState& vring : vrings_) {
-    if (!vring.configured() || vring.ring.published.index == vring.base.avail) {
+    if (!vring.configured() ||
+        vring.ring.published == vring.base.AvailPosition()) {
       continue;
     }
     // Cannot fail on a descriptor of our own; a lost kick is the peer's loss.
@@ -201,7 +202,7 @@ void Device::ForgetGoneRings() {
 void Device::StartRingsAfresh() {
   for (VringState& vring : vrings_) {
     if (vring.configured()) vring.ring.layout.Zero();
-    vring.ring.published.index = 0;
+    vring.ring.published = {};
     vring.base = {};
   }
 }

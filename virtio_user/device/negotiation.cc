@@ -84,6 +84,7 @@ FeatureMasks ComposeMasks(FeatureSet device, const NegotiationInputs& inputs) {
   masks.unsupported = ~kImplementedFeatures;
   if (!inputs.mrg_rxbuf) masks.unsupported.Add(kNetMrgRxbuf);
   if (!inputs.in_order) masks.unsupported.Add(kInOrder);
+  if (!inputs.packed) masks.unsupported.Add(kRingPacked);
   if (!inputs.multiqueue) masks.unsupported.Add(kNetMq);
   if (inputs.mac_known) {
     masks.frontend.Add(kNetMac);

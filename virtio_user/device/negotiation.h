@@ -12,12 +12,13 @@ namespace virtio_user {
 
 // What this front-end implements. All else is unsupported.
 inline constexpr FeatureSet kImplementedFeatures = {
-    Feature::kNetCsum,      Feature::kNetGuestCsum,   Feature::kNetMac,
-    Feature::kNetGuestTso4, Feature::kNetGuestTso6,   Feature::kNetHostTso4,
-    Feature::kNetHostTso6,  Feature::kNetMrgRxbuf,    Feature::kNetStatus,
-    Feature::kNetCtrlVq,    Feature::kNetCtrlRx,      Feature::kNetCtrlVlan,
-    Feature::kNetMq,        Feature::kNetCtrlMacAddr, Feature::kIndirectDesc,
-    Feature::kVersion1,     Feature::kInOrder,
+    Feature::kNetCsum,       Feature::kNetGuestCsum,   Feature::kNetMac,
+    Feature::kNetGuestTso4,  Feature::kNetGuestTso6,   Feature::kNetHostTso4,
+    Feature::kNetHostTso6,   Feature::kNetMrgRxbuf,    Feature::kNetStatus,
+    Feature::kNetCtrlVq,     Feature::kNetCtrlRx,      Feature::kNetCtrlVlan,
+    Feature::kNetMq,         Feature::kNetCtrlMacAddr, Feature::kIndirectDesc,
+    Feature::kVersion1,      Feature::kInOrder,        Feature::kRingPacked,
+    Feature::kOrderPlatform,
 };
 
 // What decides about features beside the back-end's offer.
@@ -26,6 +27,7 @@ struct NegotiationInputs {
   bool control_queue = false;  // The software control queue is wanted.
   bool mrg_rxbuf = true;
   bool in_order = true;
+  bool packed = false;
   bool link_state = false;  // The back-end's presence can be seen.
   bool multiqueue = false;  // The transport can carry several pairs.
 };

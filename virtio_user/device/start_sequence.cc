@@ -152,17 +152,31 @@ class Start {
   Progress progress_;
 };
 
+// Whether a place that a back-end named can be one in this ring.
+bool IsInside(const RingLayout& layout, RingPosition position) {
+  return layout.format == RingFormat::kSplit || position.index < layout.num;
+}
+
 // Keeps where the back-end stopped. The driver has published up to
-// `published`, so a stopped device stands at most one ring behind it.
+// `published`, so a stopped device stands at most one ring behind it; in a
+// packed ring, what it has taken and not used yet is no more than that either.
 Result<void> KeepBase(const VringBaseQuery& query, VringState& vring) {
-  const uint16_t published = vring.ring.published.index;
-  const uint16_t behind = static_cast<uint16_t>(published - query.base.avail);
-  if (behind > vring.ring.layout.num) {
+  const RingLayout& layout = vring.ring.layout;
+  const RingPosition published = vring.ring.published;
+  const RingPosition avail = query.base.AvailPosition();
+  const RingPosition used = query.base.UsedPosition();
+  const bool packed = layout.format == RingFormat::kPacked;
+  const bool sound =
+      IsInside(layout, avail) &&
+      RingDistance(layout, avail, published) <= layout.num &&
+      (!packed || (IsInside(layout, used) &&
+                   RingDistance(layout, used, published) <= layout.num));
+  if (!sound) {
     return Fail(ErrorCode::kProtocol,
-                "GET_VRING_BASE of ring %u answered %u: the driver published "
-                "%u in a ring of %u; reattach",
-                query.vring, query.base.avail, published,
-                vring.ring.layout.num);
+                "GET_VRING_BASE of ring %u answered %u (wrap %d): the driver "
+                "published %u (wrap %d) in a %s ring of %u; reattach",
+                query.vring, avail.index, avail.wrap, published.index,
+                published.wrap, packed ? "packed" : "split", layout.num);
   }
   vring.base = query.base;
   return {};

@@ -18,6 +18,9 @@ struct VringBase {
   bool avail_wrap = true;  // Packed: the driver's wrap counter.
   bool used_wrap = true;   // Packed: the device's wrap counter.
 
+  RingPosition AvailPosition() const { return {avail, avail_wrap}; }
+  RingPosition UsedPosition() const { return {used, used_wrap}; }
+
   friend bool operator==(const VringBase&, const VringBase&) = default;
 };
 
