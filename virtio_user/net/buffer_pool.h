@@ -95,19 +95,20 @@ class BufferPool {
       return Host(handle, kHeadroom - header_bytes);
     }
     // Whether the packet can go out as one descriptor without a word about
-    // offloads; then where its header goes and what the device reads.
-    bool PrepareWhole(const Packet& packet, uint32_t header_bytes,
-                      std::byte*& header, DeviceBuffer& whole) const {
+    // offloads. Then Header is where its header goes, and Whole what the
+    // device reads.
+    bool IsWhole(const Packet& packet, uint32_t header_bytes) const {
+      return packet.buffer_count + packet.has_offload == 1 &&
+             packet.offset >= header_bytes && packet.bytes - 1 < stride &&
+             packet.offset + packet.bytes <= stride;
+    }
+    std::byte* Header(const Packet& packet, uint32_t header_bytes) const {
+      return Host(packet.buffer, packet.offset - header_bytes);
+    }
+    DeviceBuffer Whole(const Packet& packet, uint32_t header_bytes) const {
       const uint32_t start = packet.offset - header_bytes;
-      if (packet.buffer_count + packet.has_offload != 1 ||
-          packet.bytes - 1 >= stride || start > stride ||
-          start + header_bytes + packet.bytes > stride) {
-        return false;
-      }
-      header = Host(packet.buffer, start);
-      whole = {{base + uint64_t{packet.buffer} * stride + start},
-               header_bytes + packet.bytes};
-      return true;
+      return {{base + uint64_t{packet.buffer} * stride + start},
+              header_bytes + packet.bytes};
     }
   };
   View view() const { return view_; }

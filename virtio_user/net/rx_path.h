@@ -216,10 +216,13 @@ class RxPath {
       const size_t count = buffers_.Allocate(std::span(handles).first(room));
       const auto view = buffers_.view();
       const uint32_t header_bytes = header_bytes_;
-      for (size_t i = 0; i < count; ++i) {
-        queue_.template OfferOne<BufferUse::kDeviceWrites>(
-            view.ReceiveRoom(handles[i], header_bytes), handles[i]);
-      }
+      const Handle* next = handles.data();
+      queue_.template OfferEach<BufferUse::kDeviceWrites>(
+          static_cast<uint16_t>(count), [&](uint16_t) {
+            const Handle handle = *next++;
+            return OfferedBuffer<Handle>{view.ReceiveRoom(handle, header_bytes),
+                                         handle};
+          });
       offered = offered || count != 0;
       if (count < room) {
         counters_.no_buffer.Add(1);

@@ -98,45 +98,55 @@ class TxPath {
   static constexpr size_t kClearedBytes = kHashNetHeaderBytes;
 
   size_t SendEntered(std::span<const Packet> packets) {
-    const auto view = buffers_.view();
-    const uint32_t header_bytes = header_bytes_;
-    uint64_t bytes = 0;
+    Burst burst;
     size_t taken = 0;
-    size_t dropped = 0;
-    bool full = false;
-    for (; taken < packets.size() && !full; ++taken) {
-      const Packet& packet = packets[taken];
-      std::byte* header = nullptr;
-      DeviceBuffer whole;
-      if (view.PrepareWhole(packet, header_bytes, header, whole) &&
-          header_place_ == HeaderPlace::kWithData) [[likely]] {
-        if (queue_.free_count() == 0) break;
-        ClearHeader(header, header_bytes);
-        queue_.template OfferOne<BufferUse::kDeviceReads>(
-            whole, Buffers::HandleOf(packet));
-        bytes += Buffers::BytesOf(packet);
-        continue;
-      }
-      switch (SendParts(packet)) {
-        case Outcome::kSent:
-          bytes += Buffers::BytesOf(packet);
-          break;
-        case Outcome::kDropped:
-          ++dropped;
-          break;
-        case Outcome::kNoRoom:
-          full = true;
-          break;
-      }
-      if (full) break;
+    while (taken < packets.size()) {
+      const size_t whole = SendWhole(packets.subspan(taken), burst);
+      taken += whole;
+      if (whole != 0) continue;
+      if (queue_.free_count() == 0) break;
+      const Outcome outcome = SendParts(packets[taken], burst);
+      if (outcome == Outcome::kNoRoom) break;
+      ++taken;
     }
-    if (taken != dropped) {
-      counters_.packets.Add(taken - dropped);
-      counters_.bytes.Add(bytes);
+    if (burst.packets != 0) {
+      counters_.packets.Add(burst.packets);
+      counters_.bytes.Add(burst.bytes);
       PublishAndKick(queue_, vring_, counters_);
     }
-    if (dropped != 0) counters_.dropped.Add(dropped);
+    if (taken != burst.packets) counters_.dropped.Add(taken - burst.packets);
     return taken;
+  }
+
+  // What one call sends.
+  struct Burst {
+    uint64_t packets = 0;
+    uint64_t bytes = 0;
+  };
+
+  // Sends packets from the front as long as each is one descriptor and
+  // nothing is to be said about it; how many.
+  size_t SendWhole(std::span<const Packet> packets, Burst& burst) {
+    if (header_place_ != HeaderPlace::kWithData) return 0;
+    const auto view = buffers_.view();
+    const uint32_t header_bytes = header_bytes_;
+    const size_t room = std::min<size_t>(packets.size(), queue_.free_count());
+    size_t count = 0;
+    while (count < room && view.IsWhole(packets[count], header_bytes)) ++count;
+    if (count == 0) return 0;
+    const Packet* next = packets.data();
+    uint64_t bytes = 0;
+    queue_.template OfferEach<BufferUse::kDeviceReads>(
+        static_cast<uint16_t>(count), [&](uint16_t) {
+          const Packet& packet = *next++;
+          ClearHeader(view.Header(packet, header_bytes), header_bytes);
+          bytes += Buffers::BytesOf(packet);
+          return OfferedBuffer<Handle>{view.Whole(packet, header_bytes),
+                                       Buffers::HandleOf(packet)};
+        });
+    burst.packets += count;
+    burst.bytes += bytes;
+    return count;
   }
 
   // The header of a frame about which nothing is said.
@@ -148,8 +158,8 @@ class TxPath {
 
   // A packet in several parts, with something to say about it, or behind a
   // header that has a descriptor of its own.
-  [[gnu::noinline]] Outcome SendParts(const Packet& packet) {
-    if (queue_.free_count() == 0) return Outcome::kNoRoom;
+  // Requires: the ring has room for one descriptor.
+  [[gnu::noinline]] Outcome SendParts(const Packet& packet, Burst& burst) {
     const auto header_value = EncodeOffload(
         buffers_.offload(packet), Buffers::BytesOf(packet), features_);
     parts_.clear();
@@ -179,6 +189,8 @@ class TxPath {
     }
     const bool offered = queue_.Offer(chain);
     VU_CHECK(offered);
+    ++burst.packets;
+    burst.bytes += Buffers::BytesOf(packet);
     return Outcome::kSent;
   }
 
