@@ -45,6 +45,13 @@ struct OfferedChain {
   DeviceAddr table_addr{};
 };
 
+// A chain of one buffer, for OfferEach.
+template <typename Cookie>
+struct OfferedBuffer {
+  DeviceBuffer buffer;
+  Cookie cookie{};
+};
+
 template <typename Cookie>
 struct UsedChain {
   Cookie cookie{};
@@ -61,19 +68,26 @@ struct UsedChain {
 // that touches the ring: the Offers, Publish, DeviceWantsKick,
 // SuppressInterrupts and TakeUsed.
 template <typename Q>
-concept DriverQueue = requires(Q queue, const Q& fixed,
-                               const OfferedChain<typename Q::Cookie>& chain,
-                               std::span<UsedChain<typename Q::Cookie>> used,
-                               DeviceBuffer buffer, typename Q::Cookie cookie,
-                               FunctionRef<void(typename Q::Cookie)> lost,
-                               const Error& reason) {
+concept DriverQueue = requires(
+    Q queue, const Q& fixed, const OfferedChain<typename Q::Cookie>& chain,
+    std::span<UsedChain<typename Q::Cookie>> used, DeviceBuffer buffer,
+    typename Q::Cookie cookie,
+    OfferedBuffer<typename Q::Cookie> (*source)(uint16_t slot),
+    FunctionRef<void(typename Q::Cookie)> lost, const Error& reason) {
   // Puts one buffer into the ring; not visible to the device before Publish.
-  // The fast way. Requires: free_count() > 0 and not broken.
+  // The fast way. Requires: free_count() > 0, not broken, and less than
+  // 4 GiB - 1 of writable bytes.
   queue.template OfferOne<BufferUse::kDeviceReads>(buffer, cookie);
   queue.template OfferOne<BufferUse::kDeviceWrites>(buffer, cookie);
+  // The same for `count` buffers, and faster: what the queue knows stays in
+  // registers. Each is what `source` answers when it is called with the
+  // chain's slot (see next_slot). `source` must not touch the queue.
+  // Requires: count <= free_count().
+  queue.template OfferEach<BufferUse::kDeviceReads>(uint16_t{}, source);
+  queue.template OfferEach<BufferUse::kDeviceWrites>(uint16_t{}, source);
   // The same for a chain. False: no room now, or the queue is broken.
   // Requires: at least one buffer, at most num (an indirect table's memory
-  // holds them all), and less than 4 GiB of writable bytes.
+  // holds them all), and less than 4 GiB - 1 of writable bytes.
   { queue.Offer(chain) } -> std::same_as<bool>;
   // Makes everything that was offered visible.
   queue.Publish();
@@ -99,6 +113,7 @@ concept DriverQueue = requires(Q queue, const Q& fixed,
   { fixed.free_count() } -> std::same_as<uint16_t>;
   // A number below num that is the next chain's alone until it is used: for
   // whoever keeps something beside each chain, such as an indirect table.
+  // Requires: free_count() > 0.
   { fixed.next_slot() } -> std::same_as<uint16_t>;
   // Chains offered and not yet taken back.
   { fixed.in_flight() } -> std::same_as<uint16_t>;

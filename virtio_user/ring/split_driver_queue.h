@@ -3,131 +3,394 @@
 #ifndef VIRTIO_USER_RING_SPLIT_DRIVER_QUEUE_H_
 #define VIRTIO_USER_RING_SPLIT_DRIVER_QUEUE_H_
 
+#include <algorithm>
+#include <atomic>
+#include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <span>
-#include <vector>
 
-#include "virtio_user/base/device_addr.h"
+#include "virtio_user/base/check.h"
 #include "virtio_user/base/error.h"
 #include "virtio_user/base/function_ref.h"
+#include "virtio_user/ring/driver_chain.h"
+#include "virtio_user/ring/driver_notifications.h"
+#include "virtio_user/ring/driver_queue.h"
+#include "virtio_user/ring/ring_barrier.h"
 #include "virtio_user/ring/ring_layout.h"
+#include "virtio_user/ring/shared_memory.h"
+#include "virtio_user/ring/split_word.h"
+#include "virtio_user/spec/ring.h"
 
 namespace virtio_user {
 
-struct SplitDriverQueueOptions {
-  // VIRTIO_F_IN_ORDER: descriptors are given out in ring order, and one used
-  // element may stand for all chains up to its own. The chains before the last
-  // one of such a batch have no length in the ring: the spec ("In-order use of
-  // descriptors") has them read or written completely.
-  bool in_order = false;
-};
-
-// A chain that the driver offers: readable buffers, then writable ones, or
-// both in one indirect table. `cookie` comes back when it is used.
-struct OfferedChain {
-  std::span<const DeviceBuffer> readable{};
-  std::span<const DeviceBuffer> writable{};
-  uint32_t cookie = 0;
-  // Indirect: where a table of readable.size() + writable.size() descriptors
-  // lies, in this process (aligned to 16) and as the device sees it. Empty:
-  // chain in the ring.
-  std::span<std::byte> table_memory{};
-  DeviceAddr table_addr{};
-};
-
-struct UsedChain {
-  uint32_t cookie = 0;
-  // Written by the device, at most the writable bytes. Of a chain without
-  // writable buffers it is 0, whatever the device says: some report the bytes
-  // that they read.
-  uint32_t bytes = 0;
-};
-
-// The driver's side of a split virtqueue. Trusts nothing that it reads: the
-// first used element or index that cannot be right breaks the queue, with a
-// reason, and it is never read again until ReclaimAll. One thread; the caller
-// holds the ring's gate (RingGate::Enter) around everything that touches the
-// ring: Offer, Publish, DeviceWantsKick, SuppressInterrupts and TakeUsed.
+// The driver's side of a split virtqueue; DriverQueue has the contract.
+//
+// A chain's slot is its first descriptor. In any order, free descriptors lie
+// on a stack. In order, descriptors go round the table; as long as no chain
+// had more than one of them, available entry i names descriptor i, as written
+// at the start: the available ring's lines stay where the device has them.
+template <UseOrder kOrder, typename CookieT>
 class SplitDriverQueue {
  public:
+  using Cookie = CookieT;
+
   // `ring` is borrowed and outlives the queue. The ring must be fresh (all
-  // zero, published = 0) or ReclaimAll must be called first. Writes the
-  // available ring's flags, so the gate is closed. Requires: ring.layout
-  // passes RingLayout::Check.
-  SplitDriverQueue(Ring& ring, SplitDriverQueueOptions options);
+  // zero, published at its start) or ReclaimAll must be called first. Writes
+  // the available ring, so the gate is closed. Requires: ring.layout passes
+  // RingLayout::Check and is kSplit.
+  explicit SplitDriverQueue(Ring& ring, RingOrder order = RingOrder::kSmp)
+      : num_(ring.layout.num),
+        mask_(num_ - 1),
+        desc_(ring.layout.desc),
+        avail_(ring.layout.driver + kAvailRingOffset),
+        used_(ring.layout.device + kUsedRingOffset),
+        slots_(std::make_unique<Slot[]>(num_)),
+        notes_(std::make_unique<ChainNote[]>(num_)),
+        ring_(ring),
+        order_(order),
+        notifications_(ring, order) {
+    VU_CHECK(ring.layout.format == RingFormat::kSplit);
+    VU_CHECK(ring.layout.Check().has_value());
+    if constexpr (!kInOrder) free_ = std::make_unique<uint16_t[]>(num_);
+    Reset();
+  }
 
-  // Puts a chain into the ring; not visible to the device before Publish.
-  // False: no room now, or the queue is broken. Requires: at least one buffer,
-  // at most num (an indirect table's memory holds them all), and less than
-  // 4 GiB of writable bytes.
-  bool Offer(const OfferedChain& chain);
-  // Makes all offered chains visible (release store of the available index;
-  // pairs with the device's acquire).
-  void Publish();
-  // Whether the device wants a kick for what was published last (full fence,
-  // then used.flags).
-  bool DeviceWantsKick() const;
-  // Asks the device for no interrupts (the initial state), or for them.
-  void SuppressInterrupts(bool suppress);
+  template <BufferUse kUse>
+  [[gnu::always_inline]] void OfferOne(DeviceBuffer buffer, Cookie cookie) {
+    VU_CHECK(free_count_ != 0);
+    PutRun(1, [&](uint16_t) {
+      return PlainOffer<Cookie>::template Of<kUse>({buffer, cookie});
+    });
+  }
 
-  // Takes up to `out.size()` used chains; how many, or why the queue broke.
-  // What was in order before a lie is still handed out; after that the queue
-  // answers with its reason at every call. Only published chains can be used.
-  Result<size_t> TakeUsed(std::span<UsedChain> out);
+  template <BufferUse kUse, typename Source>
+  [[gnu::always_inline]] void OfferEach(uint16_t count, const Source& source) {
+    VU_CHECK(count <= free_count_);
+    for (uint32_t left = count; left != 0;) {
+      const uint32_t run = std::min(left, PutRunMax());
+      PutRun(run, [&](uint16_t slot) {
+        return PlainOffer<Cookie>::template Of<kUse>(source(slot));
+      });
+      left -= run;
+    }
+  }
 
-  // Marks the queue broken for a reason that the caller found in what it got.
-  void Break(const Error& reason);
+  bool Offer(const OfferedChain<Cookie>& chain) {
+    const ChainBuffers buffers(chain);
+    const bool indirect = !chain.table_memory.empty();
+    const ChainShape shape = CheckOffer(buffers, indirect, num_);
+    if (broken_ || free_count_ < shape.count) return false;
+    if (indirect) WriteSplitTable(buffers, chain.table_memory);
+    if (shape.count > 1) {
+      PutChain(buffers, shape, chain.cookie);
+    } else {
+      PutRun(1, [&](uint16_t) {
+        return PlainOffer<Cookie>::Of(chain, shape.writable_bytes);
+      });
+    }
+    return true;
+  }
 
-  // Hands back every chain that is still with the device, as lost; zeroes the
-  // ring, starts all indexes afresh and mends a broken queue. Requires: the
-  // gate is closed and no device uses the ring.
-  void ReclaimAll(FunctionRef<void(uint32_t cookie)> lost);
+  void Publish() {
+    if (ring_.published.index == offered_) return;
+    ring_.published.index = offered_;
+    RingWriteBarrier(order_);
+    // Pairs with the device's acquire load of the available index
+    // (SplitDeviceQueue::LoadReady): entries, descriptors, buffers are seen.
+    SharedWord<uint16_t>(ring_.layout.driver + kAvailIdxOffset)
+        .store(offered_, std::memory_order_release);
+  }
 
-  // Descriptors that Offer can still use.
-  uint16_t free_count() const { return free_count_; }
-  // Chains offered and not yet taken back.
-  uint16_t in_flight() const { return in_flight_; }
+  bool DeviceWantsKick() const { return notifications_.DeviceWantsKick(); }
+  uint32_t NotificationData(uint16_t vring) const {
+    return notifications_.Data(vring);
+  }
+  void SuppressInterrupts(bool suppress) {
+    notifications_.SuppressInterrupts(suppress);
+  }
+
+  size_t TakeUsed(std::span<UsedChain<Cookie>> out) {
+    VU_CHECK(offered_ == ring_.published.index);
+    if (broken_ || (ready() < out.size() && !LoadIndex())) return 0;
+    const size_t limit = std::min<size_t>(out.size(), ready());
+    size_t count = 0;
+    while (count < limit) {
+      if constexpr (kInOrder) {
+        if (batch_left_ != 0) {
+          count += TakeBatch(out.subspan(count, limit - count));
+          continue;
+        }
+      }
+      const size_t end = std::min(limit, count + TakeRunMax());
+      const VirtqUsedElem other = TakePlain(out.data(), count, end);
+      if (count == end) continue;
+      if (!Accept(other)) break;
+      if constexpr (!kInOrder) out[count++] = TakeOther(other);
+    }
+    return count;
+  }
+
+  void Break(const Error& reason) {
+    if (!broken_) broken_ = reason;
+  }
+
+  void ReclaimAll(FunctionRef<void(Cookie)> lost) {
+    VU_CHECK(!ring_.gate.open());
+    if constexpr (kInOrder) {
+      for (uint32_t left = in_flight(); left != 0; --left) {
+        const Slot& slot = slots_[oldest_];
+        lost(slot.cookie);
+        oldest_ = After(oldest_, ShapeOf(slot, notes_[oldest_]).count);
+      }
+    } else {
+      for (uint32_t i = 0; i < num_; ++i) {
+        if (ShapeOf(slots_[i], notes_[i]).count != 0) lost(slots_[i].cookie);
+      }
+    }
+    ring_.layout.Zero();
+    ring_.published = {};
+    Reset();
+  }
+
+  uint16_t free_count() const { return static_cast<uint16_t>(free_count_); }
+  uint16_t next_slot() const {
+    VU_CHECK(free_count_ != 0);
+    if constexpr (kInOrder) return static_cast<uint16_t>(next_);
+    return free_[free_count_ - 1];
+  }
+  uint16_t in_flight() const {
+    return static_cast<uint16_t>(offered_ - taken_);
+  }
   const std::optional<Error>& broken() const { return broken_; }
 
  private:
-  // What the driver remembers of one descriptor; shared memory is not asked.
-  struct Slot {
-    uint32_t cookie = 0;
-    uint32_t writable_bytes = 0;
-    uint32_t position = 0;     // Of a head: chains offered before it.
-    uint16_t chain_count = 0;  // Descriptors of the chain; 0: not a head.
-    uint16_t next = 0;         // Free: the next free one. Else of the chain.
-  };
+  using Slot = ChainSlot<Cookie>;
+  static constexpr bool kInOrder = kOrder == UseOrder::kInOrder;
 
-  // One used element and how many chains it stands for.
-  struct UsedElement {
-    uint16_t head = 0;
-    uint32_t bytes = 0;
-    uint32_t chain_count = 0;
-  };
+  uint32_t After(uint32_t index, uint32_t count) const {
+    return (index + count) & mask_;
+  }
+  // Chains that the device is known to have used and that were not taken.
+  uint16_t ready() const { return static_cast<uint16_t>(used_seen_ - taken_); }
 
-  void Reset();
-  uint16_t PutChain(const OfferedChain& chain);
-  void PutTable(const OfferedChain& chain) const;
-  Result<uint16_t> LoadUsedCount();
-  Result<UsedElement> LoadElement(uint16_t ready) const;
-  UsedChain TakeNext(const UsedElement& element, uint32_t left);
-  void Free(uint16_t head);
+  void Reset() {
+    for (uint32_t i = 0; i < num_; ++i) {
+      slots_[i] = {};
+      notes_[i] = {};
+      if constexpr (kInOrder) {
+        notes_[i].link = static_cast<uint16_t>(i);
+        StoreAvail(avail_, i, i);
+      } else {
+        free_[i] = static_cast<uint16_t>(num_ - 1 - i);
+      }
+    }
+    free_count_ = num_;
+    next_ = oldest_ = batch_left_ = 0;
+    offered_ = taken_ = used_seen_ = 0;
+    identity_ = true;
+    broken_.reset();
+    notifications_.Write();
+  }
 
+  // Offers `count` chains of one descriptor, without going round the ring's
+  // end. What it works on is in locals: an atomic access would have members
+  // loaded anew.
+  template <typename Source>
+  [[gnu::always_inline]] void PutRun(uint32_t count, const Source& source) {
+    if (kInOrder && identity_) [[likely]] {
+      PutRunAs<false>(count, source);
+    } else {
+      PutRunAs<true>(count, source);
+    }
+  }
+  template <bool kStoreEntries, typename Source>
+  [[gnu::always_inline]] void PutRunAs(uint32_t count, const Source& source) {
+    const uint32_t entry = offered_ & mask_;
+    std::byte* const desc = desc_;
+    std::byte* const avail = avail_ + entry * sizeof(uint16_t);
+    Slot* const slots = slots_.get();
+    const uint16_t* const top = kInOrder ? nullptr : &free_[free_count_ - 1];
+    const uint32_t first = next_;
+    for (uint32_t i = 0; i < count; ++i) {
+      const uint32_t head = kInOrder ? first + i : *(top - i);
+      const PlainOffer<Cookie> offer = source(static_cast<uint16_t>(head));
+      slots[head].cookie = offer.cookie;
+      StoreSplitDesc(desc, head, offer.buffer, offer.flags);
+      slots[head].bound = offer.bound;
+      if (kStoreEntries) StoreAvail(avail, i, head);
+      if (kStoreEntries && kInOrder) {
+        notes_[head].link = static_cast<uint16_t>(entry + i);
+      }
+    }
+    if (kInOrder) next_ = After(first, count);
+    free_count_ -= count;
+    offered_ = static_cast<uint16_t>(offered_ + count);
+  }
+  // What PutRun can do at once.
+  uint32_t PutRunMax() const {
+    const uint32_t most = num_ - (offered_ & mask_);
+    return kInOrder ? std::min(most, num_ - next_) : most;
+  }
+
+  // Offers a chain of several descriptors.
+  void PutChain(const ChainBuffers& buffers, ChainShape shape, Cookie cookie) {
+    const uint32_t head = next_slot();
+    const uint32_t entry = offered_ & mask_;
+    for (uint32_t i = 0, index = head; i < shape.count; ++i) {
+      --free_count_;
+      const bool last = i + 1 == shape.count;
+      uint32_t flags = buffers.IsWritable(i) ? kDescFlagWrite : 0;
+      uint32_t next = kInOrder ? After(index, 1) : 0;
+      if (!last) {
+        if (!kInOrder) next = free_[free_count_ - 1];
+        flags |= kDescFlagNext | next << 16;
+      }
+      StoreSplitDesc(desc_, index, buffers[i], flags);
+      slots_[index].bound = 0;
+      notes_[index] = {.link = static_cast<uint16_t>(next)};
+      index = next;
+    }
+    slots_[head].cookie = cookie;
+    notes_[head].writable_bytes = shape.writable_bytes;
+    notes_[head].count = static_cast<uint16_t>(shape.count);
+    if (kInOrder) notes_[head].link = static_cast<uint16_t>(entry);
+    if (kInOrder) next_ = After(head, shape.count);
+    identity_ = false;
+    StoreAvail(avail_, entry, head);
+    ++offered_;
+  }
+
+  // False: the index cannot be right.
+  bool LoadIndex() {
+    // Pairs with the device's release store of the used index
+    // (SplitDeviceQueue::Publish): elements and written buffers are seen.
+    const uint16_t index =
+        SharedWord<uint16_t>(ring_.layout.device + kUsedIdxOffset)
+            .load(std::memory_order_acquire);
+    if (!CheckUsedIndex(index, used_seen_, offered_, broken_)) return false;
+    used_seen_ = index;
+    RingReadBarrier(order_);
+    return true;
+  }
+
+  // Takes chains as long as each has an element of its own, one descriptor and
+  // a length that fits. If these are fewer than `limit`, returns the element
+  // that is something else.
+  [[gnu::always_inline]] VirtqUsedElem TakePlain(UsedChain<Cookie>* out,
+                                                 size_t& count, size_t limit) {
+    const uint32_t num = num_;
+    std::byte* at = used_ + (taken_ & mask_) * sizeof(VirtqUsedElem);
+    Slot* const slots = slots_.get();
+    uint16_t* top = kInOrder ? nullptr : free_.get() + free_count_;
+    uint32_t oldest = oldest_;
+    VirtqUsedElem element = {};
+    size_t i = count;
+    for (; i < limit; ++i, at += sizeof(VirtqUsedElem)) {
+      element = LoadUsed(at);
+      // Here, so that the two stores to out[i] are not put together out of two
+      // vector registers.
+      out[i].bytes = element.len;
+      if (kInOrder ? element.id != oldest : element.id >= num) break;
+      Slot& slot = slots[element.id];
+      if (element.len >= slot.bound) break;
+      out[i].cookie = slot.cookie;
+      if constexpr (kInOrder) {
+        ++oldest;
+      } else {
+        slot.bound = 0;
+        *top++ = static_cast<uint16_t>(element.id);
+      }
+    }
+    const auto taken = static_cast<uint32_t>(i - count);
+    if (kInOrder) oldest_ = After(oldest_, taken);
+    free_count_ += taken;
+    taken_ = static_cast<uint16_t>(taken_ + taken);
+    count = i;
+    return element;
+  }
+  // What TakePlain can do at once.
+  uint32_t TakeRunMax() const {
+    const uint32_t most = num_ - (taken_ & mask_);
+    return kInOrder ? std::min(most, num_ - oldest_) : most;
+  }
+
+  // Whether an element of any other kind can be right; breaks the queue if
+  // not. In order it is a batch then, maybe of one chain.
+  [[gnu::noinline]] bool Accept(VirtqUsedElem element) {
+    const UsedWords words = {taken_ & mask_, element.id, element.len};
+    const ChainShape shape = InFlight(element.id);
+    if (!CheckUsed(words, shape, broken_)) return false;
+    if constexpr (kInOrder) {
+      batch_left_ = ((notes_[element.id].link - taken_) & mask_) + 1;
+      batch_bytes_ = std::min(element.len, shape.writable_bytes);
+      return CheckBatch(words, batch_left_, ready(), broken_);
+    }
+    return true;
+  }
+
+  // The chain that the device has under this id; none has no descriptors.
+  ChainShape InFlight(uint32_t id) const {
+    if (id >= num_) return {};
+    if (kInOrder && ((id - oldest_) & mask_) >= num_ - free_count_) {
+      return {};
+    }
+    return ShapeOf(slots_[id], notes_[id]);
+  }
+
+  // Any order: takes a chain by an element that was accepted.
+  [[gnu::noinline]] UsedChain<Cookie> TakeOther(VirtqUsedElem element) {
+    Slot& slot = slots_[element.id];
+    ChainNote& note = notes_[element.id];
+    const ChainShape shape = ShapeOf(slot, note);
+    uint32_t index = element.id;
+    for (uint32_t i = 0; i < shape.count; ++i) {
+      free_[free_count_++] = static_cast<uint16_t>(index);
+      index = notes_[index].link;
+    }
+    slot.bound = 0;
+    note.count = 0;
+    ++taken_;
+    return {slot.cookie, std::min(element.len, shape.writable_bytes)};
+  }
+
+  // In order: takes chains of the batch; all but the last are full.
+  [[gnu::noinline]] size_t TakeBatch(std::span<UsedChain<Cookie>> out) {
+    const size_t count = std::min<size_t>(out.size(), batch_left_);
+    for (size_t i = 0; i < count; ++i) {
+      const Slot& slot = slots_[oldest_];
+      const ChainShape shape = ShapeOf(slot, notes_[oldest_]);
+      --batch_left_;
+      out[i] = {slot.cookie,
+                batch_left_ == 0 ? batch_bytes_ : shape.writable_bytes};
+      oldest_ = After(oldest_, shape.count);
+      free_count_ += shape.count;
+    }
+    taken_ = static_cast<uint16_t>(taken_ + count);
+    return count;
+  }
+
+  const uint32_t num_;
+  const uint32_t mask_;
+  std::byte* const desc_;
+  std::byte* const avail_;  // Entry 0.
+  std::byte* const used_;   // Element 0.
+  std::unique_ptr<Slot[]> slots_;
+  std::unique_ptr<ChainNote[]> notes_;
+  std::unique_ptr<uint16_t[]> free_;  // Any order: a stack.
+  uint32_t free_count_ = 0;
+  uint32_t next_ = 0;         // In order: the next free descriptor...
+  uint32_t oldest_ = 0;       // ...and the one that was given out first.
+  uint16_t offered_ = 0;      // The available index, maybe not published yet.
+  uint16_t taken_ = 0;        // The index of the next used element to take.
+  uint16_t used_seen_ = 0;    // The used index at the last look.
+  bool identity_ = true;      // In order: available entry i is descriptor i.
+  uint32_t batch_left_ = 0;   // In order: chains of the batch being taken...
+  uint32_t batch_bytes_ = 0;  // ...and the length of its last one.
   Ring& ring_;
-  SplitDriverQueueOptions options_;
-  std::vector<Slot> slots_;
-  uint16_t free_head_ = 0;
-  uint16_t free_count_ = 0;
-  uint16_t in_flight_ = 0;
-  uint32_t offered_ = 0;     // Chains ever offered, maybe not published yet.
-  uint32_t taken_ = 0;       // Chains ever taken back.
-  uint16_t used_seen_ = 0;   // The used index at the last look.
-  uint16_t oldest_ = 0;      // In order: head of the oldest chain.
-  UsedElement batch_;        // In order: the element that is being taken...
-  uint32_t batch_left_ = 0;  // ...and the chains of it that are left.
-  bool interrupts_suppressed_ = true;
+  const RingOrder order_;
+  DriverNotifications<RingFormat::kSplit> notifications_;
   std::optional<Error> broken_;
 };
 
