@@ -6,6 +6,7 @@
 #include <cstring>
 #include <utility>
 
+#include "virtio_user/ring/split_driver_queue.h"
 #include "virtio_user/spec/net.h"
 
 namespace virtio_user::bench {
@@ -73,11 +74,8 @@ Result<void> Lifecycle::EnablePairs(uint16_t pairs) {
   });
   const DeviceBuffer readable = {addr, 4};
   const DeviceBuffer writable = {{addr.value + 4}, 1};
-  SplitDriverQueue queue(control_ring_, {});
-  queue.Offer({.readable = {&readable, 1},
-               .writable = {&writable, 1},
-               .table_memory = {},
-               .table_addr = {}});
+  SplitDriverQueue<UseOrder::kAny, uint32_t> queue(control_ring_);
+  queue.Offer({.readable = {&readable, 1}, .writable = {&writable, 1}});
   queue.Publish();
   if (auto done = device_->NotifyControlQueue(); !done) return done;
   if (device_->active_pairs() == pairs) return {};

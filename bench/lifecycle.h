@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "virtio_user/device/device.h"
-#include "virtio_user/ring/split_driver_queue.h"
+#include "virtio_user/ring/ring_layout.h"
 
 namespace virtio_user::bench {
 

@@ -25,8 +25,7 @@ class Sender {
  public:
   explicit Sender(SimRig& rig)
       : rig_(rig),
-        queue_(rig.device->vring(1).ring,
-               {.in_order = rig.device->accepted().Has(Feature::kInOrder)}),
+        queue_(rig.device->vring(1).ring),
         packet_(*rig.world.memory().Allocate(64, 64)) {}
   ~Sender() { rig_.world.memory().Free(packet_); }
 
@@ -44,15 +43,15 @@ class Sender {
   }
   // How many were given back.
   size_t Take() {
-    std::array<UsedChain, 8> used;
+    std::array<UsedChain<uint32_t>, 8> used;
     const RingTurn turn(rig_.device->vring(1).ring.gate);
-    return turn.entered() ? queue_.TakeUsed(used).value_or(99) : 0;
+    return turn.entered() ? queue_.TakeUsed(used) : 0;
   }
-  SplitDriverQueue& queue() { return queue_; }
 
  private:
   SimRig& rig_;
-  SplitDriverQueue queue_;
+  // Its chains come back in order, whether or not IN_ORDER was accepted.
+  SplitDriverQueue<UseOrder::kInOrder, uint32_t> queue_;
   std::span<std::byte> packet_;
 };
 

@@ -107,10 +107,10 @@ inline size_t ArenaBytes(uint16_t num, size_t more = 0) {
   return RingLayout::BytesFor(RingFormat::kSplit, num) + more + 4096;
 }
 
-inline RingLayout TakeRing(TestArena& arena, uint16_t num) {
-  return *RingLayout::PlaceIn(
-      arena.Take(RingLayout::BytesFor(RingFormat::kSplit, num)),
-      RingFormat::kSplit, num);
+inline RingLayout TakeRing(TestArena& arena, uint16_t num,
+                           RingFormat format = RingFormat::kSplit) {
+  return *RingLayout::PlaceIn(arena.Take(RingLayout::BytesFor(format, num)),
+                              format, num);
 }
 
 // Reads and writes a ring as it pleases.
