@@ -24,6 +24,10 @@ Check CheckSession(const VhostModel& model, const VhostMessage& message);
 // framing is right.
 Check CheckRings(const VhostModel& model, const VhostMessage& message);
 
+// ring_checks: what the driver of a running ring asks for in its available
+// ring's flags or in its event suppression area.
+Check CheckEvents(const VhostModel& model, const RingModel& ring);
+
 // Whether a back-end that only takes notes can carry out a message that broke
 // this rule.
 bool CanBeOverlooked(Rule rule);

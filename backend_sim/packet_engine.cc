@@ -3,17 +3,18 @@
 #include "backend_sim/packet_engine.h"
 
 #include <algorithm>
-#include <cstring>
+#include <numeric>
 #include <string>
 #include <utility>
 
+#include "backend_sim/model_checks.h"
 #include "backend_sim/source_frame.h"
 
 namespace backend_sim {
 
+using virtio_user::ChainToken;
 using virtio_user::DescriptorChain;
 using virtio_user::DeviceBuffer;
-using virtio_user::Error;
 using virtio_user::ErrorCode;
 using virtio_user::Result;
 
@@ -22,14 +23,10 @@ namespace {
 // "struct virtio_net_hdr": where its parts are.
 inline constexpr size_t kHeaderFlags = 0;
 inline constexpr size_t kHeaderGsoType = 1;
-inline constexpr size_t kHeaderNumBuffers = 10;
+inline constexpr size_t kHeaderHash = 12;
 inline constexpr uint8_t kNeedsCsum = 1;
-
-size_t TotalBytes(std::span<const DeviceBuffer> buffers) {
-  size_t total = 0;
-  for (const DeviceBuffer& buffer : buffers) total += buffer.bytes;
-  return total;
-}
+// Frames that are taken together where chains are shuffled.
+inline constexpr size_t kWindow = 8;
 
 // A header that came from the driver, as it may go back to it: a checksum
 // left to do stays so only if the driver takes such packets.
@@ -44,21 +41,10 @@ void TurnHeaderRound(const SessionState& session, std::span<std::byte> header) {
     return;
   }
   header[kHeaderFlags] &= std::byte{kNeedsCsum};
-}
-
-// Writes `from` over the buffers of `chain`; how many bytes went in.
-size_t Scatter(const BackendMemory& memory, const DescriptorChain& chain,
-               std::span<const std::byte> from) {
-  size_t done = 0;
-  for (const DeviceBuffer& buffer : chain.writable) {
-    const size_t count = std::min<size_t>(buffer.bytes, from.size() - done);
-    if (count == 0) continue;
-    const auto to = memory.FromGuest(buffer.addr.value, buffer.bytes);
-    if (!to) break;  // The region was taken away since the chain was read.
-    std::memcpy(to->data(), from.data() + done, count);
-    done += count;
+  // Hash report: none.
+  if (header.size() > kHeaderHash) {
+    std::ranges::fill(header.subspan(kHeaderHash), std::byte{0});
   }
-  return done;
 }
 
 }  // namespace
@@ -73,7 +59,7 @@ PairCounters PacketEngine::counters(size_t pair) const {
 
 size_t PacketEngine::waiting_count() const {
   return static_cast<size_t>(std::ranges::count_if(
-      pairs_, [](const Pair& pair) { return pair.frame.has_value(); }));
+      pairs_, [](const Pair& pair) { return !pair.waiting.empty(); }));
 }
 
 size_t PacketEngine::Step() {
@@ -92,10 +78,18 @@ size_t PacketEngine::StepPair(size_t index) {
   Pair& pair = pairs_[index];
   ForgetOldLives(pair, rx, tx);
   size_t work = ReadKick(rx, pair) + ReadKick(tx, pair);
-  if (pair.frame && Deliver(rx, pair)) ++work;
+  work += Deliver(rx, pair);
   if (model_.Serving(tx)) work += TakeFrames(tx, rx, pair);
   if (model_.personality().traffic == TrafficMode::kSource) {
     work += MakeFrames(index, rx, pair);
+  }
+  Publish(rx, pair, pair.rx);
+  for (RingModel* const ring : {&rx, &tx}) {
+    if (!ring->started() || ring->events_reported()) continue;
+    if (Check breach = CheckEvents(model_, *ring)) {
+      ring->ReportEvents();
+      model_.Report(*std::move(breach));
+    }
   }
   return work;
 }
@@ -103,14 +97,16 @@ size_t PacketEngine::StepPair(size_t index) {
 // What was taken from a ring that was stopped since is not ours any more.
 void PacketEngine::ForgetOldLives(Pair& pair, const RingModel& rx,
                                   const RingModel& tx) {
-  if (rx.life() != pair.rx_life) {
-    pair.rx_life = rx.life();
+  if (rx.life() != pair.rx.life) {
+    pair.rx = Side();
+    pair.rx.life = rx.life();
     pair.held.clear();
-    pair.frame.reset();
+    pair.waiting.clear();
   }
-  if (tx.life() != pair.tx_life) {
-    pair.tx_life = tx.life();
-    pair.frame.reset();
+  if (tx.life() != pair.tx.life) {
+    pair.tx = Side();
+    pair.tx.life = tx.life();
+    pair.waiting.clear();
   }
 }
 
@@ -134,38 +130,52 @@ size_t PacketEngine::ReadKick(RingModel& ring, Pair& pair) {
 // --- From the driver ---------------------------------------------------------
 
 size_t PacketEngine::TakeFrames(RingModel& tx, RingModel& rx, Pair& pair) {
+  const size_t window = Shuffles() ? kWindow : 1;
   size_t taken = 0;
-  bool interrupt = false;
-  while (taken < options_.burst && !pair.frame) {
-    std::vector<std::byte> frame;
-    if (!TakeFrame(tx, frame)) break;
-    ++taken;
-    interrupt = true;
-    if (tx.enabled()) {
-      UseFrame(tx, rx, pair, std::move(frame));
-    } else {
-      ++pair.counters.discarded;
+  bool more = true;
+  bool published = false;
+  while (more && taken < options_.burst && pair.waiting.empty()) {
+    for (size_t i = 0; i < window && taken < options_.burst && more; ++i) {
+      Frame frame;
+      more = TakeFrame(tx, pair, frame);
+      if (!more) break;
+      ++taken;
+      if (tx.enabled()) {
+        UseFrame(tx, rx, pair, std::move(frame));
+      } else {
+        ++pair.counters.discarded;
+      }
     }
+    const uint32_t flush = model_.personality().rings.flush_frames;
+    if (pair.tx.unpublished >= std::max<size_t>(flush, window)) {
+      GiveBack(tx, pair.tx);
+      published = true;
+    }
+    Deliver(rx, pair);
   }
-  if (interrupt) Interrupt(tx, pair);
+  if (pair.tx.unpublished != 0) {
+    GiveBack(tx, pair.tx);
+    published = true;
+  }
+  if (published) Interrupt(tx, pair);
   return taken;
 }
 
-// Header and packet of the next chain, which goes back at once.
-bool PacketEngine::TakeFrame(RingModel& tx, std::vector<std::byte>& frame) {
-  if (!Walk(tx, chain_)) return false;
-  frame.reserve(TotalBytes(chain_.readable));
+// Header and packet of the next chain, which goes back with the next ones.
+bool PacketEngine::TakeFrame(RingModel& tx, Pair& pair, Frame& frame) {
+  if (!Take(tx, chain_)) return false;
   for (const DeviceBuffer& buffer : chain_.readable) {
     const auto from =
         model_.memory().FromGuest(buffer.addr.value, buffer.bytes);
     frame.insert(frame.end(), from->begin(), from->end());
   }
-  tx.queue()->Push(chain_.token.id, 0);
+  pair.tx.done.push_back(chain_.token);
+  ++pair.tx.unpublished;
   return true;
 }
 
 void PacketEngine::UseFrame(RingModel& tx, RingModel& rx, Pair& pair,
-                            std::vector<std::byte> frame) {
+                            Frame frame) {
   const size_t header = model_.net_header_bytes();
   if (frame.size() <= header) {
     model_.Report({Rule::kRingContents, "ring " + std::to_string(tx.index()) +
@@ -188,98 +198,84 @@ void PacketEngine::UseFrame(RingModel& tx, RingModel& rx, Pair& pair,
     return;
   }
   TurnHeaderRound(model_.session(), std::span(frame).first(header));
-  pair.frame = std::move(frame);
-  Deliver(rx, pair);
+  pair.waiting.push_back(std::move(frame));
 }
-
-// --- To the driver -----------------------------------------------------------
 
 size_t PacketEngine::MakeFrames(size_t index, RingModel& rx, Pair& pair) {
   if (!model_.Serving(rx) || !rx.enabled()) return 0;
   const size_t header = model_.net_header_bytes();
+  const size_t window = Shuffles() ? kWindow : 1;
   size_t made = 0;
-  while (made < options_.burst && !pair.frame &&
+  while (made < options_.burst && pair.waiting.empty() &&
          pair.source_count < options_.source_frames) {
-    const std::vector<std::byte> packet = SourceFrame(
-        static_cast<uint16_t>(index), pair.source_count, options_.source_bytes);
-    ++pair.source_count;
-    pair.frame.emplace(header);
-    pair.frame->insert(pair.frame->end(), packet.begin(), packet.end());
-    if (!Deliver(rx, pair)) break;
-    ++made;
+    for (size_t i = 0; i < window; ++i) {
+      if (pair.source_count == options_.source_frames) break;
+      const std::vector<std::byte> packet =
+          SourceFrame(static_cast<uint16_t>(index), pair.source_count,
+                      options_.source_bytes);
+      ++pair.source_count;
+      Frame& frame = pair.waiting.emplace_back(header);
+      frame.insert(frame.end(), packet.begin(), packet.end());
+    }
+    const size_t delivered = Deliver(rx, pair);
+    made += delivered;
+    if (delivered == 0) break;
   }
   return made;
 }
 
-// Tries to bring the waiting frame to the driver; whether it is gone.
-bool PacketEngine::Deliver(RingModel& rx, Pair& pair) {
-  if (!model_.Serving(rx) || !rx.enabled()) {
-    pair.frame.reset();  // Ring states: disabled, no packet is delivered.
-    ++pair.counters.dropped;
-    return true;
-  }
-  if (!HoldEnough(rx, pair, pair.frame->size())) return !pair.frame;
-  const bool mergeable = model_.session().Has(kBitMrgRxbuf);
-  size_t chains = 1;
-  size_t room = TotalBytes(pair.held[0].writable);
-  while (mergeable && room < pair.frame->size()) {
-    room += TotalBytes(pair.held[chains++].writable);
-  }
-  Write(rx, pair, chains);
-  pair.frame.reset();
-  Interrupt(rx, pair);
-  return true;
+// --- Rings -------------------------------------------------------------------
+
+bool PacketEngine::Shuffles() const {
+  return model_.personality().rings.order == CompletionOrder::kShuffled &&
+         !model_.session().Has(kBitInOrder);
 }
 
-// Takes chains until `bytes` fit. False: not yet, or never, and then the frame
-// is dropped.
-bool PacketEngine::HoldEnough(RingModel& rx, Pair& pair, size_t bytes) {
-  const bool mergeable = model_.session().Has(kBitMrgRxbuf);
-  size_t room = 0;
-  for (const DescriptorChain& chain : pair.held) {
-    room += TotalBytes(chain.writable);
-    if (!mergeable) break;
+bool PacketEngine::Batches() const {
+  return model_.personality().rings.in_order_batches &&
+         model_.session().Has(kBitInOrder);
+}
+
+// An order of 0 to count - 1.
+std::vector<size_t> PacketEngine::Order(size_t count) {
+  std::vector<size_t> order(count);
+  std::iota(order.begin(), order.end(), size_t{0});
+  if (!Shuffles()) return order;
+  if (options_.entropy == nullptr) {
+    std::ranges::reverse(order);
+    return order;
   }
-  while (room < bytes) {
-    const size_t limit = mergeable ? rx.num() : 1;
-    if (pair.held.size() >= limit) {
-      pair.frame.reset();
-      ++pair.counters.dropped;
-      return false;
+  for (size_t i = count; i > 1; --i) {
+    std::swap(order[i - 1], order[i - 1 - options_.entropy->Choose(i)]);
+  }
+  return order;
+}
+
+// Used elements for all chains that are done with.
+void PacketEngine::GiveBack(RingModel& tx, Side& side) {
+  if (!tx.queue()->broken()) {
+    if (Batches()) {
+      tx.queue()->PutBatch(side.done, 0);
+    } else {
+      for (const size_t i : Order(side.done.size())) {
+        tx.queue()->Put(side.done[i], 0);
+      }
     }
-    DescriptorChain chain;
-    if (!Walk(rx, chain)) return false;
-    room += TotalBytes(chain.writable);
-    pair.held.push_back(std::move(chain));
+    tx.queue()->Publish();
   }
-  return true;
+  for (const ChainToken& token : side.done) tx.ledger().Give(token.id);
+  side.done.clear();
+  side.unpublished = 0;
 }
 
-void PacketEngine::Write(RingModel& rx, Pair& pair, size_t chains) {
-  const size_t header = model_.net_header_bytes();
-  std::vector<std::byte>& frame = *pair.frame;
-  if (header > kHeaderNumBuffers) {
-    frame[kHeaderNumBuffers] = static_cast<std::byte>(chains & 0xff);
-    frame[kHeaderNumBuffers + 1] = static_cast<std::byte>(chains >> 8);
-  }
-  std::span<const std::byte> left = frame;
-  for (size_t i = 0; i < chains; ++i) {
-    const size_t done = Scatter(model_.memory(), pair.held[i], left);
-    left = left.subspan(done);
-    rx.queue()->Put(pair.held[i].token.id, static_cast<uint32_t>(done));
-  }
-  // A frame's buffers are used together (virtio: "Processing of Incoming
-  // Packets").
-  rx.queue()->Publish();
-  pair.held.erase(pair.held.begin(),
-                  pair.held.begin() + static_cast<std::ptrdiff_t>(chains));
-  const auto packet = std::span<const std::byte>(frame).subspan(header);
-  ++pair.counters.delivered;
-  pair.counters.delivered_bytes += packet.size();
-  trace_.Add({.kind = TraceKind::kPacketOut,
-              .ring = rx.index(),
-              .size = static_cast<uint32_t>(packet.size()),
-              .words = {Digest(packet), chains}});
+// Makes visible what was put into RX.
+bool PacketEngine::Publish(RingModel& ring, Pair& pair, Side& side) {
+  if (side.unpublished == 0) return false;
+  side.unpublished = 0;
+  if (ring.queue()->broken()) return false;
+  ring.queue()->Publish();
+  Interrupt(ring, pair);
+  return true;
 }
 
 void PacketEngine::Interrupt(RingModel& ring, Pair& pair) {
@@ -289,59 +285,65 @@ void PacketEngine::Interrupt(RingModel& ring, Pair& pair) {
   trace_.Add({.kind = TraceKind::kCall, .ring = ring.index()});
 }
 
-// --- Rings -------------------------------------------------------------------
-
-// The next chain of a ring, which is of the ring's direction alone.
-bool PacketEngine::Walk(RingModel& ring, DescriptorChain& chain) {
-  const std::optional<uint16_t> head = Pop(ring);
-  if (!head) return false;
-  const BackendMemory& memory = model_.memory();
+// The next chain of a ring, if the ring is in order.
+bool PacketEngine::Take(RingModel& ring, DescriptorChain& chain) {
+  if (ring.queue()->broken()) return false;
   const auto resolve =
       [&](DeviceBuffer buffer) -> Result<std::span<std::byte>> {
-    const auto found = memory.FromGuest(buffer.addr.value, buffer.bytes);
+    const auto found =
+        model_.memory().FromGuest(buffer.addr.value, buffer.bytes);
     if (found) return *found;
     return virtio_user::Fail(ErrorCode::kProtocol,
                              "a buffer of %u bytes lies outside of memory",
                              buffer.bytes);
   };
-  const Result<void> walked =
-      virtio_user::WalkChain(ring.queue()->layout(), *head, resolve, chain);
-  if (!walked) {
-    Broken(ring, walked.error());
+  const Result<bool> taken = ring.queue()->Pop(resolve, chain);
+  if (!taken) {
+    Broken(ring, {Rule::kRingContents, std::string(taken.error().text())});
     return false;
   }
-  const bool is_rx = ring.index() % 2 == 0;
-  const bool wrong_way =
-      is_rx ? !chain.readable.empty() : !chain.writable.empty();
-  for (const DeviceBuffer& buffer : is_rx ? chain.writable : chain.readable) {
-    if (const auto inside = resolve(buffer); !inside) {
-      Broken(ring, inside.error());
-      return false;
-    }
-  }
-  if (wrong_way) {
-    Broken(ring, Error::Make(ErrorCode::kProtocol,
-                             "a buffer of the wrong direction"));
+  if (!*taken) return false;
+  if (auto breach = Judge(ring, chain)) {
+    Broken(ring, *std::move(breach));
     return false;
+  }
+  if (chain.indirect && !model_.session().Has(kBitIndirectDesc)) {
+    model_.Report(
+        {Rule::kIndirectNotAccepted, "ring " + std::to_string(ring.index())});
   }
   return true;
 }
 
-std::optional<uint16_t> PacketEngine::Pop(RingModel& ring) {
-  if (ring.queue()->broken()) return std::nullopt;
-  const Result<std::optional<uint16_t>> head = ring.queue()->PopHead();
-  if (!head) {
-    Broken(ring, head.error());
-    return std::nullopt;
+// What is wrong with a chain, which is of the ring's direction alone.
+std::optional<Breach> PacketEngine::Judge(RingModel& ring,
+                                          const DescriptorChain& chain) {
+  const uint16_t id = chain.token.id;
+  if (!ring.ledger().Take(id)) {
+    return Breach{Rule::kIdInFlight, "id " + std::to_string(id)};
   }
-  return *head;
+  if (chain.malformed) {
+    return Breach{Rule::kRingContents, std::string(chain.malformed->text())};
+  }
+  const bool is_rx = ring.index() % 2 == 0;
+  for (const DeviceBuffer& buffer : is_rx ? chain.writable : chain.readable) {
+    if (model_.memory().FromGuest(buffer.addr.value, buffer.bytes)) continue;
+    return Breach{Rule::kRingContents, "a buffer of " +
+                                           std::to_string(buffer.bytes) +
+                                           " bytes lies outside of memory"};
+  }
+  if (!(is_rx ? chain.readable : chain.writable).empty()) {
+    return Breach{Rule::kRingContents, "a buffer of the wrong direction"};
+  }
+  return std::nullopt;
 }
 
-void PacketEngine::Broken(RingModel& ring, const Error& reason) {
-  ring.queue()->Break(reason);
+void PacketEngine::Broken(RingModel& ring, Breach breach) {
+  const std::string text =
+      "ring " + std::to_string(ring.index()) + ": " + breach.detail;
+  ring.queue()->Break(
+      virtio_user::Error::Make(ErrorCode::kProtocol, "%s", text.c_str()));
   trace_.Add({.kind = TraceKind::kRingBroken, .ring = ring.index()});
-  model_.Report({Rule::kRingContents, "ring " + std::to_string(ring.index()) +
-                                          ": " + std::string(reason.text())});
+  model_.Report({breach.rule, text});
 }
 
 }  // namespace backend_sim

@@ -8,10 +8,12 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <optional>
 #include <span>
 #include <vector>
 
+#include "backend_sim/entropy.h"
 #include "backend_sim/trace.h"
 #include "backend_sim/vhost_model.h"
 #include "virtio_user/base/file_descriptor.h"
@@ -27,6 +29,9 @@ struct PacketEngineOptions {
   size_t source_bytes = 0;
   // Asks drivers for no kicks, as pollers do, and reads no kick descriptors.
   bool suppress_kicks = false;
+  // Decides about orders and lies; outlives the engine. None: what is shuffled
+  // goes backwards, and lies take turns.
+  Entropy* entropy = nullptr;
 };
 
 struct PairCounters {
@@ -60,30 +65,61 @@ class PacketEngine {
   size_t waiting_count() const;
 
  private:
+  using Frame = std::vector<std::byte>;  // Header and packet.
+  // What is remembered of a ring while it runs.
+  struct Side {
+    uint64_t life = 0;                          // RingModel::life of it.
+    std::vector<virtio_user::ChainToken> done;  // To be given back (TX).
+    uint32_t unpublished = 0;                   // Frames.
+  };
   struct Pair {
-    uint64_t rx_life = 0;  // RingModel::life of what is remembered here.
-    uint64_t tx_life = 0;
-    std::optional<std::vector<std::byte>> frame;     // Header and packet.
-    std::vector<virtio_user::DescriptorChain> held;  // Taken from RX.
+    Side rx;
+    Side tx;
+    std::deque<Frame> waiting;                      // For RX buffers.
+    std::deque<virtio_user::DescriptorChain> held;  // Taken from RX.
     uint64_t source_count = 0;
+    uint64_t lie_count = 0;
     PairCounters counters;
   };
+  // The held chains of one frame.
+  struct Share {
+    size_t first = 0;
+    size_t count = 0;
+  };
 
+  // packet_engine.cc
   size_t StepPair(size_t index);
   void ForgetOldLives(Pair& pair, const RingModel& rx, const RingModel& tx);
   size_t ReadKick(RingModel& ring, Pair& pair);
   size_t TakeFrames(RingModel& tx, RingModel& rx, Pair& pair);
-  bool TakeFrame(RingModel& tx, std::vector<std::byte>& frame);
-  void UseFrame(RingModel& tx, RingModel& rx, Pair& pair,
-                std::vector<std::byte> frame);
+  bool TakeFrame(RingModel& tx, Pair& pair, Frame& frame);
+  void UseFrame(RingModel& tx, RingModel& rx, Pair& pair, Frame frame);
   size_t MakeFrames(size_t index, RingModel& rx, Pair& pair);
-  bool Deliver(RingModel& rx, Pair& pair);
-  bool HoldEnough(RingModel& rx, Pair& pair, size_t bytes);
-  void Write(RingModel& rx, Pair& pair, size_t chains);
+  void GiveBack(RingModel& tx, Side& side);
+  bool Publish(RingModel& ring, Pair& pair, Side& side);
   void Interrupt(RingModel& ring, Pair& pair);
-  bool Walk(RingModel& ring, virtio_user::DescriptorChain& chain);
-  std::optional<uint16_t> Pop(RingModel& ring);
-  void Broken(RingModel& ring, const virtio_user::Error& reason);
+  bool Take(RingModel& ring, virtio_user::DescriptorChain& chain);
+  std::optional<Breach> Judge(RingModel& ring,
+                              const virtio_user::DescriptorChain& chain);
+  void Broken(RingModel& ring, Breach breach);
+  // Whether chains may be given back in any order here.
+  bool Shuffles() const;
+  bool Batches() const;
+  std::vector<size_t> Order(size_t count);
+
+  // packet_delivery.cc
+  size_t Deliver(RingModel& rx, Pair& pair);
+  std::vector<Share> ShareOut(RingModel& rx, Pair& pair);
+  std::optional<size_t> Enough(RingModel& rx, Pair& pair, size_t first,
+                               size_t bytes);
+  size_t Spread(RingModel& rx, Pair& pair, Share least, size_t bytes);
+  std::vector<size_t> Assign(const Pair& pair, std::span<const Share> shares);
+  std::vector<size_t> Portions(const Pair& pair, Share share,
+                               size_t bytes) const;
+  void Write(RingModel& rx, Pair& pair, Share share, Frame frame);
+  void PutFrame(RingModel& rx, std::span<const virtio_user::ChainToken> tokens,
+                std::span<const size_t> portions, bool full);
+  uint16_t NumBuffers(Pair& pair, size_t count);
 
   VhostModel& model_;
   Trace& trace_;

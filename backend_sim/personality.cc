@@ -2,21 +2,24 @@
 
 #include "backend_sim/personality.h"
 
+#include <algorithm>
+#include <array>
+
 namespace backend_sim {
 namespace {
 
 inline constexpr uint32_t kManyPairs = 128;
 
-// Network device bits and common bits that the engine can live with: no
-// packed ring, no event index, nothing that it would have to compute.
+// Network device bits and common bits that the engine can live with: nothing
+// that it would have to compute.
 inline constexpr uint64_t kNetBits =
     Bit(0) /* CSUM */ | Bit(kBitGuestCsum) | Bit(3) /* MTU */ |
     Bit(kBitGuestTso4) | Bit(kBitGuestTso6) | Bit(11) /* HOST_TSO4 */ |
     Bit(12) /* HOST_TSO6 */ | Bit(kBitMrgRxbuf) | Bit(kBitCtrlVq) |
     Bit(18) /* CTRL_RX */ | Bit(kBitMq);
-inline constexpr uint64_t kCommonBits = Bit(27) /* ANY_LAYOUT */ |
-                                        Bit(28) /* INDIRECT_DESC */ |
-                                        Bit(35) /* IN_ORDER */;
+inline constexpr uint64_t kCommonBits =
+    Bit(27) /* ANY_LAYOUT */ | Bit(kBitIndirectDesc) | Bit(kBitEventIdx) |
+    Bit(kBitRingPacked) | Bit(kBitInOrder);
 
 // mac, status, max_virtqueue_pairs, mtu ("Device configuration layout").
 std::vector<std::byte> NetConfig(uint32_t pairs) {
@@ -54,23 +57,88 @@ Personality Personality::Conforming() {
 
 Personality Personality::LibVhost() {
   Personality personality = Conforming();
-  personality.name = "lib/vhost";
-  personality.features = kNetBits | kCommonBits | Bit(13) /* HOST_ECN */ |
-                         Bit(9) /* GUEST_ECN */ | Bit(21) /* GUEST_ANNOUNCE */ |
-                         Bit(kBitLogAll) | Bit(kBitProtocolFeatures) |
-                         Bit(kBitVersion1);
+  personality.name = "lib-vhost";
+  personality.features = kNetBits | kCommonBits | Bit(6) /* GSO */ |
+                         Bit(9) /* GUEST_ECN */ | Bit(10) /* GUEST_UFO */ |
+                         Bit(13) /* HOST_ECN */ | Bit(14) /* HOST_UFO */ |
+                         Bit(21) /* GUEST_ANNOUNCE */ | Bit(kBitLogAll) |
+                         Bit(kBitProtocolFeatures) | Bit(kBitVersion1);
   personality.protocol_features = Bit(kProtocolMq) | Bit(kProtocolReplyAck) |
                                   Bit(kProtocolMtu) | Bit(kProtocolBackendReq) |
                                   Bit(kProtocolStatus);
   personality.config.clear();
+  personality.has_short_base = true;
   return personality;
 }
 
 Personality Personality::Legacy() {
   Personality personality;
   personality.name = "legacy";
-  personality.features = Bit(0) | Bit(kBitGuestCsum) | Bit(28);
+  personality.features = Bit(0) | Bit(kBitGuestCsum) | Bit(kBitIndirectDesc);
   return personality;
 }
+
+namespace {
+
+// A conforming one that behaves in a way of its own.
+Personality Behaving(RingBehaviour behaviour) {
+  Personality personality = Personality::Conforming();
+  personality.rings = behaviour;
+  return personality;
+}
+
+Personality OutOfOrder() {
+  Personality personality = Behaving({.order = CompletionOrder::kShuffled});
+  personality.features &= ~Bit(kBitInOrder);
+  return personality;
+}
+Personality InOrderBatch() {
+  return Behaving({.in_order_batches = true, .flush_frames = 8});
+}
+Personality DelayedFlush() { return Behaving({.flush_frames = 7}); }
+Personality ManyBuffers() { return Behaving({.spread = FrameSpread::kMost}); }
+Personality SmallPieces() { return Behaving({.piece_bytes = 64}); }
+
+Personality HostileNumBuffers() {
+  Personality personality = Personality::Conforming();
+  personality.hostile = true;
+  personality.num_buffers_lie = NumBuffersLie::kAny;
+  return personality;
+}
+
+struct Named {
+  std::string_view name;
+  Personality (*make)();
+};
+
+constexpr std::array kNamed = {
+    Named{"conforming", &Personality::Conforming},
+    Named{"lib-vhost", &Personality::LibVhost},
+    Named{"legacy", &Personality::Legacy},
+    Named{"out-of-order", &OutOfOrder},
+    Named{"in-order-batch", &InOrderBatch},
+    Named{"delayed-flush", &DelayedFlush},
+    Named{"many-buffers", &ManyBuffers},
+    Named{"small-pieces", &SmallPieces},
+    Named{"hostile-num-buffers", &HostileNumBuffers},
+};
+
+constexpr auto kNames = [] {
+  std::array<std::string_view, kNamed.size()> names;
+  std::ranges::transform(kNamed, names.begin(), &Named::name);
+  return names;
+}();
+
+}  // namespace
+
+std::optional<Personality> FindPersonality(std::string_view name) {
+  const auto found = std::ranges::find(kNamed, name, &Named::name);
+  if (found == kNamed.end()) return std::nullopt;
+  Personality personality = found->make();
+  personality.name = name;
+  return personality;
+}
+
+std::span<const std::string_view> PersonalityNames() { return kNames; }
 
 }  // namespace backend_sim

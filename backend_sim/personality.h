@@ -7,7 +7,10 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
+#include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace backend_sim {
@@ -20,8 +23,13 @@ inline constexpr unsigned kBitMrgRxbuf = 15;
 inline constexpr unsigned kBitCtrlVq = 17;
 inline constexpr unsigned kBitMq = 22;
 inline constexpr unsigned kBitLogAll = 26;
+inline constexpr unsigned kBitIndirectDesc = 28;
+inline constexpr unsigned kBitEventIdx = 29;
 inline constexpr unsigned kBitProtocolFeatures = 30;
 inline constexpr unsigned kBitVersion1 = 32;
+inline constexpr unsigned kBitRingPacked = 34;
+inline constexpr unsigned kBitInOrder = 35;
+inline constexpr unsigned kBitHashReport = 57;
 
 // Bit numbers of the protocol feature word that the model serves.
 inline constexpr unsigned kProtocolMq = 0;
@@ -52,6 +60,35 @@ enum class Strictness : uint8_t {
   kNote,    // Written down and, where it can be, carried out.
 };
 
+// The order in which chains are given back.
+enum class CompletionOrder : uint8_t {
+  kInTurn,    // As they were made available.
+  kShuffled,  // Any; in turn all the same where IN_ORDER was accepted.
+};
+
+// How a frame is laid into buffers where MRG_RXBUF was accepted.
+enum class FrameSpread : uint8_t {
+  kFewest,  // Each buffer is filled before the next one.
+  kMost,    // Over all that are there, up to 16, about the same in each.
+};
+
+// What num_buffers says of a frame, in place of the truth.
+enum class NumBuffersLie : uint8_t { kNone, kZero, kTooMany, kTooFew, kAny };
+
+// What the spec leaves to the device.
+struct RingBehaviour {
+  CompletionOrder order = CompletionOrder::kInTurn;
+  // Where IN_ORDER was accepted: one used element for all chains that are
+  // published together (TX), or for all buffers of a frame (RX).
+  bool in_order_batches = false;
+  // Used elements are published after so many frames, and when a step ends.
+  uint32_t flush_frames = 1;
+  FrameSpread spread = FrameSpread::kFewest;
+  // kFewest: a buffer gets at most so many bytes of a packet, as far as there
+  // are buffers. 0: as many as it takes.
+  uint32_t piece_bytes = 0;
+};
+
 struct Personality {
   std::string name;
   uint64_t features = 0;           // Offered.
@@ -64,16 +101,30 @@ struct Personality {
   // Ring states: a ring starts when its kick can be read; otherwise, as pollers
   // do, when SET_VRING_KICK comes.
   bool starts_at_first_kick = false;
+  // GET_VRING_BASE of a packed ring answers 16 bits, as lib/vhost does, not 32.
+  bool has_short_base = false;
   Strictness strictness = Strictness::kRefuse;
   TrafficMode traffic = TrafficMode::kEcho;
+  RingBehaviour rings = {};
+  // Breaks rules itself: what comes below applies.
+  bool hostile = false;
+  NumBuffersLie num_buffers_lie = NumBuffersLie::kNone;
 
   // All that the model has: 128 pairs, REPLY_ACK, STATUS, CONFIG, ...
   static Personality Conforming();
-  // What DPDK's lib/vhost offers, as far as the model has it.
+  // What DPDK's lib/vhost 22.11 offers; of its protocol features those that
+  // the model has.
   static Personality LibVhost();
   // Before VERSION_1 and before protocol features: one pair, no ENABLE.
   static Personality Legacy();
 };
+
+// Personalities by name: the three above ("conforming", "lib-vhost", "legacy")
+// and conforming ones that behave in a way of their own: "out-of-order",
+// "in-order-batch", "delayed-flush", "many-buffers", "small-pieces",
+// "hostile-num-buffers". Nothing: no such name.
+std::optional<Personality> FindPersonality(std::string_view name);
+std::span<const std::string_view> PersonalityNames();
 
 }  // namespace backend_sim
 

@@ -5,9 +5,16 @@
 
 #include "backend_sim/model_checks.h"
 #include "backend_sim/wire_request.h"
+#include "virtio_user/ring/ring_layout.h"
+#include "virtio_user/ring/shared_memory.h"
 #include "virtio_user/spec/ring.h"
 
 namespace backend_sim {
+
+using virtio_user::RingDistance;
+using virtio_user::RingFormat;
+using virtio_user::RingLayout;
+
 namespace {
 
 std::string RingText(uint64_t index) { return "ring " + std::to_string(index); }
@@ -48,18 +55,64 @@ Check CheckStopped(const RingModel& ring) {
   return Breach{Rule::kRunningRingChanged, RingText(ring.index()) + " runs"};
 }
 
-Check CheckNum(const RingModel& ring, uint64_t num) {
+Check CheckNum(const VhostModel& model, const RingModel& ring, uint64_t num) {
   if (Check breach = CheckStopped(ring)) return breach;
-  if (!std::has_single_bit(num) || num > virtio_user::kMaxRingSize) {
+  const RingFormat format = model.ring_rules().format;
+  if (num > UINT32_MAX ||
+      !RingLayout::CheckSize(format, static_cast<uint32_t>(num))) {
     return Breach{Rule::kRingSize, std::to_string(num)};
   }
   return std::nullopt;
 }
 
-Check CheckBase(const RingModel& ring, uint64_t base) {
+// The indexes of a packed ring are known to fit once its size is.
+Check CheckBase(const VhostModel& model, const RingModel& ring, uint64_t base) {
   if (Check breach = CheckStopped(ring)) return breach;
-  if (base > 0xffff) return Breach{Rule::kRingBase, std::to_string(base)};
+  const bool packed = model.ring_rules().format == RingFormat::kPacked;
+  if (!packed && base > 0xffff) {
+    return Breach{Rule::kRingBase, std::to_string(base)};
+  }
   return std::nullopt;
+}
+
+// Where a ring goes on when it starts.
+Check CheckFirstBase(const VhostModel& model, const RingModel& ring) {
+  const std::string name = RingText(ring.index());
+  const RingFormat format = model.ring_rules().format;
+  if (format == RingFormat::kSplit) {
+    // Nobody else writes the used index, so that a ring goes on there.
+    const std::optional<uint16_t> used = ring.UsedIndex(model.memory());
+    if (!used || *used == *ring.base()) return std::nullopt;
+    return Breach{Rule::kRingBase,
+                  name + " goes on at " + std::to_string(*ring.base()) +
+                      ", its used index is " + std::to_string(*used)};
+  }
+  const RingBase base = DecodeBase(format, *ring.base());
+  const RingLayout layout{.format = format,
+                          .num = static_cast<uint16_t>(ring.num())};
+  if (base.next_avail.index >= layout.num ||
+      base.next_used.index >= layout.num) {
+    return Breach{Rule::kRingBase, name + " goes on beyond its " +
+                                       std::to_string(layout.num) +
+                                       " descriptors"};
+  }
+  const uint32_t ahead = RingDistance(layout, base.next_used, base.next_avail);
+  if (ahead <= layout.num) return std::nullopt;
+  return Breach{Rule::kRingBase, name + " has " + std::to_string(ahead) +
+                                     " descriptors in flight of " +
+                                     std::to_string(layout.num)};
+}
+
+// Alignment of the areas: "Virtqueues" of the split and of the packed ring.
+bool IsAligned(RingFormat format, const RingAddresses& addresses) {
+  if (format == RingFormat::kPacked) {
+    return addresses.desc % virtio_user::kPackedRingAlign == 0 &&
+           addresses.avail % virtio_user::kPackedEventAlign == 0 &&
+           addresses.used % virtio_user::kPackedEventAlign == 0;
+  }
+  return addresses.desc % virtio_user::kDescTableAlign == 0 &&
+         addresses.avail % virtio_user::kAvailRingAlign == 0 &&
+         addresses.used % virtio_user::kUsedRingAlign == 0;
 }
 
 Check CheckAddr(const VhostModel& model, const RingModel& ring,
@@ -79,14 +132,13 @@ Check CheckAddr(const VhostModel& model, const RingModel& ring,
   if (model.memory().empty()) {
     return Breach{Rule::kAddrBeforeTable, RingText(ring.index())};
   }
-  if (addresses.desc % virtio_user::kDescTableAlign != 0 ||
-      addresses.avail % virtio_user::kAvailRingAlign != 0 ||
-      addresses.used % virtio_user::kUsedRingAlign != 0) {
+  const RingFormat format = model.ring_rules().format;
+  if (!IsAligned(format, addresses)) {
     return Breach{Rule::kAddrMisaligned, RingText(ring.index())};
   }
   // Without a size, what can be said is where the parts begin.
   const uint32_t num = ring.num() == 0 ? 1 : ring.num();
-  if (!RingInside(addresses, num, model.memory().Descriptions())) {
+  if (!RingInside(addresses, {format, num}, model.memory().Descriptions())) {
     return Breach{Rule::kAddrOutside, RingText(ring.index())};
   }
   return std::nullopt;
@@ -104,18 +156,11 @@ Check CheckKick(const VhostModel& model, const RingModel& ring) {
   if (!ring.addresses()) {
     return Breach{Rule::kKickIncomplete, name + " has no addresses"};
   }
-  if (!RingInside(*ring.addresses(), ring.num(),
+  if (!RingInside(*ring.addresses(), {model.ring_rules().format, ring.num()},
                   model.memory().Descriptions())) {
     return Breach{Rule::kAddrOutside, name};
   }
-  // Nobody else writes the used index, so that a ring goes on there.
-  const std::optional<uint16_t> used = ring.UsedIndex(model.memory());
-  if (used && *used != *ring.base()) {
-    return Breach{Rule::kRingBase,
-                  name + " goes on at " + std::to_string(*ring.base()) +
-                      ", its used index is " + std::to_string(*used)};
-  }
-  return std::nullopt;
+  return CheckFirstBase(model, ring);
 }
 
 Check CheckEnable(const RingModel& ring, uint64_t value) {
@@ -130,7 +175,9 @@ Check CheckEnable(const RingModel& ring, uint64_t value) {
 Check CheckRunningRings(const VhostModel& model,
                         std::span<const RegionDescription> regions) {
   for (const RingModel& ring : model.rings()) {
-    if (ring.started() && !RingInside(*ring.addresses(), ring.num(), regions)) {
+    if (!ring.started()) continue;
+    const RingSize size{ring.rules().format, ring.num()};
+    if (!RingInside(*ring.addresses(), size, regions)) {
       return Breach{Rule::kTableMovesRing, RingText(ring.index())};
     }
   }
@@ -179,9 +226,9 @@ Check CheckRings(const VhostModel& model, const VhostMessage& message) {
   const RingModel& ring = model.rings()[*index];
   switch (message.header.request) {
     case kReqSetVringNum:
-      return CheckNum(ring, message.Field(kStateNum));
+      return CheckNum(model, ring, message.Field(kStateNum));
     case kReqSetVringBase:
-      return CheckBase(ring, message.Field(kStateNum));
+      return CheckBase(model, ring, message.Field(kStateNum));
     case kReqSetVringAddr:
       return CheckAddr(model, ring, message);
     case kReqSetVringKick:
@@ -191,6 +238,29 @@ Check CheckRings(const VhostModel& model, const VhostMessage& message) {
     default:
       return std::nullopt;
   }
+}
+
+Check CheckEvents(const VhostModel& model, const RingModel& ring) {
+  const RingLayout& layout = ring.queue()->layout();
+  const bool event_index = model.session().Has(kBitEventIdx);
+  if (layout.format == RingFormat::kSplit) {
+    const auto flags = virtio_user::LoadRelaxed<uint16_t>(
+        layout.driver + virtio_user::kAvailFlagsOffset);
+    if (!event_index || flags == 0) return std::nullopt;
+    return Breach{Rule::kEventFlags, RingText(ring.index()) + ": flags " +
+                                         std::to_string(flags) +
+                                         " of the available ring"};
+  }
+  const auto event = std::bit_cast<virtio_user::PackedEvent>(
+      virtio_user::LoadRelaxed<uint32_t>(layout.driver));
+  const uint16_t most = event_index ? virtio_user::kPackedEventDesc
+                                    : virtio_user::kPackedEventDisable;
+  const auto flags =
+      static_cast<uint16_t>(event.flags & virtio_user::kPackedEventFlagsMask);
+  if (flags <= most) return std::nullopt;
+  return Breach{Rule::kEventFlags, RingText(ring.index()) + ": flags " +
+                                       std::to_string(flags) +
+                                       " of the driver's event area"};
 }
 
 }  // namespace backend_sim

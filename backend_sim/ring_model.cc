@@ -2,24 +2,77 @@
 
 #include "backend_sim/ring_model.h"
 
-#include <atomic>
 #include <utility>
 
+#include "virtio_user/ring/shared_memory.h"
 #include "virtio_user/spec/ring.h"
 
 namespace backend_sim {
 
-using virtio_user::AvailRingBytes;
-using virtio_user::DescTableBytes;
 using virtio_user::FileDescriptor;
+using virtio_user::RingDistance;
+using virtio_user::RingFormat;
 using virtio_user::RingLayout;
-using virtio_user::UsedRingBytes;
+using virtio_user::RingPosition;
 
-bool RingInside(const RingAddresses& addresses, uint32_t num,
+namespace {
+
+inline constexpr uint32_t kWrapBit = 1u << 15;
+
+RingPosition FromHalf(uint32_t half) {
+  return {.index = static_cast<uint16_t>(half & ~kWrapBit),
+          .wrap = (half & kWrapBit) != 0};
+}
+
+uint32_t ToHalf(RingPosition position) {
+  return position.index | (position.wrap ? kWrapBit : 0);
+}
+
+RingLayout SizesOf(RingSize size) {
+  return {.format = size.format, .num = static_cast<uint16_t>(size.num)};
+}
+
+// What a lenient back-end makes of a base that cannot be: the beginning.
+RingBase Sane(const RingLayout& layout, RingBase base) {
+  if (layout.format == RingFormat::kSplit) return base;
+  if (base.next_avail.index >= layout.num) base.next_avail = {};
+  if (base.next_used.index >= layout.num ||
+      RingDistance(layout, base.next_used, base.next_avail) > layout.num) {
+    base.next_used = base.next_avail;
+  }
+  return base;
+}
+
+}  // namespace
+
+RingBase DecodeBase(RingFormat format, uint32_t base) {
+  if (format == RingFormat::kSplit) {
+    const RingPosition position{.index = static_cast<uint16_t>(base)};
+    return {position, position};
+  }
+  const RingPosition next_avail = FromHalf(base & 0xffff);
+  const uint32_t used = base >> 16;
+  return {next_avail, used == 0 ? next_avail : FromHalf(used)};
+}
+
+uint32_t EncodeBase(RingFormat format, RingBase base) {
+  if (format == RingFormat::kSplit) return base.next_avail.index;
+  return ToHalf(base.next_avail) | ToHalf(base.next_used) << 16;
+}
+
+bool RingInside(const RingAddresses& addresses, RingSize size,
                 std::span<const RegionDescription> regions) {
-  return CoversUser(regions, addresses.desc, DescTableBytes(num)) &&
-         CoversUser(regions, addresses.avail, AvailRingBytes(num)) &&
-         CoversUser(regions, addresses.used, UsedRingBytes(num));
+  const RingLayout layout = SizesOf(size);
+  return CoversUser(regions, addresses.desc, layout.DescBytes()) &&
+         CoversUser(regions, addresses.avail, layout.DriverBytes()) &&
+         CoversUser(regions, addresses.used, layout.DeviceBytes());
+}
+
+bool ChainLedger::Take(uint16_t id) {
+  if (taken_.empty()) taken_.resize(size_t{UINT16_MAX} + 1);
+  if (taken_[id]) return false;
+  taken_[id] = true;
+  return true;
 }
 
 void RingModel::SetKick(FileDescriptor kick) {
@@ -34,15 +87,14 @@ void RingModel::SetCall(FileDescriptor call) {
   mentioned_ = true;
 }
 
-std::optional<RingLayout> RingModel::Resolve(
-    const BackendMemory& memory) const {
+std::optional<RingLayout> RingModel::Resolve(const BackendMemory& memory,
+                                             RingFormat format) const {
   if (!addresses_ || num_ == 0) return std::nullopt;
-  const auto desc = memory.FromUser(addresses_->desc, DescTableBytes(num_));
-  const auto avail = memory.FromUser(addresses_->avail, AvailRingBytes(num_));
-  const auto used = memory.FromUser(addresses_->used, UsedRingBytes(num_));
+  RingLayout layout = SizesOf({format, num_});
+  const auto desc = memory.FromUser(addresses_->desc, layout.DescBytes());
+  const auto avail = memory.FromUser(addresses_->avail, layout.DriverBytes());
+  const auto used = memory.FromUser(addresses_->used, layout.DeviceBytes());
   if (!desc || !avail || !used) return std::nullopt;
-  RingLayout layout;
-  layout.num = static_cast<uint16_t>(num_);
   layout.desc = desc->data();
   layout.driver = avail->data();
   layout.device = used->data();
@@ -53,42 +105,59 @@ std::optional<RingLayout> RingModel::Resolve(
 
 std::optional<uint16_t> RingModel::UsedIndex(
     const BackendMemory& memory) const {
-  const std::optional<RingLayout> layout = Resolve(memory);
+  const auto layout = Resolve(memory, RingFormat::kSplit);
   if (!layout) return std::nullopt;
-  auto* const index =
-      reinterpret_cast<uint16_t*>(layout->device + virtio_user::kUsedIdxOffset);
-  return std::atomic_ref(*index).load(std::memory_order_relaxed);
+  return virtio_user::LoadRelaxed<uint16_t>(layout->device +
+                                            virtio_user::kUsedIdxOffset);
 }
 
-bool RingModel::Start(const BackendMemory& memory, Trace& trace) {
+bool RingModel::Start(const BackendMemory& memory, RingRules rules,
+                      Trace& trace) {
   if (started()) return true;
-  const std::optional<RingLayout> layout = Resolve(memory);
+  const std::optional<RingLayout> layout = Resolve(memory, rules.format);
   if (!layout) return false;
-  const uint16_t next_avail = base_.value_or(0);
-  const uint16_t next_used = UsedIndex(memory).value_or(next_avail);
-  queue_.emplace(*layout, next_avail, next_used);
+  const uint32_t initial =
+      EncodeBase(rules.format, {RingPosition{}, RingPosition{}});
+  RingBase base =
+      Sane(*layout, DecodeBase(rules.format, base_.value_or(initial)));
+  if (rules.format == RingFormat::kSplit) {
+    base.next_used.index = *UsedIndex(memory);
+  }
+  rules_ = rules;
+  queue_.emplace(*layout, virtio_user::DeviceQueueOptions{
+                              .next_avail = base.next_avail,
+                              .next_used = base.next_used,
+                              .event_index = rules.event_index});
   ++life_;
+  const bool packed = rules.format == RingFormat::kPacked;
+  const auto word = [&](RingPosition position) -> uint64_t {
+    return packed ? ToHalf(position) : position.index;
+  };
   trace.Add({.kind = TraceKind::kRingStart,
              .ring = index_,
-             .words = {num_, next_avail, next_used}});
+             .words = {num_, word(base.next_avail), word(base.next_used)}});
   return true;
 }
 
 bool RingModel::Rebind(const BackendMemory& memory) {
   if (!started()) return true;
-  const std::optional<RingLayout> layout = Resolve(memory);
+  const std::optional<RingLayout> layout = Resolve(memory, rules_.format);
   if (!layout) return false;
-  const uint16_t next_avail = queue_->next_avail();
-  const uint16_t next_used = queue_->next_used();
   // A broken queue stays as it is: it reads nothing any more.
-  if (!queue_->broken()) queue_.emplace(*layout, next_avail, next_used);
+  if (queue_->broken()) return true;
+  const virtio_user::DeviceQueueOptions options{
+      .next_avail = queue_->next_avail(),
+      .next_used = queue_->next_used(),
+      .event_index = rules_.event_index};
+  queue_.emplace(*layout, options);
   return true;
 }
 
-uint16_t RingModel::Stop(Trace& trace) {
-  const uint16_t base =
-      queue_ ? queue_->next_used() : base_.value_or(uint16_t{0});
+uint32_t RingModel::Stop(Trace& trace) {
+  uint32_t base = base_.value_or(0);
   if (queue_) {
+    const RingPosition used = queue_->next_used();
+    base = EncodeBase(rules_.format, {used, used});
     trace.Add({.kind = TraceKind::kRingStop, .ring = index_, .words = {base}});
   }
   RingModel fresh(index_);

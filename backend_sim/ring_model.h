@@ -8,16 +8,35 @@
 #include <cstdint>
 #include <optional>
 #include <span>
+#include <vector>
 
 #include "backend_sim/backend_memory.h"
 #include "backend_sim/trace.h"
 #include "backend_sim/violation.h"
 #include "virtio_user/base/file_descriptor.h"
-#include "virtio_user/ring/split_device_queue.h"
+#include "virtio_user/ring/device_queue.h"
 
 namespace backend_sim {
 
-// User addresses, as SET_VRING_ADDR gives them.
+// What the features say of every ring.
+struct RingRules {
+  virtio_user::RingFormat format = virtio_user::RingFormat::kSplit;
+  virtio_user::EventIndex event_index = virtio_user::EventIndex::kOff;
+};
+
+// Where a ring goes on, as SET_VRING_BASE says it (vhost-user: Vring
+// descriptor indices). Packed: 15 bits of available index and its wrap
+// counter, and above them the same for the used index. Where the upper half is
+// 0, as lib/vhost has it, nothing is in flight.
+struct RingBase {
+  virtio_user::RingPosition next_avail;
+  virtio_user::RingPosition next_used;
+};
+RingBase DecodeBase(virtio_user::RingFormat format, uint32_t base);
+uint32_t EncodeBase(virtio_user::RingFormat format, RingBase base);
+
+// User addresses, as SET_VRING_ADDR gives them. Packed: descriptor ring,
+// driver and device event suppression.
 struct RingAddresses {
   uint64_t desc = 0;
   uint64_t avail = 0;
@@ -26,9 +45,26 @@ struct RingAddresses {
   friend bool operator==(const RingAddresses&, const RingAddresses&) = default;
 };
 
-// Whether the three parts of a ring of `num` lie in `regions`, each in one.
-bool RingInside(const RingAddresses& addresses, uint32_t num,
+// A ring's size as its format counts it.
+struct RingSize {
+  virtio_user::RingFormat format = virtio_user::RingFormat::kSplit;
+  uint32_t num = 0;
+};
+
+// Whether the three parts of a ring lie in `regions`, each in one.
+bool RingInside(const RingAddresses& addresses, RingSize size,
                 std::span<const RegionDescription> regions);
+
+// Ids of the chains that a device has taken and not given back.
+class ChainLedger {
+ public:
+  // False: it has one with this id.
+  bool Take(uint16_t id);
+  void Give(uint16_t id) { taken_[id] = false; }
+
+ private:
+  std::vector<bool> taken_;  // By id; empty before the first one.
+};
 
 // {stopped, started} x {disabled, enabled} and what was configured. GET_VRING_
 // BASE forgets all but `enabled`, as lib/vhost does: a portable front-end
@@ -41,7 +77,7 @@ class RingModel {
     num_ = num;
     mentioned_ = true;
   }
-  void SetBase(uint16_t base) {
+  void SetBase(uint32_t base) {
     base_ = base;
     mentioned_ = true;
   }
@@ -62,12 +98,12 @@ class RingModel {
 
   // The kick came and the ring is complete. False: it is not inside `memory`
   // after all.
-  bool Start(const BackendMemory& memory, Trace& trace);
+  bool Start(const BackendMemory& memory, RingRules rules, Trace& trace);
   // The running ring's memory moved. False: it is not there any more.
   bool Rebind(const BackendMemory& memory);
-  // Stops the ring and forgets how it was configured; where it stood. Chains
-  // that were taken and not given back will be seen again.
-  uint16_t Stop(Trace& trace);
+  // Stops the ring and forgets how it was configured; where it stood, as
+  // EncodeBase. Chains that were taken and not given back will be seen again.
+  uint32_t Stop(Trace& trace);
   // The ring as it was before anybody spoke of it.
   void Reset(Trace& trace);
 
@@ -76,26 +112,35 @@ class RingModel {
   bool started() const { return queue_.has_value(); }
   bool enabled() const { return enabled_; }
   uint32_t num() const { return num_; }  // 0: not set.
-  const std::optional<uint16_t>& base() const { return base_; }
+  const std::optional<uint32_t>& base() const { return base_; }
+  // Of the ring while it runs.
+  const RingRules& rules() const { return rules_; }
   const std::optional<RingAddresses>& addresses() const { return addresses_; }
   bool kick_given() const { return kick_given_; }
   bool call_given() const { return call_given_; }
   const virtio_user::FileDescriptor& kick() const { return kick_; }
   const virtio_user::FileDescriptor& call() const { return call_; }
-  // The used index in the ring's memory, if it is in `memory`.
+  // The used index of a split ring in its memory, if that is in `memory`.
   std::optional<uint16_t> UsedIndex(const BackendMemory& memory) const;
 
   // A number for each time that the ring was started; 0: never.
   uint64_t life() const { return life_; }
   // Null while stopped.
-  virtio_user::SplitDeviceQueue* queue() { return queue_ ? &*queue_ : nullptr; }
+  virtio_user::DeviceQueue* queue() { return queue_ ? &*queue_ : nullptr; }
+  const virtio_user::DeviceQueue* queue() const {
+    return queue_ ? &*queue_ : nullptr;
+  }
+  ChainLedger& ledger() { return ledger_; }
+  // Whether what the driver asks for in its area was complained about.
+  bool events_reported() const { return events_reported_; }
+  void ReportEvents() { events_reported_ = true; }
   // Ring states: whether a kick was seen since the ring was configured.
   bool kicked() const { return kicked_; }
   void SawKick() { kicked_ = true; }
 
  private:
   std::optional<virtio_user::RingLayout> Resolve(
-      const BackendMemory& memory) const;
+      const BackendMemory& memory, virtio_user::RingFormat format) const;
 
   uint16_t index_;
   uint64_t life_ = 0;
@@ -104,12 +149,15 @@ class RingModel {
   bool kick_given_ = false;
   bool call_given_ = false;
   bool kicked_ = false;
+  bool events_reported_ = false;
   uint32_t num_ = 0;
-  std::optional<uint16_t> base_;
+  std::optional<uint32_t> base_;
   std::optional<RingAddresses> addresses_;
   virtio_user::FileDescriptor kick_;
   virtio_user::FileDescriptor call_;
-  std::optional<virtio_user::SplitDeviceQueue> queue_;
+  RingRules rules_;
+  std::optional<virtio_user::DeviceQueue> queue_;
+  ChainLedger ledger_;
 };
 
 }  // namespace backend_sim

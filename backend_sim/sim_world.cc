@@ -8,6 +8,14 @@
 #include "backend_sim/seeded_entropy.h"
 
 namespace backend_sim {
+namespace {
+
+PacketEngineOptions WithEntropy(PacketEngineOptions options, Entropy& entropy) {
+  if (options.entropy == nullptr) options.entropy = &entropy;
+  return options;
+}
+
+}  // namespace
 
 SimWorld::SimWorld(SimWorldOptions options)
     : SimWorld(options, std::make_unique<SeededEntropy>(options.seed)) {}
@@ -19,8 +27,9 @@ SimWorld::SimWorld(SimWorldOptions options, std::unique_ptr<Entropy> entropy)
       fds_({.name = "front-end", .limit = options.fd_limit}),
       server_fds_({.name = "back-end"}),
       memory_(fds_, trace_, options.memory),
+      packet_entropy_(entropy_->Fork("packets")),
       server_({.personality = std::move(options.personality),
-               .packets = options.packets},
+               .packets = WithEntropy(options.packets, *packet_entropy_)},
               server_fds_, trace_, faults_),
       channel_({.server = server_,
                 .client_fds = fds_,

@@ -86,6 +86,7 @@ class SimWorld {
   FdTable fds_;
   FdTable server_fds_;
   SimMemory memory_;
+  std::unique_ptr<Entropy> packet_entropy_;
   VhostUserServer server_;
   SimChannel channel_;
   SimQuiescer quiescer_;

@@ -122,7 +122,17 @@ bool VhostModel::Serving(const RingModel& ring) const {
 }
 
 size_t VhostModel::net_header_bytes() const {
+  if (session_.Has(kBitHashReport)) return 20;
   return session_.Has(kBitVersion1) || session_.Has(kBitMrgRxbuf) ? 12 : 10;
+}
+
+RingRules VhostModel::ring_rules() const {
+  return {.format = session_.Has(kBitRingPacked)
+                        ? virtio_user::RingFormat::kPacked
+                        : virtio_user::RingFormat::kSplit,
+          .event_index = session_.Has(kBitEventIdx)
+                             ? virtio_user::EventIndex::kOn
+                             : virtio_user::EventIndex::kOff};
 }
 
 void VhostModel::AnswerU64(uint64_t value, std::vector<std::byte>& answer) {
@@ -260,7 +270,7 @@ Check VhostModel::SetVringNum(VhostMessage& message, std::vector<std::byte>&) {
 }
 
 Check VhostModel::SetVringBase(VhostMessage& message, std::vector<std::byte>&) {
-  RingOf(message).SetBase(static_cast<uint16_t>(message.Field(kStateNum)));
+  RingOf(message).SetBase(static_cast<uint32_t>(message.Field(kStateNum)));
   return std::nullopt;
 }
 
@@ -274,16 +284,17 @@ Check VhostModel::SetVringAddr(VhostMessage& message, std::vector<std::byte>&) {
 Check VhostModel::GetVringBase(VhostMessage& message,
                                std::vector<std::byte>& answer) {
   RingModel& ring = RingOf(message);
+  const uint32_t base = ring.Stop(trace_);
   answer.resize(8);
   Put(answer, kStateIndex, ring.index());
-  Put(answer, kStateNum, ring.Stop(trace_));
+  Put(answer, kStateNum, personality_.has_short_base ? base & 0xffff : base);
   return std::nullopt;
 }
 
 Check VhostModel::SetVringKick(VhostMessage& message, std::vector<std::byte>&) {
   RingModel& ring = rings_[message.Field(kU64Value) & kRingFdIndex];
   ring.SetKick(TakeFd(message));
-  if (!ring.Start(memory_, trace_)) {
+  if (!ring.Start(memory_, ring_rules(), trace_)) {
     return Breach{Rule::kAddrOutside, "the ring cannot be reached"};
   }
   // Nothing says when such a ring is to be looked at, so always.

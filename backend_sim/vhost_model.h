@@ -69,8 +69,11 @@ class VhostModel {
   // Whether this ring may be served now: it is started, and the driver is
   // ready. A started ring that is disabled is served without effect.
   bool Serving(const RingModel& ring) const;
-  // 12, or 10 where neither VERSION_1 nor MRG_RXBUF was accepted.
+  // 20 with HASH_REPORT; 12; 10 where neither VERSION_1 nor MRG_RXBUF was
+  // accepted.
   size_t net_header_bytes() const;
+  // Of every ring that starts now.
+  RingRules ring_rules() const;
 
   // Over all sessions.
   const std::vector<Violation>& violations() const { return violations_; }

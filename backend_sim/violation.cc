@@ -87,16 +87,19 @@ constexpr std::array<Clause, kRules> kClauses{{
     {Rule::kRingWithoutMq, "ring-without-mq",
      "virtio, Network Device, Virtqueues: without MQ there is one pair"},
     {Rule::kRingSize, "ring-size",
-     "virtio, Split Virtqueues: a size is a power of 2 and at most 32768"},
+     "virtio, Split Virtqueues: a size is a power of 2 and at most 32768; "
+     "Packed Virtqueues: 1 to 32768"},
     {Rule::kRingBase, "ring-base",
-     "vhost-user, Vring descriptor indices: a split ring's base has 16 bits"},
+     "vhost-user, Vring descriptor indices: a split ring's base has 16 bits, "
+     "a packed ring's are two indexes below its size with their wrap "
+     "counters"},
     {Rule::kAddrBeforeTable, "addr-before-table",
      "lib/vhost and others: the memory table comes before ring addresses"},
     {Rule::kAddrOutside, "addr-outside",
      "vhost-user, SET_VRING_ADDR: all of the ring lies in one region each"},
     {Rule::kAddrMisaligned, "addr-misaligned",
-     "virtio, Split Virtqueues: table at 16, available at 2, used at 4 "
-     "bytes"},
+     "virtio, Virtqueues: split: table at 16, available at 2, used at 4 "
+     "bytes; packed: descriptors at 16, event areas at 4 bytes"},
     {Rule::kAddrReservedFlags, "addr-flags",
      "vhost-user, A vring address description: only the log flag, with "
      "LOG_ALL"},
@@ -116,7 +119,17 @@ constexpr std::array<Clause, kRules> kClauses{{
     {Rule::kConfigReadOnly, "config-read-only",
      "virtio, Network Device: its configuration is read-only"},
     {Rule::kRingContents, "ring-contents",
-     "virtio, Split Virtqueues: indexes and chains are well formed"},
+     "virtio, Split Virtqueues and Packed Virtqueues: indexes, flags and "
+     "chains are well formed"},
+    {Rule::kIdInFlight, "id-in-flight",
+     "virtio, Packed Virtqueues, Buffer ID and Split Virtqueues: an id or a "
+     "head is not offered again before it was used"},
+    {Rule::kIndirectNotAccepted, "indirect-not-accepted",
+     "virtio, Indirect Descriptors: only where INDIRECT_DESC was accepted"},
+    {Rule::kEventFlags, "event-flags",
+     "virtio, Used Buffer Notification Suppression: with EVENT_IDX the "
+     "available ring's flags are 0; Event Suppression Structure Format: DESC "
+     "with EVENT_IDX alone, and no reserved value"},
 }};
 
 const Clause& Find(Rule rule) { return kClauses[static_cast<size_t>(rule)]; }

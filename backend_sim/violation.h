@@ -64,8 +64,11 @@ enum class Rule : uint8_t {
   kConfigReadOnly,
   // Ring contents.
   kRingContents,
+  kIdInFlight,
+  kIndirectNotAccepted,
+  kEventFlags,
 };
-inline constexpr size_t kRules = 44;
+inline constexpr size_t kRules = 47;
 
 // What is asked, in a sentence, and the section that asks it.
 std::string_view ClauseOf(Rule rule);

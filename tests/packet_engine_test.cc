@@ -292,7 +292,7 @@ TEST(PacketEngineTest, InterruptsADriverThatAskedForItAndNoOther) {
   rig.world.RunUntilIdle();
   EXPECT_EQ(*pair.rx.call.Drain(), 0u);
 
-  pair.rx.queue->SuppressInterrupts(false);
+  pair.rx.driver->SuppressInterrupts(false);
   pair.PostRx(2048);
   pair.SendTx(Header(12), Pattern(64, 1));
   rig.world.RunUntilIdle();
@@ -339,8 +339,7 @@ TEST(PacketEngineTest, ABufferOutsideOfMemoryBreaksItsRingAndIsReported) {
   pair.Start();
   const virtio_user::DeviceBuffer nowhere{.addr = {0x1234}, .bytes = 64};
 
-  pair.tx.queue->Offer({.readable = {&nowhere, 1}});
-  pair.tx.queue->Publish();
+  pair.tx.driver->Offer({.buffer = nowhere});
   rig.world.RunUntilIdle();
 
   ASSERT_THAT(rig.world.violations(), SizeIs(1));
@@ -355,8 +354,7 @@ TEST(PacketEngineTest, ABufferOfTheWrongDirectionBreaksItsRing) {
   const virtio_user::DeviceBuffer buffer{
       .addr = pair.AddressOf(pair.tx.buffers.data(), 64), .bytes = 64};
 
-  pair.tx.queue->Offer({.writable = {&buffer, 1}});
-  pair.tx.queue->Publish();
+  pair.tx.driver->Offer({.buffer = buffer, .writable = true});
   rig.world.RunUntilIdle();
 
   ASSERT_THAT(rig.world.violations(), SizeIs(1));

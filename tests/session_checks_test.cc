@@ -48,7 +48,7 @@ TEST_F(SessionChecksTest, SeesFeaturesThatNobodyAskedFor) {
 
 TEST_F(SessionChecksTest, SeesFeaturesThatWereNotOffered) {
   Negotiate();
-  ExpectNack({.request = 2, .payload = U64(kModern | 1ull << 34)},
+  ExpectNack({.request = 2, .payload = U64(kModern | 1ull << 36)},
              Rule::kFeaturesNotOffered);
   EXPECT_EQ(world_.model().session().features, kModern);
 }

@@ -181,7 +181,7 @@ TEST_F(VhostModelTest, AViolationNamesMessageDetailAndClause) {
   ASSERT_EQ(world_.violations().size(), 1u);
   EXPECT_EQ(world_.violations()[0].Text(),
             "SET_VRING_NUM (message 6): 3; virtio, Split Virtqueues: a size "
-            "is a power of 2 and at most 32768");
+            "is a power of 2 and at most 32768; Packed Virtqueues: 1 to 32768");
 }
 
 }  // namespace

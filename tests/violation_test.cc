@@ -26,7 +26,7 @@ TEST(ViolationTest, TextNamesMessageDetailAndClause) {
   const backend_sim::Violation violation{Rule::kRingSize, 8, 6, "3"};
   EXPECT_EQ(violation.Text(),
             "SET_VRING_NUM (message 6): 3; virtio, Split Virtqueues: a size "
-            "is a power of 2 and at most 32768");
+            "is a power of 2 and at most 32768; Packed Virtqueues: 1 to 32768");
 }
 
 TEST(ViolationTest, WhatWasSeenInARingNamesNoMessage) {

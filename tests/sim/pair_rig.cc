@@ -8,15 +8,17 @@
 
 namespace sim_test {
 
+using virtio_user::BareBuffer;
+using virtio_user::BareDriver;
+using virtio_user::BareUsed;
 using virtio_user::DeviceAddr;
-using virtio_user::DeviceBuffer;
 using virtio_user::FileDescriptor;
 using virtio_user::MemoryTable;
+using virtio_user::RingFormat;
 using virtio_user::RingLayout;
-using virtio_user::SplitDriverQueue;
-using virtio_user::UsedChain;
 
-PairRig::PairRig(RawClient& client, uint16_t pair) : client_(client) {
+PairRig::PairRig(RawClient& client, uint16_t pair, PairRigOptions options)
+    : client_(client), options_(options) {
   Make(rx, static_cast<uint16_t>(2 * pair));
   Make(tx, static_cast<uint16_t>(2 * pair + 1));
 }
@@ -25,17 +27,21 @@ void PairRig::Make(RingRig& ring, uint16_t index) {
   auto& world = client_.world();
   ring.index = index;
   const auto memory = world.memory().Allocate(
-      RingLayout::BytesFor(virtio_user::RingFormat::kSplit, kRigRingSize),
-      RingLayout::kAlign);
+      RingLayout::BytesFor(options_.format, options_.num), RingLayout::kAlign);
   ASSERT_TRUE(memory.has_value());
-  ring.ring.layout = *RingLayout::PlaceIn(
-      *memory, virtio_user::RingFormat::kSplit, kRigRingSize);
-  ring.ring.gate.Open();
+  ring.layout = *RingLayout::PlaceIn(*memory, options_.format, options_.num);
   ring.kick = *FileDescriptor::CreateEvent(world.fds());
   ring.call = *FileDescriptor::CreateEvent(world.fds());
-  ring.queue = std::make_unique<SplitDriverQueue>(
-      ring.ring, virtio_user::SplitDriverQueueOptions{});
-  ring.buffers = *world.memory().Allocate(kRigRingSize * kRigBufferBytes, 64);
+  using Order = BareDriver::Order;
+  ring.driver = std::make_unique<BareDriver>(
+      ring.layout, virtio_user::RingPosition{},
+      options_.in_order ? Order::kInOrder : Order::kAny);
+  if (options_.event_idx && options_.format == RingFormat::kSplit) {
+    ring.driver->InterruptAt({.index = 0x8000});
+  } else {
+    ring.driver->SuppressInterrupts(true);
+  }
+  ring.buffers = *world.memory().Allocate(options_.num * kRigBufferBytes, 64);
 }
 
 DeviceAddr PairRig::AddressOf(const std::byte* at, size_t bytes) {
@@ -48,8 +54,8 @@ DeviceAddr PairRig::AddressOf(const std::byte* at, size_t bytes) {
   return address;
 }
 
-void PairRig::Configure(RingRig& ring, uint16_t base) {
-  const RingLayout& layout = ring.ring.layout;
+void PairRig::Configure(RingRig& ring, uint32_t base) {
+  const RingLayout& layout = ring.layout;
   const uint64_t index = ring.index;
   client_.Send(
       {.request = 13, .payload = U64(index), .fds = {ring.call.get()}});
@@ -76,17 +82,17 @@ void PairRig::Start(bool enable) {
 }
 
 std::span<std::byte> PairRig::NextBuffer(RingRig& ring) {
-  const size_t at = ring.next_buffer++ % kRigRingSize;
+  const size_t at = ring.next_buffer++ % options_.num;
   return ring.buffers.subspan(at * kRigBufferBytes, kRigBufferBytes);
 }
 
 void PairRig::PostRx(uint32_t bytes) {
-  const auto cookie = static_cast<uint32_t>(rx.next_buffer % kRigRingSize);
+  const auto number = static_cast<uint16_t>(rx.next_buffer % options_.num);
   const std::span<std::byte> buffer = NextBuffer(rx);
-  const DeviceBuffer writable{.addr = AddressOf(buffer.data(), bytes),
-                              .bytes = bytes};
-  EXPECT_TRUE(rx.queue->Offer({.writable = {&writable, 1}, .cookie = cookie}));
-  rx.queue->Publish();
+  const BareBuffer writable{
+      .buffer = {.addr = AddressOf(buffer.data(), bytes), .bytes = bytes},
+      .writable = true};
+  rx.buffer_of[rx.driver->Offer(writable)] = number;
   (void)rx.kick.Signal();
 }
 
@@ -97,35 +103,31 @@ void PairRig::SendTx(const Bytes& header, const Bytes& packet,
   std::ranges::copy(
       packet, buffer.begin() + static_cast<std::ptrdiff_t>(header.size()));
   const size_t total = header.size() + packet.size();
-  std::vector<DeviceBuffer> readable;
+  std::vector<BareBuffer> readable;
   size_t at = 0;
-  for (const size_t cut : cuts) {
-    readable.push_back({.addr = AddressOf(buffer.data() + at, cut),
-                        .bytes = static_cast<uint32_t>(cut)});
-    at += cut;
-  }
-  readable.push_back({.addr = AddressOf(buffer.data() + at, total - at),
-                      .bytes = static_cast<uint32_t>(total - at)});
-  EXPECT_TRUE(tx.queue->Offer({.readable = readable}));
-  tx.queue->Publish();
+  const auto add = [&](size_t bytes) {
+    readable.push_back({.buffer = {.addr = AddressOf(buffer.data() + at, bytes),
+                                   .bytes = static_cast<uint32_t>(bytes)}});
+    at += bytes;
+  };
+  for (const size_t cut : cuts) add(cut);
+  add(total - at);
+  tx.driver->Offer(readable);
   (void)tx.kick.Signal();
 }
 
 std::optional<Bytes> PairRig::TakeRx() {
-  UsedChain used;
-  const auto count = rx.queue->TakeUsed({&used, 1});
-  EXPECT_TRUE(count.has_value());
-  if (!count || *count == 0) return std::nullopt;
-  const auto bytes =
-      rx.buffers.subspan(used.cookie * kRigBufferBytes, used.bytes);
+  const std::optional<BareUsed> used = rx.driver->Take();
+  if (!used) return std::nullopt;
+  const auto bytes = rx.buffers.subspan(
+      rx.buffer_of.at(used->id) * kRigBufferBytes, used->bytes);
   return Bytes(bytes.begin(), bytes.end());
 }
 
 size_t PairRig::ReapTx() {
-  std::vector<UsedChain> used(kRigRingSize);
-  const auto count = tx.queue->TakeUsed(used);
-  EXPECT_TRUE(count.has_value());
-  return count.value_or(0);
+  size_t count = 0;
+  while (tx.driver->Take()) ++count;
+  return count;
 }
 
 Bytes Pattern(size_t count, uint8_t first) {
