@@ -2,104 +2,295 @@
 
 #include "virtio_user/net/buffer_pool.h"
 
+#include <deque>
 #include <set>
 #include <string>
 #include <vector>
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "tests/net_support.h"
 #include "tests/ring_support.h"
 
 namespace virtio_user {
 namespace {
 
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
 class BufferPoolTest : public ::testing::Test {
  protected:
-  std::string WhyNot(const NetQueueOptions& options) {
+  static std::string WhyNot(const BufferPoolOptions& options) {
     const auto pool = BufferPool::Create(options);
     return pool ? "" : std::string(pool.error().text());
   }
+  Bytes CopyOf(const Packet& packet) const {
+    Bytes bytes(packet.bytes);
+    EXPECT_EQ(pool_.CopyOut(packet, bytes), bytes.size());
+    return bytes;
+  }
+  uint64_t AddrOf(uint32_t buffer, uint32_t offset) const {
+    return options_.memory_addr.value + 128 * buffer + offset;
+  }
 
   TestArena arena_{8192};
-  std::span<std::byte> memory_ = arena_.Take(5 * 64 + 63);
-  NetQueueOptions options_{.features = {Feature::kVersion1},
-                           .memory = memory_,
-                           .memory_addr = arena_.Addr(memory_.data()),
-                           .buffer_bytes = 64};
+  std::span<std::byte> memory_ = arena_.Take(5 * 128 + 127);
+  BufferPoolOptions options_{.memory = memory_,
+                             .memory_addr = arena_.Addr(memory_.data()),
+                             .buffer_bytes = 128};
+  BufferPool pool_ = *BufferPool::Create(options_);
 };
 
 TEST_F(BufferPoolTest, BuffersLieSideBySideAndTheRestIsUnused) {
-  const auto pool = BufferPool::Create(options_);
-  ASSERT_TRUE(pool.has_value());
-  EXPECT_EQ(pool->size(), 5u);
-  EXPECT_EQ(pool->free_count(), 5u);
+  EXPECT_EQ(pool_.size(), 5u);
+  EXPECT_EQ(pool_.free_count(), 5u);
+  EXPECT_EQ(pool_.buffer_bytes(), 128u);
+  EXPECT_EQ(pool_.room_bytes(), 64u);
+  const BufferPool::View view = pool_.view();
   for (uint32_t i = 0; i < 5; ++i) {
-    EXPECT_EQ(pool->Host(i).data(), memory_.data() + 64 * i);
-    EXPECT_EQ(pool->Host(i).size(), 64u);
-    EXPECT_EQ(pool->Device(i, 12, 9),
-              (DeviceBuffer{arena_.Addr(memory_.data() + 64 * i + 12), 9}));
+    EXPECT_EQ(view.Host(i, 9), memory_.data() + 128 * i + 9);
+    EXPECT_EQ(view.ReceiveRoom(i, 12),
+              (DeviceBuffer{{AddrOf(i, 52)}, 128 - 52}));
+    EXPECT_EQ(view.ReceivedHeader(i, 20), memory_.data() + 128 * i + 44);
   }
 }
 
-TEST_F(BufferPoolTest, ChainsAreTakenAndGivenBackWhole) {
-  auto pool = BufferPool::Create(options_);
-  const auto three = pool->Take(3);
-  ASSERT_TRUE(three.has_value());
-  EXPECT_FALSE(pool->Take(3).has_value());
-  const auto two = pool->Take(2);
-  ASSERT_TRUE(two.has_value());
-  EXPECT_FALSE(pool->Take(1).has_value());
-  const std::set<uint32_t> all = {*three, pool->Next(*three),
-                                  pool->Next(pool->Next(*three)), *two,
-                                  pool->Next(*two)};
-  EXPECT_EQ(all, (std::set<uint32_t>{0, 1, 2, 3, 4}));
-  pool->Give(*three);
-  EXPECT_EQ(pool->free_count(), 3u);
-  pool->Give(*two);
-  EXPECT_EQ(pool->free_count(), 5u);
-  EXPECT_TRUE(pool->Take(5).has_value());
+TEST_F(BufferPoolTest, AFrameTakesAsManyBuffersAsItNeedsAndIsCopied) {
+  for (const size_t bytes : {1, 63, 64, 65, 128, 129, 319, 320}) {
+    SCOPED_TRACE(bytes);
+    const auto packet = pool_.Make(MakeFrame(bytes, bytes));
+    ASSERT_TRUE(packet.has_value());
+    EXPECT_EQ(packet->bytes, bytes);
+    EXPECT_EQ(packet->buffer_count, (bytes + 63) / 64);
+    EXPECT_EQ(packet->offset, BufferPool::kHeadroom);
+    EXPECT_EQ(pool_.free_count(), 5u - packet->buffer_count);
+    EXPECT_EQ(CopyOf(*packet), MakeFrame(bytes, bytes));
+    EXPECT_EQ(pool_.Front(*packet).size(), std::min<size_t>(bytes, 64));
+    pool_.Free(*packet);
+    EXPECT_EQ(pool_.free_count(), 5u);
+  }
+  EXPECT_TRUE(arena_.GuardsIntact());
+}
+
+TEST_F(BufferPoolTest, AnEmptyFrameOrOneThatIsTooLongIsNotMade) {
+  EXPECT_FALSE(pool_.Make({}).has_value());
+  EXPECT_FALSE(pool_.Make(MakeFrame(321, 1)).has_value());
+  EXPECT_EQ(pool_.free_count(), 5u);
+}
+
+TEST_F(BufferPoolTest, AnExhaustedPoolRefusesUntilSomethingComesBack) {
+  const auto four = pool_.Make(MakeFrame(250, 1));
+  EXPECT_FALSE(pool_.Make(MakeFrame(65, 2)).has_value());
+  const auto one = pool_.Make(MakeFrame(64, 3));
+  EXPECT_FALSE(pool_.Make(MakeFrame(1, 4)).has_value());
+  EXPECT_EQ(CopyOf(*four), MakeFrame(250, 1));
+  EXPECT_EQ(CopyOf(*one), MakeFrame(64, 3));
+  pool_.Free(*one);
+  EXPECT_TRUE(pool_.Make(MakeFrame(1, 5)).has_value());
+}
+
+TEST_F(BufferPoolTest, TheBufferThatCameBackLastGoesOutFirst) {
+  const Packet a = *pool_.Make(MakeFrame(1, 1));
+  const Packet b = *pool_.Make(MakeFrame(1, 2));
+  pool_.Free(a);
+  pool_.Free(b);
+  EXPECT_EQ(pool_.Make(MakeFrame(1, 3))->buffer, b.buffer);
+  EXPECT_EQ(pool_.Make(MakeFrame(1, 4))->buffer, a.buffer);
+}
+
+TEST_F(BufferPoolTest, SingleBuffersAreAllocatedAsFarAsThereAreAny) {
+  std::vector<uint32_t> some(3), more(3);
+  EXPECT_EQ(pool_.Allocate(some), 3u);
+  EXPECT_EQ(pool_.Allocate(more), 2u);
+  EXPECT_EQ(pool_.Allocate(more), 0u);
+  std::set<uint32_t> all(some.begin(), some.end());
+  all.insert(more.begin(), more.begin() + 2);
+  EXPECT_THAT(all, ElementsAre(0, 1, 2, 3, 4));
+  const UsedChain<uint32_t> used[] = {{some[0], 7}, {some[1], 0}};
+  pool_.FreeUsed(used);
+  EXPECT_EQ(pool_.free_count(), 2u);
+}
+
+TEST_F(BufferPoolTest, MoreGivenBackThanTakenIsCaught) {
+  const Packet packet = *pool_.Make(MakeFrame(1, 1));
+  pool_.Free(packet);
+  EXPECT_DEATH(pool_.Free(packet), "");
+}
+
+TEST_F(BufferPoolTest, ReceivedBuffersAreOnePacketOnceLinked) {
+  std::vector<uint32_t> handles(3);
+  ASSERT_EQ(pool_.Allocate(handles), 3u);
+  const Bytes frame = MakeFrame(64 + 76 + 5, 3);
+  const BufferPool::View view = pool_.view();
+  std::copy_n(frame.begin(), 64, view.Host(handles[0], 64));
+  std::copy_n(frame.begin() + 64, 76, view.Host(handles[1], 52));
+  std::copy_n(frame.begin() + 140, 5, view.Host(handles[2], 52));
+  Packet packet = BufferPool::Begin(handles[0], 64);
+  pool_.Append(packet, handles[0], handles[1], 76, 12);
+  pool_.Append(packet, handles[1], handles[2], 5, 12);
+  EXPECT_EQ(packet.bytes, frame.size());
+  EXPECT_EQ(packet.buffer_count, 3u);
+  EXPECT_EQ(CopyOf(packet), frame);
+  EXPECT_EQ(BufferPool::HandleOf(packet), handles[0]);
+  EXPECT_EQ(BufferPool::BytesOf(packet), frame.size());
+  pool_.Free(packet);
+  EXPECT_EQ(pool_.free_count(), 5u);
+}
+
+TEST_F(BufferPoolTest, AFrontThatWasCutOffStaysOff) {
+  const Bytes frame = MakeFrame(100, 3);
+  Packet packet = *pool_.Make(frame);
+  packet.offset += 10;
+  packet.bytes -= 10;
+  EXPECT_EQ(CopyOf(packet), Bytes(frame.begin() + 10, frame.end()));
+  EXPECT_EQ(pool_.Front(packet).size(), 54u);
+  Bytes little(20);
+  EXPECT_EQ(pool_.CopyOut(packet, little), 20u);
+  EXPECT_EQ(little, Bytes(frame.begin() + 10, frame.begin() + 30));
+}
+
+TEST_F(BufferPoolTest, WhatIsSaidAboutAFrameIsKeptBesideIt) {
+  Packet said = *pool_.Make(MakeFrame(60, 1));
+  const Packet not_said = *pool_.Make(MakeFrame(60, 2));
+  const Offload offload{.checksum = Checksum::kPartial, .csum_start = 34};
+  pool_.SetOffload(said, offload);
+  EXPECT_EQ(pool_.offload(said), offload);
+  EXPECT_EQ(pool_.offload(not_said), Offload{});
+  pool_.Free(said);
+  const Packet next = *pool_.Make(MakeFrame(60, 3));
+  EXPECT_EQ(next.buffer, said.buffer);
+  EXPECT_EQ(pool_.offload(next), Offload{});
+}
+
+TEST_F(BufferPoolTest, ThePartsAreTheBuffersWithTheHeaderInFront) {
+  const Packet packet = *pool_.Make(MakeFrame(150, 1));
+  std::vector<DeviceBuffer> parts;
+  EXPECT_EQ(pool_.CollectParts(packet, 12, parts), memory_.data() + 52);
+  EXPECT_THAT(parts, ElementsAre(DeviceBuffer{{AddrOf(0, 52)}, 76},
+                                 DeviceBuffer{{AddrOf(1, 64)}, 64},
+                                 DeviceBuffer{{AddrOf(2, 64)}, 22}));
+}
+
+TEST_F(BufferPoolTest, WithoutHeadroomThePartsAreTheFrameAlone) {
+  Packet packet = *pool_.Make(MakeFrame(60, 1));
+  packet.offset = 11;
+  std::vector<DeviceBuffer> parts;
+  EXPECT_EQ(pool_.CollectParts(packet, 12, parts), nullptr);
+  EXPECT_THAT(parts, ElementsAre(DeviceBuffer{{AddrOf(0, 11)}, 60}));
+  parts.clear();
+  packet.offset = 12;
+  EXPECT_EQ(pool_.CollectParts(packet, 12, parts), memory_.data());
+  EXPECT_THAT(parts, ElementsAre(DeviceBuffer{{AddrOf(0, 0)}, 72}));
+}
+
+TEST_F(BufferPoolTest, APlainPacketGoesOutWholeIfItsHeaderFitsInFront) {
+  const BufferPool::View view = pool_.view();
+  for (const uint32_t header_bytes : {10u, 12u, 20u}) {
+    for (uint32_t offset = 0; offset <= 129; ++offset) {
+      for (uint32_t bytes = 0; bytes <= 129; ++bytes) {
+        const Packet packet{.buffer = 2,
+                            .bytes = bytes,
+                            .offset = static_cast<uint16_t>(offset)};
+        ASSERT_EQ(view.IsWhole(packet, header_bytes),
+                  offset >= header_bytes && bytes > 0 && offset + bytes <= 128)
+            << header_bytes << " " << offset << " " << bytes;
+      }
+    }
+  }
+  const Packet packet{.buffer = 2, .bytes = 108, .offset = 20};
+  EXPECT_EQ(view.Header(packet, 12), memory_.data() + 256 + 8);
+  EXPECT_EQ(view.Whole(packet, 12), (DeviceBuffer{{AddrOf(2, 8)}, 120}));
+}
+
+TEST_F(BufferPoolTest, LengthsThatWrapRoundDoNotGoOutWhole) {
+  const BufferPool::View view = pool_.view();
+  for (const uint32_t bytes : {0xffffffffu, 0xffffffc0u, 0x80000000u, 129u}) {
+    for (const uint16_t offset : {0, 20, 64, 127, 128, 65535}) {
+      const Packet packet{.bytes = bytes, .offset = offset};
+      EXPECT_FALSE(view.IsWhole(packet, 12)) << bytes << " " << offset;
+    }
+  }
+  EXPECT_FALSE(view.IsWhole({.bytes = 1, .offset = 65535}, 12));
+}
+
+TEST_F(BufferPoolTest, ChainsAndThoseWithSomethingToSayDoNotGoOutWhole) {
+  const BufferPool::View view = pool_.view();
+  const Packet chain = *pool_.Make(MakeFrame(65, 1));
+  EXPECT_FALSE(view.IsWhole(chain, 12));
+  Packet said = *pool_.Make(MakeFrame(60, 1));
+  EXPECT_TRUE(view.IsWhole(said, 12));
+  pool_.SetOffload(said, {});
+  EXPECT_FALSE(view.IsWhole(said, 12));
+}
+
+TEST_F(BufferPoolTest, HighBitsOfAddressesAreKept_D19) {
+  options_.memory_addr = {0xfedc'ba98'0000'0000};
+  const BufferPool pool = *BufferPool::Create(options_);
+  EXPECT_EQ(pool.view().ReceiveRoom(3, 12).addr.value,
+            0xfedc'ba98'0000'0000 + 3 * 128 + 52);
 }
 
 TEST_F(BufferPoolTest, NoBufferIsGivenOutTwiceInAnyOrderOfTakesAndGives) {
-  auto pool = BufferPool::Create(options_);
-  TestRandom random(3);
-  std::vector<std::pair<uint32_t, uint32_t>> chains;  // First, count.
-  std::multiset<uint32_t> out;
-  for (int i = 0; i < 20000; ++i) {
-    const uint32_t count = 1 + random.Below(3);
-    if (const auto first = pool->Take(count)) {
-      chains.emplace_back(*first, count);
-      uint32_t at = *first;
-      out.insert(at);
-      for (uint32_t k = 1; k < count; ++k) out.insert(at = pool->Next(at));
+  constexpr uint64_t kSeed = 3;
+  SCOPED_TRACE("seed " + std::to_string(kSeed));
+  TestRandom random(kSeed);
+  std::deque<std::pair<Packet, uint64_t>> out;
+  size_t taken = 0;
+  for (uint64_t i = 0; i < 20000; ++i) {
+    const size_t bytes = 1 + random.Below(200);
+    const size_t needed = (bytes + 63) / 64;
+    const auto packet = pool_.Make(MakeFrame(bytes, i));
+    ASSERT_EQ(packet.has_value(), needed + taken <= 5);
+    if (packet) {
+      out.emplace_back(*packet, i);
+      taken += needed;
     }
-    ASSERT_EQ(std::set<uint32_t>(out.begin(), out.end()).size(), out.size());
-    ASSERT_EQ(out.size() + pool->free_count(), 5u);
-    if (chains.empty() || random.OneIn(2)) continue;
-    const size_t which = random.Below(static_cast<uint32_t>(chains.size()));
-    const auto [first, taken] = chains[which];
-    uint32_t at = first;
-    out.erase(at);
-    for (uint32_t k = 1; k < taken; ++k) out.erase(at = pool->Next(at));
-    pool->Give(first);
-    chains.erase(chains.begin() + static_cast<ptrdiff_t>(which));
+    while (!out.empty() && random.OneIn(2)) {
+      std::swap(out[random.Below(static_cast<uint32_t>(out.size()))],
+                out.front());
+      const auto [back, number] = out.front();
+      out.pop_front();
+      ASSERT_EQ(CopyOf(back), MakeFrame(back.bytes, number));
+      pool_.Free(back);
+      taken -= back.buffer_count;
+    }
+    ASSERT_EQ(pool_.free_count() + taken, 5u);
   }
+  EXPECT_TRUE(arena_.GuardsIntact());
 }
 
 TEST_F(BufferPoolTest, SetupsThatCannotWorkAreNamed) {
-  NetQueueOptions options = options_;
-  options.buffer_bytes = 100;
-  EXPECT_THAT(WhyNot(options), HasSubstr("buffers of 100 bytes"));
-  options.buffer_bytes = 0;
-  EXPECT_THAT(WhyNot(options), HasSubstr("buffers of 0 bytes"));
+  BufferPoolOptions options = options_;
+  for (const uint32_t bytes : {0u, 64u, 100u, 130u, 65600u}) {
+    options.buffer_bytes = bytes;
+    EXPECT_THAT(WhyNot(options),
+                HasSubstr("buffers of " + std::to_string(bytes) + " bytes"));
+  }
   options = options_;
-  options.memory = memory_.first(63);
-  EXPECT_THAT(WhyNot(options), HasSubstr("63 bytes holds 0 buffers"));
+  options.memory = memory_.first(127);
+  EXPECT_THAT(WhyNot(options), HasSubstr("127 bytes holds 0 buffers"));
   options.memory = memory_.subspan(8);
-  EXPECT_THAT(WhyNot(options), HasSubstr("not aligned to 16"));
+  EXPECT_THAT(WhyNot(options), HasSubstr("not aligned to 64"));
   EXPECT_EQ(WhyNot(options_), "");
+}
+
+TEST(BufferPoolLarge, TheLargestBuffersHoldTheirFramesAndChains) {
+  TestArena arena(5 * 65536);
+  const std::span<std::byte> memory = arena.Take(4 * 65536);
+  BufferPool pool =
+      *BufferPool::Create({.memory = memory,
+                           .memory_addr = arena.Addr(memory.data()),
+                           .buffer_bytes = 65536});
+  const Bytes frame = MakeFrame(3 * 65472 + 1, 9);
+  const Packet packet = *pool.Make(frame);
+  EXPECT_EQ(packet.buffer_count, 4u);
+  Bytes copy(frame.size());
+  pool.CopyOut(packet, copy);
+  EXPECT_EQ(copy, frame);
+  std::vector<DeviceBuffer> parts;
+  EXPECT_NE(pool.CollectParts(packet, 12, parts), nullptr);
+  EXPECT_EQ(parts[0].bytes, 65484u);
+  EXPECT_TRUE(arena.GuardsIntact());
 }
 
 }  // namespace

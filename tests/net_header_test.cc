@@ -17,6 +17,13 @@ TEST(NetHeader, HasTwelveBytesWithVersion1OrMergeableBuffersElseTen) {
   EXPECT_EQ(NetHeaderBytes({Feature::kVersion1, Feature::kNetMrgRxbuf}), 12u);
 }
 
+TEST(NetHeader, HasTwentyBytesWithAReportOfTheHash) {
+  EXPECT_EQ(NetHeaderBytes({Feature::kVersion1, Feature::kNetHashReport}), 20u);
+  EXPECT_EQ(NetHeaderBytes({Feature::kVersion1, Feature::kNetHashReport,
+                            Feature::kNetMrgRxbuf}),
+            20u);
+}
+
 TEST(NetHeader, StandsAloneForALegacyDeviceWithoutAnyLayout) {
   EXPECT_EQ(TxHeaderPlace({}), HeaderPlace::kOwnDescriptor);
   EXPECT_EQ(RxHeaderPlace({}), HeaderPlace::kOwnDescriptor);

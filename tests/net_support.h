@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
-// What tests of the data path stand on: a vring whose kicks are counted, and a
-// device made of the device's side of a split ring.
+// What tests of the data path stand on: a vring whose kicks are counted, a
+// pool of buffers, and a device made of the device's side of the ring.
 
 #ifndef TESTS_NET_SUPPORT_H_
 #define TESTS_NET_SUPPORT_H_
@@ -9,15 +9,22 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <memory>
+#include <optional>
+#include <ostream>
 #include <span>
-#include <utility>
+#include <string>
 #include <vector>
 
 #include "gtest/gtest.h"
 #include "tests/ring_support.h"
 #include "virtio_user/base/file_descriptor.h"
+#include "virtio_user/net/buffer_pool.h"
+#include "virtio_user/net/net_header.h"
 #include "virtio_user/net/net_queue.h"
-#include "virtio_user/ring/split_device_queue.h"
+#include "virtio_user/net/rx_queue.h"
+#include "virtio_user/net/tx_queue.h"
+#include "virtio_user/ring/device_queue.h"
 #include "virtio_user/vhost/vring_state.h"
 
 namespace virtio_user {
@@ -45,87 +52,201 @@ class CountingFdOps : public FdOps {
   bool refuse = false;
 };
 
-// A vring of `num` with its memory, buffers, and the other side of it.
+// Features under which the data path takes one of its ways.
+struct NetLayout {
+  std::string name;
+  FeatureSet features;
+
+  bool packed() const { return features.Has(Feature::kRingPacked); }
+  bool in_order() const { return features.Has(Feature::kInOrder); }
+  bool mergeable() const { return features.Has(Feature::kNetMrgRxbuf); }
+};
+inline void PrintTo(const NetLayout& layout, std::ostream* out) {
+  *out << layout.name;
+}
+struct NetLayoutName {
+  template <typename Info>
+  std::string operator()(const Info& info) const {
+    return info.param.name;
+  }
+};
+
+// The eight of path_selection, with VERSION_1.
+inline std::vector<NetLayout> ModernLayouts() {
+  std::vector<NetLayout> layouts;
+  for (const bool packed : {false, true}) {
+    for (const bool in_order : {false, true}) {
+      for (const bool mergeable : {false, true}) {
+        NetLayout layout{.name = packed ? "Packed" : "Split",
+                         .features = {Feature::kVersion1}};
+        if (packed) layout.features.Add(Feature::kRingPacked);
+        if (in_order) layout.features.Add(Feature::kInOrder);
+        if (mergeable) layout.features.Add(Feature::kNetMrgRxbuf);
+        layout.name += in_order ? "InOrder" : "Any";
+        layout.name += mergeable ? "Mergeable" : "";
+        layouts.push_back(layout);
+      }
+    }
+  }
+  return layouts;
+}
+
+// Those, and other headers: of 10 bytes, on their own or not; of 20 bytes.
+inline std::vector<NetLayout> AllLayouts() {
+  std::vector<NetLayout> layouts = ModernLayouts();
+  const FeatureSet hash = {Feature::kVersion1, Feature::kNetHashReport};
+  layouts.push_back({"Legacy", {}});
+  layouts.push_back({"LegacyMergeable", {Feature::kNetMrgRxbuf}});
+  layouts.push_back({"LegacyInOrder", {Feature::kInOrder}});
+  layouts.push_back({"AnyLayout", {Feature::kAnyLayout}});
+  layouts.push_back({"Hash", hash});
+  layouts.push_back(
+      {"HashPackedMergeable",
+       hash | FeatureSet{Feature::kRingPacked, Feature::kNetMrgRxbuf}});
+  return layouts;
+}
+
+// A vring of `num` with its memory, buffers, and the other side of it. The
+// gate is open.
 class NetBench {
  public:
   struct Shape {
     uint16_t num = 8;
     uint32_t buffer_count = 8;
-    uint32_t buffer_bytes = 128;
+    uint32_t buffer_bytes = 256;
     FeatureSet features = {Feature::kVersion1};
+    bool scratch = true;
   };
 
   explicit NetBench(const Shape& shape)
-      : arena(ArenaBytes(shape.num,
-                         size_t{shape.buffer_count} * shape.buffer_bytes)),
-        pool(arena.Take(size_t{shape.buffer_count} * shape.buffer_bytes)),
-        options{.features = shape.features,
-                .memory = pool,
-                .memory_addr = arena.Addr(pool.data()),
-                .buffer_bytes = shape.buffer_bytes} {
-    vring.ring.layout = TakeRing(arena, shape.num);
+      : format(shape.features.Has(Feature::kRingPacked) ? RingFormat::kPacked
+                                                        : RingFormat::kSplit),
+        arena(RingLayout::BytesFor(format, shape.num) +
+              size_t{shape.buffer_count} * shape.buffer_bytes +
+              TxScratchBytes(shape.num) + 4096),
+        buffers(arena.Take(size_t{shape.buffer_count} * shape.buffer_bytes)),
+        pool(*BufferPool::Create({.memory = buffers,
+                                  .memory_addr = arena.Addr(buffers.data()),
+                                  .buffer_bytes = shape.buffer_bytes})),
+        options{.features = shape.features} {
+    if (shape.scratch) {
+      options.scratch = arena.Take(TxScratchBytes(shape.num));
+      options.scratch_addr = arena.Addr(options.scratch.data());
+    }
+    const size_t ring_bytes = RingLayout::BytesFor(format, shape.num);
+    vring.ring.layout =
+        *RingLayout::PlaceIn(arena.Take(ring_bytes), format, shape.num);
     vring.kick = FileDescriptor(fd_ops, 3);
-    device.emplace(vring.ring.layout, 0, 0);
+    device.emplace(vring.ring.layout);
   }
 
-  // The next chain, or head 0xffff where there is none.
-  uint16_t Pop(DescriptorChain& chain) {
-    const auto head = device->PopHead();
-    EXPECT_TRUE(head.has_value());
-    if (!head || !*head) return 0xffff;
+  // Once there is a queue.
+  void Open() { vring.ring.gate.Open(); }
+  void Close() { vring.ring.gate.Close(); }
+  // A new device that goes on where the old one was.
+  void RestartDevice() {
+    const DeviceQueueOptions base{.next_avail = device->next_avail(),
+                                  .next_used = device->next_used()};
+    device.emplace(vring.ring.layout, base);
+  }
+
+  size_t header_bytes() const { return NetHeaderBytes(options.features); }
+
+  // The next chain, if there is one.
+  bool Pop(DescriptorChain& chain) {
     const auto resolve = [this](DeviceBuffer b) { return arena.Resolve(b); };
-    EXPECT_TRUE(WalkChain(vring.ring.layout, **head, resolve, chain));
-    return **head;
+    const Result<bool> popped = device->Pop(resolve, chain);
+    EXPECT_TRUE(popped.has_value()) << popped.error().text();
+    if (!popped || !*popped) return false;
+    EXPECT_FALSE(chain.malformed) << chain.malformed->text();
+    return true;
   }
 
   // What the next chain asks to be sent, header included; used at once.
   Bytes TakeSent() {
     DescriptorChain chain;
-    const uint16_t head = Pop(chain);
-    if (head == 0xffff) return {};
+    if (!Pop(chain)) return {};
+    EXPECT_TRUE(chain.writable.empty());
     Bytes bytes = Gather(chain.readable);
-    device->Push(head, 0);
+    device->Push(chain.token, 0);
     return bytes;
   }
-  Bytes Gather(std::span<const DeviceBuffer> buffers) const {
+  Bytes Gather(std::span<const DeviceBuffer> parts) const {
     Bytes bytes;
-    for (const DeviceBuffer& buffer : buffers) {
-      const std::span<std::byte> part = *arena.Resolve(buffer);
-      bytes.insert(bytes.end(), part.begin(), part.end());
+    for (const DeviceBuffer& buffer : parts) {
+      const Result<std::span<std::byte>> part = arena.Resolve(buffer);
+      EXPECT_TRUE(part.has_value());
+      if (part) bytes.insert(bytes.end(), part->begin(), part->end());
     }
     return bytes;
   }
 
+  // Writes the front of `bytes` into a chain and cuts it off; how many.
+  uint32_t Fill(const DescriptorChain& chain,
+                std::span<const std::byte>& bytes) const {
+    uint32_t written = 0;
+    for (const DeviceBuffer& buffer : chain.writable) {
+      const std::span<std::byte> part = *arena.Resolve(buffer);
+      const size_t count = std::min(part.size(), bytes.size());
+      std::copy_n(bytes.begin(), count, part.begin());
+      bytes = bytes.subspan(count);
+      written += static_cast<uint32_t>(count);
+    }
+    return written;
+  }
   // Writes `bytes` over as many receive chains as it takes; all are used
   // together. False where there are not enough: those are lost.
   bool Deliver(std::span<const std::byte> bytes) {
-    std::vector<std::pair<uint16_t, uint32_t>> used;
-    while (used.empty() || !bytes.empty()) {
+    bool used = false;
+    while (!used || !bytes.empty()) {
       DescriptorChain chain;
-      const uint16_t head = Pop(chain);
-      if (head == 0xffff) return false;
-      uint32_t written = 0;
-      for (const DeviceBuffer& buffer : chain.writable) {
-        const std::span<std::byte> part = *arena.Resolve(buffer);
-        const size_t count = std::min(part.size(), bytes.size());
-        std::copy_n(bytes.begin(), count, part.begin());
-        bytes = bytes.subspan(count);
-        written += static_cast<uint32_t>(count);
-      }
-      used.emplace_back(head, written);
+      if (!Pop(chain)) return false;
+      device->Put(chain.token, Fill(chain, bytes));
+      used = true;
     }
-    for (const auto& [head, written] : used) device->Put(head, written);
     device->Publish();
     return true;
   }
+  // Uses one buffer: writes what fits of `bytes`, and says `used`.
+  void Use(std::span<const std::byte> bytes, uint32_t used) {
+    DescriptorChain chain;
+    ASSERT_TRUE(Pop(chain));
+    Fill(chain, bytes);
+    device->Push(chain.token, used);
+  }
 
+  // The frame of a packet, which is freed.
+  Bytes Frame(const Packet& packet) {
+    Bytes bytes(packet.bytes);
+    EXPECT_EQ(pool.CopyOut(packet, bytes), bytes.size());
+    pool.Free(packet);
+    return bytes;
+  }
+  Packet Make(std::span<const std::byte> frame) {
+    const std::optional<Packet> packet = pool.Make(frame);
+    EXPECT_TRUE(packet.has_value()) << "the pool is empty";
+    return packet.value_or(Packet{});
+  }
+
+  const RingFormat format;
   TestArena arena;
-  std::span<std::byte> pool;
+  std::span<std::byte> buffers;
+  BufferPool pool;
   NetQueueOptions options;
   CountingFdOps fd_ops;
   VringState vring;
-  std::optional<SplitDeviceQueue> device;
+  std::optional<DeviceQueue> device;
 };
+
+// All that a poll of a receive queue gives, as frames that are freed.
+template <typename Queue>
+std::vector<Bytes> Poll(NetBench& bench, Queue& queue, size_t most = 64) {
+  std::vector<Packet> packets(most);
+  packets.resize(queue.Receive(packets));
+  std::vector<Bytes> frames;
+  for (const Packet& packet : packets) frames.push_back(bench.Frame(packet));
+  return frames;
+}
 
 // Bytes that tell their number and their place.
 inline Bytes MakeFrame(size_t bytes, uint64_t number) {
@@ -144,6 +265,49 @@ inline Bytes WithHeader(size_t header_bytes, uint16_t num_buffers,
   bytes.insert(bytes.end(), frame.begin(), frame.end());
   return bytes;
 }
+// The same behind a header that says more.
+inline Bytes WithHeader(size_t header_bytes, const HashNetHeader& header,
+                        std::span<const std::byte> frame) {
+  Bytes bytes(header_bytes);
+  std::memcpy(bytes.data(), &header, header_bytes);
+  bytes.insert(bytes.end(), frame.begin(), frame.end());
+  return bytes;
+}
+
+// A receive queue that is open and filled.
+struct Receiver : NetBench {
+  explicit Receiver(const Shape& shape) : NetBench(shape) {
+    queue = *RxQueue::Create(vring, pool, options);
+    Open();
+    EXPECT_TRUE(Poll(*this, *queue).empty());
+  }
+  // One frame in one buffer, or in as many as it takes.
+  bool Give(std::span<const std::byte> frame) {
+    const size_t header = header_bytes();
+    const size_t room = pool.room_bytes() + header;
+    const size_t buffer_count = (frame.size() + header + room - 1) / room;
+    return Deliver(
+        WithHeader(header, static_cast<uint16_t>(buffer_count), frame));
+  }
+
+  std::unique_ptr<RxQueue> queue;
+};
+
+// A send queue that is open.
+struct Sender : NetBench {
+  explicit Sender(const Shape& shape) : NetBench(shape) {
+    queue = *TxQueue::Create(vring, pool, options);
+    Open();
+  }
+  bool Send(const Packet& packet) { return queue->Send({&packet, 1}) == 1; }
+  bool Send(std::span<const std::byte> frame) { return Send(Make(frame)); }
+  // `frame` as the device sees it behind a header that says nothing.
+  Bytes Plain(std::span<const std::byte> frame) const {
+    return WithHeader(header_bytes(), 0, frame);
+  }
+
+  std::unique_ptr<TxQueue> queue;
+};
 
 }  // namespace virtio_user
 

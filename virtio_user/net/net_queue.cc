@@ -5,10 +5,12 @@
 namespace virtio_user {
 namespace {
 
-// Each changes the header's layout, or when or how a kick is due.
+// Each changes the header's layout, or when or how a kick is due, or lets in
+// frames that Offload has no word for.
 constexpr Feature kNotCarried[] = {
     Feature::kEventIdx,
     Feature::kNotificationData,
+    Feature::kNetGuestUfo,
     Feature::kNetHashTunnel,
     Feature::kNetGuestUdpTunnelGso,
     Feature::kNetHostUdpTunnelGso,

@@ -24,6 +24,9 @@ namespace virtio_user {
 // holds.
 inline constexpr size_t kMaxBurst = 64;
 
+// The longest frame that there can be, with large receive or segmentation.
+inline constexpr uint32_t kMaxFrameBytes = 65589;
+
 struct NetQueueOptions {
   // What the driver accepted; settles the path, the header and its framing.
   FeatureSet features{};
@@ -101,7 +104,8 @@ inline RingOrder RingOrderFor(FeatureSet accepted) {
 
 // kWrongState for a vring without a ring; kInvalidArgument for a ring that is
 // not of the format that was accepted; kUnsupported for features that this
-// data path does not carry (longer headers, EVENT_IDX, kicks with data).
+// data path does not carry (longer headers, UDP fragments, EVENT_IDX, kicks
+// with data).
 Result<void> CheckNetQueue(const VringState& vring, FeatureSet features);
 
 }  // namespace virtio_user

@@ -25,9 +25,6 @@ namespace virtio_user {
 
 enum class Merging : uint8_t { kNone, kMergeable };  // VIRTIO_NET_F_MRG_RXBUF
 
-// The longest frame that a device can send, large receive included.
-inline constexpr uint32_t kMaxFrameBytes = 65589;
-
 // One thread polls; it takes the ring's gate for each call and does nothing
 // while that is closed. Every poll, an empty one too, ends with all free
 // buffers given to the device, so that a ring that ran dry fills up again.

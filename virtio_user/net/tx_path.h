@@ -93,9 +93,10 @@ class TxPath {
  private:
   // Fewer than these are not worth a look at the used ring.
   static constexpr size_t kReapFrom = 32;
-  // Every header is this long or shorter; what lies in front of a short one is
-  // headroom as well.
-  static constexpr size_t kClearedBytes = kHashNetHeaderBytes;
+  // Every header is this long or shorter. That much is cleared, which takes
+  // fewer instructions than a length that varies, so that much must be
+  // headroom.
+  static constexpr uint32_t kClearedBytes = kHashNetHeaderBytes;
 
   size_t SendEntered(std::span<const Packet> packets) {
     Burst burst;
@@ -132,7 +133,7 @@ class TxPath {
     const uint32_t header_bytes = header_bytes_;
     const size_t room = std::min<size_t>(packets.size(), queue_.free_count());
     size_t count = 0;
-    while (count < room && view.IsWhole(packets[count], header_bytes)) ++count;
+    while (count < room && view.IsWhole(packets[count], kClearedBytes)) ++count;
     if (count == 0) return 0;
     const Packet* next = packets.data();
     uint64_t bytes = 0;
@@ -205,8 +206,11 @@ class TxPath {
                     DeviceBuffer{{ScratchAddr()}, header_bytes_});
       return true;
     }
-    if (header_place_ == HeaderPlace::kWithData) return true;
     const DeviceBuffer first = parts_.front();
+    if (header_place_ == HeaderPlace::kWithData ||
+        first.bytes == header_bytes_) {
+      return true;
+    }
     parts_.front() = {{first.addr.value + header_bytes_},
                       first.bytes - header_bytes_};
     parts_.insert(parts_.begin(), DeviceBuffer{first.addr, header_bytes_});
@@ -216,11 +220,9 @@ class TxPath {
   bool UsesTable() const {
     return indirect_ && parts_.size() > 1 && parts_.size() <= kMaxTableEntries;
   }
-  size_t MaxParts() const {
-    return indirect_
-               ? std::max<size_t>(vring_.ring.layout.num, kMaxTableEntries)
-               : vring_.ring.layout.num;
-  }
+  // "The driver MUST NOT create a descriptor chain longer than the Queue Size",
+  // which holds for a table as well.
+  size_t MaxParts() const { return vring_.ring.layout.num; }
 
   // What belongs to the next chain alone.
   std::span<std::byte> Scratch() const {
