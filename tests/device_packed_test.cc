@@ -123,6 +123,21 @@ TEST(DevicePackedTest, StoppingKeepsTheWholeBaseForTheNextStart) {
   EXPECT_EQ(rig.device->state(), DeviceState::kNegotiated);
 }
 
+// As DPDK's lib/vhost answers.
+TEST(DevicePackedTest, ABaseWithoutAnUpperHalfStandsForBothPlaces) {
+  PackedRig rig(255);
+  rig.Start();
+  rig.device->vring(0).ring.published = {.index = 10, .wrap = true};
+  rig.backend->whole_bases[0] = {
+      .avail = 9, .used = 0, .avail_wrap = true, .used_wrap = false};
+
+  ASSERT_TRUE(rig.device->Stop());
+
+  const VringBase kept = {
+      .avail = 9, .used = 9, .avail_wrap = true, .used_wrap = true};
+  EXPECT_EQ(rig.device->vring(0).base, kept);
+}
+
 TEST(DevicePackedTest, ABaseThatNoDeviceCanHaveEndsInNeedsReset) {
   const std::vector<VringBase> impossible = {
       {.avail = 255, .used = 0},                        // Outside the ring.

@@ -163,14 +163,22 @@ bool IsInside(const RingLayout& layout, RingPosition position) {
 Result<void> KeepBase(const VringBaseQuery& query, VringState& vring) {
   const RingLayout& layout = vring.ring.layout;
   const RingPosition published = vring.ring.published;
+  const auto is_sound = [&](RingPosition position) {
+    return IsInside(layout, position) &&
+           RingDistance(layout, position, published) <= layout.num;
+  };
   const RingPosition avail = query.base.AvailPosition();
-  const RingPosition used = query.base.UsedPosition();
   const bool packed = layout.format == RingFormat::kPacked;
+  VringBase base = query.base;
+  if (packed && !is_sound(base.UsedPosition()) &&
+      base.UsedPosition() == RingPosition{.index = 0, .wrap = false}) {
+    // DPDK's lib/vhost knows the lower half of the answer alone and leaves the
+    // upper one 0; it has used all that it took.
+    base.used = base.avail;
+    base.used_wrap = base.avail_wrap;
+  }
   const bool sound =
-      IsInside(layout, avail) &&
-      RingDistance(layout, avail, published) <= layout.num &&
-      (!packed || (IsInside(layout, used) &&
-                   RingDistance(layout, used, published) <= layout.num));
+      is_sound(avail) && (!packed || is_sound(base.UsedPosition()));
   if (!sound) {
     return Fail(ErrorCode::kProtocol,
                 "GET_VRING_BASE of ring %u answered %u (wrap %d): the driver "
@@ -178,7 +186,7 @@ Result<void> KeepBase(const VringBaseQuery& query, VringState& vring) {
                 query.vring, avail.index, avail.wrap, published.index,
                 published.wrap, packed ? "packed" : "split", layout.num);
   }
-  vring.base = query.base;
+  vring.base = base;
   return {};
 }
 
