@@ -29,13 +29,13 @@ Result<std::unique_ptr<ControlDriver>> ControlDriver::Create(
     Device& device, MemoryProvider& memory) {
   const AddressSpace space = device.backend_caps().addresses;
   Result<SharedBlock> ring = SharedBlock::Allocate(
-      memory, RingLayout::BytesFor(RingFormat::kSplit, kRingSize), space);
+      memory, RingLayout::BytesFor(device.ring_format(), kRingSize), space);
   if (!ring) return Fail(ring);
   Result<SharedBlock> request =
       SharedBlock::Allocate(memory, kBlockBytes, space);
   if (!request) return Fail(request);
   const Result<RingLayout> layout =
-      RingLayout::PlaceIn(ring->span(), RingFormat::kSplit, kRingSize);
+      RingLayout::PlaceIn(ring->span(), device.ring_format(), kRingSize);
   if (!layout) return Fail(layout);
   std::unique_ptr<ControlDriver> driver(new ControlDriver(
       device, std::move(*ring), std::move(*request), *layout));
@@ -50,8 +50,18 @@ ControlDriver::ControlDriver(Device& device, SharedBlock ring,
       ring_block_(std::move(ring)),
       request_block_(std::move(request)),
       ring_{.layout = layout, .published = {}, .gate = {}},
-      queue_(ring_, {.in_order = device.accepted().Has(Feature::kInOrder)}),
+      queue_(MakeQueue(ring_, device.accepted())),
       framings_(PossibleFramings()) {}
+
+ControlDriver::Queue ControlDriver::MakeQueue(Ring& ring, FeatureSet accepted) {
+  const bool in_order = accepted.Has(Feature::kInOrder);
+  if (ring.layout.format == RingFormat::kPacked) {
+    if (in_order) return Queue(std::in_place_index<3>, ring);
+    return Queue(std::in_place_index<2>, ring);
+  }
+  if (in_order) return Queue(std::in_place_index<1>, ring);
+  return Queue(std::in_place_index<0>, ring);
+}
 
 std::vector<ControlDriver::Framing> ControlDriver::PossibleFramings() const {
   std::vector<Framing> framings = {Framing::kSplit};
@@ -85,7 +95,7 @@ Result<void> ControlDriver::Execute(CtrlClass command_class, uint8_t command,
   std::memcpy(block + kDataOffset, data.data(), data.size());
   StoreRelaxed<uint8_t>(block + kAckOffset, 0xff);
   if (const auto offered = OfferRequest(data.size()); !offered) return offered;
-  queue_.Publish();
+  std::visit([](auto& queue) { queue.Publish(); }, queue_);
   if (const auto served = device_.NotifyControlQueue(); !served) return served;
   const Result<uint8_t> ack = TakeAck();
   if (!ack) return Fail(ack);
@@ -109,27 +119,34 @@ Result<void> ControlDriver::OfferRequest(size_t data_bytes) {
                             part(kDataOffset, data_bytes)};
   const std::array joined = {part(kHeaderOffset, kHeaderBytes + data_bytes)};
   const std::array ack = {part(kAckOffset, 1)};
-  OfferedChain chain{.readable = split, .writable = ack};
+  OfferedChain<Cookie> chain{.readable = split, .writable = ack};
   if (framing == Framing::kJoined) chain.readable = joined;
   if (framing == Framing::kIndirect) {
     chain.table_memory = request_block_.span().subspan(
         kTableOffset, kMaxDescriptors * sizeof(VirtqDesc));
     chain.table_addr = part(kTableOffset, 0).addr;
   }
-  if (queue_.Offer(chain)) return {};
+  const bool offered =
+      std::visit([&](auto& queue) { return queue.Offer(chain); }, queue_);
+  if (offered) return {};
   return Fail(ErrorCode::kWrongState,
               "the control ring has no room for a command");
 }
 
 Result<uint8_t> ControlDriver::TakeAck() {
-  std::array<UsedChain, 1> used;
-  const Result<size_t> count = queue_.TakeUsed(used);
-  if (!count) return Fail(count);
-  if (*count != 1 || used[0].bytes != 1) {
+  std::array<UsedChain<Cookie>, 1> used;
+  const auto [count, broken] = std::visit(
+      [&](auto& queue) {
+        const size_t taken = queue.TakeUsed(used);
+        return std::pair(taken, queue.broken());
+      },
+      queue_);
+  if (broken) return std::unexpected(*broken);
+  if (count != 1 || used[0].bytes != 1) {
     return Fail(ErrorCode::kProtocol,
                 "a control command came back as %zu used chains with %u bytes "
                 "written; one chain with one byte is the answer",
-                *count, used[0].bytes);
+                count, used[0].bytes);
   }
   return LoadRelaxed<uint8_t>(request_block_.span().data() + kAckOffset);
 }

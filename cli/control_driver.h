@@ -6,10 +6,12 @@
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <variant>
 #include <vector>
 
 #include "cli/shared_block.h"
 #include "virtio_user/device/device.h"
+#include "virtio_user/ring/packed_driver_queue.h"
 #include "virtio_user/ring/split_driver_queue.h"
 #include "virtio_user/spec/net.h"
 
@@ -39,9 +41,17 @@ class ControlDriver {
   // A chain needs at least a readable and a writable descriptor.
   static constexpr size_t kMaxDescriptors = 3;
 
+  // Commands go one by one, so that there is nothing to tell them apart by.
+  using Cookie = uint8_t;
+  using Queue = std::variant<SplitDriverQueue<UseOrder::kAny, Cookie>,
+                             SplitDriverQueue<UseOrder::kInOrder, Cookie>,
+                             PackedDriverQueue<UseOrder::kAny, Cookie>,
+                             PackedDriverQueue<UseOrder::kInOrder, Cookie>>;
+
   ControlDriver(Device& device, SharedBlock ring, SharedBlock request,
                 const RingLayout& layout);
 
+  static Queue MakeQueue(Ring& ring, FeatureSet accepted);
   std::vector<Framing> PossibleFramings() const;
   Result<void> Execute(CtrlClass command_class, uint8_t command,
                        std::span<const std::byte> data);
@@ -52,7 +62,7 @@ class ControlDriver {
   SharedBlock ring_block_;
   SharedBlock request_block_;
   Ring ring_;
-  SplitDriverQueue queue_;
+  Queue queue_;
   std::vector<Framing> framings_;
   uint64_t commands_ = 0;
 };

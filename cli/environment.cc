@@ -24,14 +24,26 @@ backend_sim::TrafficMode SimTraffic(TrafficKind kind) {
   return backend_sim::TrafficMode::kEcho;
 }
 
+// Requires: the name is one of the simulator's.
+backend_sim::Personality SimPersonality(const EnvironmentOptions& options) {
+  auto personality = *backend_sim::FindPersonality(options.personality);
+  personality.traffic = SimTraffic(options.traffic);
+  // One that mixes the order up does not offer to keep it, and yet keeps it
+  // where it was accepted: offered to whoever insists.
+  const bool shuffles =
+      personality.rings.order == backend_sim::CompletionOrder::kShuffled;
+  if (options.in_order && shuffles) {
+    personality.features |= backend_sim::Bit(backend_sim::kBitInOrder);
+  }
+  return personality;
+}
+
 }  // namespace
 
 std::expected<std::unique_ptr<Environment>, Failure> MakeEnvironment(
     const EnvironmentOptions& options) {
   if (options.backend == kSimBackend) {
-    auto personality = backend_sim::Personality::Conforming();
-    personality.traffic = SimTraffic(options.traffic);
-    return std::make_unique<SimEnvironment>(options, std::move(personality));
+    return std::make_unique<SimEnvironment>(options, SimPersonality(options));
   }
   return SocketEnvironment::Create(options);
 }

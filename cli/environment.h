@@ -67,6 +67,9 @@ struct EnvironmentOptions {
   uint64_t seed = 1;
   // What the simulated back-end does with packets.
   TrafficKind traffic = TrafficKind::kEcho;
+  std::string personality = "conforming";  // Of the simulated back-end.
+  // Packets in order are asked for: a personality that offers to keep it does.
+  bool in_order = false;
   size_t memory_bytes = size_t{1} << 20;  // That will be allocated.
   MessageTap::OnLine on_line;             // Every message in words.
   // Borrowed; null, or what ends every wait for the back-end once it is set.

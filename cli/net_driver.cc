@@ -6,31 +6,60 @@
 
 #include <algorithm>
 
+#include "virtio_user/net/rx_path.h"
+
 namespace virtio_user::cli {
 namespace {
 
 constexpr uint32_t kMaxWindow = 128;
-// More buffers than these in one ring would only use memory.
-constexpr uint32_t kMaxRxBuffers = 1024;
-constexpr uint32_t kMaxTxBuffers = 512;
+constexpr uint32_t kLine = 64;
+constexpr uint32_t kMaxBufferBytes = 65536;  // A BufferPool's.
 
-uint32_t RxBuffers(uint16_t num) {
-  return std::min<uint32_t>(num, kMaxRxBuffers);
+// Of a frame that one buffer of kBufferBytes holds.
+constexpr uint32_t kRoom = NetDriver::kBufferBytes - BufferPool::kHeadroom;
+
+uint32_t DivideUp(uint32_t bytes, uint32_t by) { return (bytes + by - 1) / by; }
+
+// Buffers that the longest frame takes where frames go over several.
+uint32_t PartsOf(uint32_t frame_bytes) {
+  return DivideUp(std::min(frame_bytes, kMaxFrameBytes), kRoom);
 }
-// A chain may take a second buffer for its indirect table.
-uint32_t TxBuffers(uint16_t num) {
-  return std::min<uint32_t>(2 * uint32_t{num}, kMaxTxBuffers);
+
+// So large that any frame lies in one, as far as there are such buffers.
+uint32_t WholeBufferBytes(uint32_t frame_bytes) {
+  const uint32_t bytes = DivideUp(frame_bytes + BufferPool::kHeadroom, kLine);
+  return std::clamp(bytes * kLine, NetDriver::kBufferBytes, kMaxBufferBytes);
+}
+
+// A frame that comes back needs buffers in both rings. Half a ring, since a
+// legacy header takes a descriptor of its own.
+uint32_t WindowFor(uint16_t num, uint32_t parts) {
+  return std::clamp<uint32_t>(num / 2u / parts, 1, kMaxWindow);
+}
+
+// The RX ring full, and for TX twice what is on its way: the device may be
+// late with giving buffers back.
+uint32_t BufferCount(uint16_t num, uint32_t window, uint32_t parts) {
+  return num + 2 * window * parts;
 }
 
 }  // namespace
 
-size_t NetDriver::MemoryFor(uint16_t pairs, uint16_t queue_size) {
-  const size_t ring = RingLayout::BytesFor(RingFormat::kSplit, queue_size);
-  const size_t buffers =
-      size_t{RxBuffers(queue_size) + TxBuffers(queue_size)} * kBufferBytes;
+size_t NetDriver::MemoryFor(const NetDriverShape& shape) {
+  const uint16_t num = shape.queue_size;
+  const size_t ring = std::max(RingLayout::BytesFor(RingFormat::kSplit, num),
+                               RingLayout::BytesFor(RingFormat::kPacked, num));
+  // Whichever will be negotiated.
+  const uint32_t parts = PartsOf(shape.max_frame_bytes);
+  const size_t merged =
+      size_t{BufferCount(num, WindowFor(num, parts), parts)} * kBufferBytes;
+  const size_t whole = size_t{BufferCount(num, WindowFor(num, 1), 1)} *
+                       WholeBufferBytes(shape.max_frame_bytes);
   // Some more for alignment, for the control queue, and because a pair does
   // not go across two regions.
-  return (pairs + size_t{2}) * (2 * ring + buffers + 1024) + (size_t{1} << 20);
+  return (shape.pairs + size_t{2}) *
+             (2 * ring + std::max(merged, whole) + TxScratchBytes(num) + 1024) +
+         (size_t{1} << 20);
 }
 
 FeatureSet NetDriver::Choose(FeatureSet offered) {
@@ -42,11 +71,12 @@ FeatureSet NetDriver::Choose(FeatureSet offered) {
   return DependencyClosure(offered & ~kOffloads);
 }
 
-Result<std::unique_ptr<NetDriver>> NetDriver::Create(Device& device,
-                                                     MemoryProvider& memory) {
-  const auto negotiated = device.Negotiate(Choose(device.offered()));
+Result<std::unique_ptr<NetDriver>> NetDriver::Create(
+    Device& device, MemoryProvider& memory, const NetDriverOptions& options) {
+  const auto negotiated =
+      device.Negotiate(Choose(device.offered() & ~options.declined));
   if (!negotiated) return Fail(negotiated);
-  std::unique_ptr<NetDriver> driver(new NetDriver(device, memory));
+  std::unique_ptr<NetDriver> driver(new NetDriver(device, memory, options));
   for (uint16_t pair = 0; pair < driver->pairs(); ++pair) {
     const Result<void> added = driver->AddPair(pair);
     if (!added) return Fail(added);
@@ -59,25 +89,38 @@ Result<std::unique_ptr<NetDriver>> NetDriver::Create(Device& device,
   return driver;
 }
 
-NetDriver::NetDriver(Device& device, MemoryProvider& memory)
+NetDriver::NetDriver(Device& device, MemoryProvider& memory,
+                     const NetDriverOptions& options)
     : device_(device), memory_(memory), queues_(device.max_pairs()) {
-  // Half a ring, since a legacy header takes a descriptor of its own.
-  window_ = std::clamp<uint32_t>(device.queue_size() / 2u, 1, kMaxWindow);
+  const FeatureSet accepted = device.accepted();
+  const uint16_t num = device.queue_size();
+  if (!accepted.Has(Feature::kNetMrgRxbuf)) {
+    buffer_bytes_ = WholeBufferBytes(options.max_frame_bytes);
+    max_frame_bytes_ = buffer_bytes_ - BufferPool::kHeadroom;
+    window_ = WindowFor(num, 1);
+    return;
+  }
+  // What goes out takes a table or the ring; what comes back, the ring.
+  buffer_bytes_ = kBufferBytes;
+  parts_ = PartsOf(options.max_frame_bytes);
+  max_frame_bytes_ = std::min<uint32_t>(num * kRoom, kMaxFrameBytes);
+  window_ = WindowFor(num, parts_);
 }
 
 Result<void> NetDriver::AddPair(uint16_t pair) {
   Pair& queues = queues_[pair];
   if (auto ok = AddRing(RxVring(pair), queues.rx_ring); !ok) return ok;
   if (auto ok = AddRing(TxVring(pair), queues.tx_ring); !ok) return ok;
-  const uint16_t num = device_.queue_size();
-  const auto rx_options = AddBuffers(RxBuffers(num), queues.rx_buffers);
-  if (!rx_options) return Fail(rx_options);
-  auto rx = RxQueue::Create(device_.vring(RxVring(pair)), *rx_options);
+  if (auto ok = AddBuffers(queues); !ok) return ok;
+  const NetQueueOptions options{.features = device_.accepted(),
+                                .scratch = queues.scratch.span(),
+                                .scratch_addr = queues.scratch.addr()};
+  auto rx =
+      RxQueue::Create(device_.vring(RxVring(pair)), *queues.pool, options);
   if (!rx) return Fail(rx);
   queues.rx = std::move(*rx);
-  const auto tx_options = AddBuffers(TxBuffers(num), queues.tx_buffers);
-  if (!tx_options) return Fail(tx_options);
-  auto tx = TxQueue::Create(device_.vring(TxVring(pair)), *tx_options);
+  auto tx =
+      TxQueue::Create(device_.vring(TxVring(pair)), *queues.pool, options);
   if (!tx) return Fail(tx);
   queues.tx = std::move(*tx);
   return {};
@@ -85,27 +128,36 @@ Result<void> NetDriver::AddPair(uint16_t pair) {
 
 Result<void> NetDriver::AddRing(uint16_t vring, SharedBlock& ring) {
   const uint16_t num = device_.queue_size();
-  Result<SharedBlock> block = SharedBlock::Allocate(
-      memory_, RingLayout::BytesFor(RingFormat::kSplit, num),
-      device_.backend_caps().addresses);
+  const RingFormat format = device_.ring_format();
+  Result<SharedBlock> block =
+      SharedBlock::Allocate(memory_, RingLayout::BytesFor(format, num),
+                            device_.backend_caps().addresses);
   if (!block) return Fail(block);
   const Result<RingLayout> layout =
-      RingLayout::PlaceIn(block->span(), RingFormat::kSplit, num);
+      RingLayout::PlaceIn(block->span(), format, num);
   if (!layout) return Fail(layout);
   ring = std::move(*block);
   return device_.ConfigureRing(vring, *layout);
 }
 
-Result<NetQueueOptions> NetDriver::AddBuffers(uint32_t count,
-                                              SharedBlock& buffers) {
-  Result<SharedBlock> block = SharedBlock::Allocate(
-      memory_, size_t{count} * kBufferBytes, device_.backend_caps().addresses);
-  if (!block) return Fail(block);
-  buffers = std::move(*block);
-  return NetQueueOptions{.features = device_.accepted(),
-                         .memory = buffers.span(),
-                         .memory_addr = buffers.addr(),
-                         .buffer_bytes = kBufferBytes};
+Result<void> NetDriver::AddBuffers(Pair& pair) {
+  const AddressSpace space = device_.backend_caps().addresses;
+  const uint16_t num = device_.queue_size();
+  const size_t bytes =
+      size_t{BufferCount(num, window_, parts_)} * buffer_bytes_;
+  Result<SharedBlock> buffers = SharedBlock::Allocate(memory_, bytes, space);
+  if (!buffers) return Fail(buffers);
+  pair.buffers = std::move(*buffers);
+  Result<SharedBlock> scratch =
+      SharedBlock::Allocate(memory_, TxScratchBytes(num), space);
+  if (!scratch) return Fail(scratch);
+  pair.scratch = std::move(*scratch);
+  auto pool = BufferPool::Create({.memory = pair.buffers.span(),
+                                  .memory_addr = pair.buffers.addr(),
+                                  .buffer_bytes = buffer_bytes_});
+  if (!pool) return Fail(pool);
+  pair.pool.emplace(std::move(*pool));
+  return {};
 }
 
 std::optional<std::string> NetDriver::Trouble(uint16_t pair) const {
@@ -120,6 +172,10 @@ std::optional<std::string> NetDriver::Trouble(uint16_t pair) const {
   }
   if (const uint64_t dropped = queues.rx->stats().dropped; dropped != 0) {
     return fmt::format("pair {}: {} received frames had no valid header", pair,
+                       dropped);
+  }
+  if (const uint64_t dropped = queues.tx->stats().dropped; dropped != 0) {
+    return fmt::format("pair {}: {} frames did not fit into the TX ring", pair,
                        dropped);
   }
   return {};

@@ -12,21 +12,35 @@
 #include "cli/control_driver.h"
 #include "cli/shared_block.h"
 #include "virtio_user/device/device.h"
+#include "virtio_user/net/buffer_pool.h"
 #include "virtio_user/net/rx_queue.h"
 #include "virtio_user/net/tx_queue.h"
 
 namespace virtio_user::cli {
+
+struct NetDriverOptions {
+  FeatureSet declined;              // Not to be accepted, whoever offers them.
+  uint32_t max_frame_bytes = 1514;  // Of frames that are sent and come back.
+};
+
+// How large a driver is, for its memory.
+struct NetDriverShape {
+  uint16_t pairs = 1;
+  uint16_t queue_size = 256;
+  uint32_t max_frame_bytes = 1514;
+};
 
 // The driver above one device: memory for all rings and buffers, a queue for
 // each direction of each pair, the control queue. One thread. The same on the
 // simulator and on a real back-end.
 class NetDriver {
  public:
-  // One buffer takes a whole frame with its header.
+  // A frame and what stands in front of it share such a buffer; longer ones
+  // take several (MRG_RXBUF), or else all buffers are larger.
   static constexpr uint32_t kBufferBytes = 2048;
 
-  // Bytes that Create allocates for these rings, at most.
-  static size_t MemoryFor(uint16_t pairs, uint16_t queue_size);
+  // Bytes that Create allocates, at most.
+  static size_t MemoryFor(const NetDriverShape& shape);
 
   // What this driver accepts of an offer: everything that it can do.
   static FeatureSet Choose(FeatureSet offered);
@@ -34,18 +48,24 @@ class NetDriver {
   // Negotiates, gives the device its rings and builds the queues on them.
   // Requires: kCreated. `device` and `memory` outlive the driver; the memory
   // is freed with it, so the device goes first or has stopped.
-  static Result<std::unique_ptr<NetDriver>> Create(Device& device,
-                                                   MemoryProvider& memory);
+  static Result<std::unique_ptr<NetDriver>> Create(
+      Device& device, MemoryProvider& memory, const NetDriverOptions& options);
 
   uint16_t pairs() const { return static_cast<uint16_t>(queues_.size()); }
   RxQueue& rx(uint16_t pair) { return *queues_[pair].rx; }
   TxQueue& tx(uint16_t pair) { return *queues_[pair].tx; }
+  // Of both queues of the pair.
+  BufferPool& pool(uint16_t pair) { return *queues_[pair].pool; }
   // Null where CTRL_VQ was not negotiated.
   ControlDriver* control() { return control_.get(); }
   Device& device() { return device_; }
 
+  // Of every buffer.
+  uint32_t buffer_bytes() const { return buffer_bytes_; }
+  // The longest frame that can go out and come back here.
+  uint32_t max_frame_bytes() const { return max_frame_bytes_; }
   // Packets that may be on their way on one pair at once: while no more are, a
-  // back-end that echoes has a buffer for each.
+  // back-end that echoes has buffers for each.
   uint32_t window() const { return window_; }
 
   // Why a ring of `pair` does nothing any more, or which frames the driver had
@@ -58,22 +78,27 @@ class NetDriver {
   struct Pair {
     SharedBlock rx_ring;
     SharedBlock tx_ring;
-    SharedBlock rx_buffers;
-    SharedBlock tx_buffers;
+    SharedBlock buffers;
+    SharedBlock scratch;
+    std::optional<BufferPool> pool;
     std::unique_ptr<RxQueue> rx;
     std::unique_ptr<TxQueue> tx;
   };
 
-  NetDriver(Device& device, MemoryProvider& memory);
+  NetDriver(Device& device, MemoryProvider& memory,
+            const NetDriverOptions& options);
 
   Result<void> AddPair(uint16_t pair);
   Result<void> AddRing(uint16_t vring, SharedBlock& ring);
-  Result<NetQueueOptions> AddBuffers(uint32_t count, SharedBlock& buffers);
+  Result<void> AddBuffers(Pair& pair);
 
   Device& device_;
   MemoryProvider& memory_;
   std::vector<Pair> queues_;
   std::unique_ptr<ControlDriver> control_;
+  uint32_t buffer_bytes_ = kBufferBytes;
+  uint32_t max_frame_bytes_ = 0;
+  uint32_t parts_ = 1;  // Buffers of the longest frame that is expected.
   uint32_t window_ = 1;
 };
 

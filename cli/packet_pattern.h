@@ -3,11 +3,13 @@
 #ifndef CLI_PACKET_PATTERN_H_
 #define CLI_PACKET_PATTERN_H_
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <span>
 
+#include "cli/frame_sizes.h"
 #include "virtio_user/base/mac_address.h"
 
 namespace virtio_user::cli {
@@ -20,9 +22,6 @@ struct PacketId {
   friend bool operator==(const PacketId&, const PacketId&) = default;
 };
 
-inline constexpr size_t kMinPacketBytes = 60;
-inline constexpr size_t kMaxPacketBytes = 1514;
-
 // The packets of one run. Size and every byte of a packet follow from the
 // seed and its id, so nothing needs to be remembered to check it:
 //
@@ -34,9 +33,11 @@ inline constexpr size_t kMaxPacketBytes = 1514;
 // A value; immutable.
 class PacketPattern {
  public:
-  PacketPattern(uint64_t seed, const MacAddress& source);
+  PacketPattern(uint64_t seed, const MacAddress& source,
+                const FrameSizes& sizes = {});
 
-  // kMinPacketBytes to kMaxPacketBytes, both ends included.
+  const FrameSizes& sizes() const { return sizes_; }
+  // In the range of sizes(), all of them about equally often.
   size_t SizeOf(PacketId id) const;
   // Writes the packet to the front of `out`; its size. Requires:
   // out.size() >= SizeOf(id).
@@ -52,8 +53,15 @@ class PacketPattern {
   std::byte ByteAt(PacketId id, size_t index) const;
 
  private:
-  uint64_t KeyOf(PacketId id) const;
+  // What precedes the pseudo-random bytes, of which word `index` follows from
+  // the key.
+  static constexpr size_t kHeadBytes = 34;
+  using Head = std::array<std::byte, kHeadBytes>;
 
+  uint64_t KeyOf(PacketId id) const;
+  Head HeadOf(PacketId id) const;
+
+  FrameSizes sizes_;
   uint64_t seed_;
   uint64_t tag_;
   MacAddress source_;

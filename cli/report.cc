@@ -51,6 +51,32 @@ std::string ProtocolSection(const ProtocolResult& protocol) {
   return table.Text();
 }
 
+std::string PathSection(const RunResult& result) {
+  const RunOptions& options = result.options;
+  const PathResult& path = *result.path;
+  std::string text = fmt::format("data path: {}\n", path.text);
+  text += fmt::format(
+      "  rings of {}, buffers of {} bytes, {} indirect tables, bursts of {}\n",
+      options.queue_size, path.buffer_bytes, path.indirect ? "with" : "no",
+      options.burst);
+  if (!options.capture) {
+    return text + fmt::format("  frames of {} bytes\n", ToText(options.sizes));
+  }
+  text += fmt::format("  {} packets of {}", options.capture->size(),
+                      Printable(*options.pcap_in));
+  const size_t cut = options.capture->truncated_count();
+  if (cut != 0) {
+    text += fmt::format(
+        ", {} of them cut short by the capture: sent as they are", cut);
+  }
+  text += "\n";
+  if (result.capture && options.pcap_out) {
+    text += fmt::format("  {} packets in {}\n", result.capture->returned.size(),
+                        Printable(*options.pcap_out));
+  }
+  return text;
+}
+
 std::string PairSection(const RunResult& result) {
   TextTable table({"pair", "sent", "bytes", "received", "bytes"},
                   TextTable::Others::kRight);
@@ -141,6 +167,7 @@ std::string RunReport(const RunResult& result) {
     text += "\n" + FeatureSection(result.features);
     text += "\n" + ProtocolSection(result.protocol);
   }
+  if (result.path) text += "\n" + PathSection(result);
   if (!result.pairs.empty()) text += "\n" + PairSection(result);
   text += "\n" + PhaseSection(result);
   text += "\n" + MessageSection(result);

@@ -26,6 +26,11 @@ ordered_json ProtocolFeatures(std::optional<uint64_t> mask) {
           {"names", ProtocolFeatureTexts(*mask)}};
 }
 
+ordered_json OrNull(const std::optional<std::string>& text) {
+  if (!text) return nullptr;
+  return *text;
+}
+
 ordered_json Options(const RunOptions& options) {
   ordered_json mac = nullptr;
   if (options.mac) mac = ToText(*options.mac).data();
@@ -36,8 +41,18 @@ ordered_json Options(const RunOptions& options) {
           {"packets", options.packets},
           {"traffic", ToString(options.traffic)},
           {"mac", mac},
-          {"mrg_rxbuf", options.mrg_rxbuf},
-          {"in_order", options.in_order},
+          {"mrg_rxbuf", options.path.mrg_rxbuf != Wish::kRefused},
+          {"in_order", options.path.in_order != Wish::kRefused},
+          {"wishes",
+           {{"packed", ToString(options.path.packed)},
+            {"in_order", ToString(options.path.in_order)},
+            {"mrg_rxbuf", ToString(options.path.mrg_rxbuf)},
+            {"indirect", ToString(options.path.indirect)}}},
+          {"burst", options.burst},
+          {"size", {options.sizes.min, options.sizes.max}},
+          {"personality", OrNull(options.personality)},
+          {"pcap_in", OrNull(options.pcap_in)},
+          {"pcap_out", OrNull(options.pcap_out)},
           {"timeout_ns", options.timeout.count()},
           {"seed", options.seed}};
 }
@@ -84,6 +99,22 @@ ordered_json Protocol(const ProtocolResult& protocol) {
           {"config", protocol.config}};
 }
 
+ordered_json Path(const std::optional<PathResult>& path) {
+  if (!path) return nullptr;
+  return {{"name", path->name},
+          {"why", path->text},
+          {"indirect", path->indirect},
+          {"buffer_bytes", path->buffer_bytes},
+          {"max_frame_bytes", path->max_frame_bytes}};
+}
+
+ordered_json CaptureOf(const std::optional<CaptureResult>& capture) {
+  if (!capture) return nullptr;
+  return {{"packets", capture->packets},
+          {"truncated", capture->truncated},
+          {"returned", capture->returned.size()}};
+}
+
 // A path or a back-end's text need not be UTF-8.
 std::string Dump(const ordered_json& document) {
   return document.dump(2, ' ', false, ordered_json::error_handler_t::replace) +
@@ -105,6 +136,8 @@ std::string RunJson(const RunResult& result) {
                             {"forwarded", Features(result.features.forwarded)}};
     document["protocol"] = Protocol(result.protocol);
   }
+  document["path"] = Path(result.path);
+  document["capture"] = CaptureOf(result.capture);
   document["pairs"] = Pairs(result.pairs);
   document["phases"] = Phases(result.phases);
   document["messages"] = Messages(result.messages);

@@ -23,17 +23,21 @@ namespace {
 
 constexpr const char* kFooter = R"text(
 what happens:
-  A device is brought up on the back-end. Packets of 60 to 1514 bytes go out on
-  every queue pair, and every byte that comes back is compared. On the way: 1,
-  then all, then 1 pair by commands in the control queue; a memory region is
-  added and removed; the device is stopped and started again three times. The
-  last line is "verdict: pass" or "verdict: FAIL (reason)".
+  A device is brought up on the back-end. Packets (--size, or a capture's) go
+  out on every queue pair, and every byte that comes back is compared. On the
+  way: 1, then all, then 1 pair by commands in the control queue; a memory region
+  is added and removed; the device is stopped and started again three times.
+  The last line is "verdict: pass" or "verdict: FAIL (reason)".
 
 examples:
   vuser run
       on the embedded simulated back-end; the same seed gives the same hash
   vuser run --backend /tmp/v.sock --queues 4 --packets 1000000
       on a vhost-user server that echoes packets, such as DPDK's testpmd
+  vuser run --path packed-inorder-mrg --size 60-9000
+      the rings and the frames that are asked for, or none
+  vuser run --backend /tmp/v.sock --pcap-in a.pcap --pcap-out b.pcap
+      the packets of a capture; b.pcap holds those that came back
   vuser run --backend /tmp/v.sock --server --timeout 30
       waits at most 30 seconds for the back-end to connect
 
@@ -51,7 +55,8 @@ void AddDeviceOptions(CLI::App& run, RunArguments& arguments) {
       ->capture_default_str()
       ->type_name("N");
   run.add_option("--queue-size", arguments.queue_size,
-                 "Descriptors of each ring, a power of two up to 32768")
+                 "Descriptors of each ring, up to 32768; a power of two\n"
+                 "unless --packed")
       ->transform(WholeNumber<int64_t>())
       ->capture_default_str()
       ->type_name("N");
@@ -63,15 +68,33 @@ void AddDeviceOptions(CLI::App& run, RunArguments& arguments) {
       ->type_name("NAME");
   run.add_flag("--server", arguments.server,
                "Listen at PATH and wait for the back-end to connect");
-  run.add_flag("--no-mrg-rxbuf", arguments.no_mrg_rxbuf,
-               "Do not offer VIRTIO_NET_F_MRG_RXBUF to the driver");
-  run.add_flag("--no-in-order", arguments.no_in_order,
-               "Do not offer VIRTIO_F_IN_ORDER to the driver");
+  run.add_option("--personality", arguments.personality,
+                 "How the embedded back-end behaves where it may choose")
+      ->type_name("NAME");
   run.add_option("--timeout", arguments.timeout_seconds,
                  "Seconds that one call may take; packets may stand\n"
                  "still 2.5 times as long")
       ->capture_default_str()
       ->type_name("S");
+}
+
+void AddPathOptions(CLI::App& run, PathArguments& arguments) {
+  run.add_flag("--packed", arguments.packed,
+               "Packed rings; without it they are split");
+  run.add_flag("--in-order", arguments.in_order,
+               "Insist on VIRTIO_F_IN_ORDER, which is used if offered");
+  run.add_flag("--no-in-order", arguments.no_in_order, "Do not use it");
+  run.add_flag("--no-mrg-rxbuf", arguments.no_mrg_rxbuf,
+               "Do not use VIRTIO_NET_F_MRG_RXBUF");
+  run.add_flag("--indirect", arguments.indirect,
+               "Insist on VIRTIO_F_INDIRECT_DESC, which is used if\n"
+               "offered");
+  run.add_flag("--no-indirect", arguments.no_indirect, "Do not use it");
+  run.add_option("--path", arguments.path,
+                 "Insist on one data path:\n"
+                 "split-mrg, split-nomrg, split-inorder-mrg,\n"
+                 "split-inorder-nomrg, and the same with packed-")
+      ->type_name("NAME");
 }
 
 void AddTrafficOptions(CLI::App& run, RunArguments& arguments) {
@@ -84,6 +107,20 @@ void AddTrafficOptions(CLI::App& run, RunArguments& arguments) {
                  "back-end only takes; receive: it only gives; none")
       ->capture_default_str()
       ->type_name("KIND");
+  run.add_option("--size", arguments.sizes,
+                 "Bytes of a frame, within 60-65535 [60-1514]")
+      ->type_name("MIN-MAX");
+  run.add_option("--burst", arguments.burst,
+                 "Packets that one call sends or receives, 1 to 256")
+      ->transform(WholeNumber<int64_t>())
+      ->capture_default_str()
+      ->type_name("N");
+  run.add_option("--pcap-in", arguments.pcap_in,
+                 "Send the packets of this capture, in order")
+      ->type_name("FILE");
+  run.add_option("--pcap-out", arguments.pcap_out,
+                 "Write those that came back, in the same order")
+      ->type_name("FILE");
   run.add_option("--seed", arguments.seed,
                  "Decides sizes and contents of packets and all that\n"
                  "the simulated back-end does")
@@ -100,11 +137,25 @@ void AddTrafficOptions(CLI::App& run, RunArguments& arguments) {
 
 std::string JsonText(const std::string& path) { return "--json " + path; }
 
-ExitCode Report(const RunResult& result, const Console& console) {
+// What came back of a capture, where it is wanted.
+std::expected<void, std::string> WriteCapture(const RunResult& result) {
+  const RunOptions& options = result.options;
+  if (!options.pcap_out || !result.capture) return {};
+  const auto written = WriteFileAtomically(
+      *options.pcap_out, options.capture->FileOf(result.capture->returned));
+  if (written) return {};
+  return std::unexpected("--pcap-out " + *options.pcap_out + ": " +
+                         written.error());
+}
+
+ExitCode Report(RunResult result, const Console& console) {
   const std::optional<std::string>& path = result.options.json_path;
   const bool json_to_out = path == "-";
   std::ostream& text_out = json_to_out ? console.err : console.out;
-  std::optional<Failure> failure = result.failure;
+  std::optional<Failure>& failure = result.failure;
+  if (const auto written = WriteCapture(result); !written && !failure) {
+    failure = Failure{ExitCode::kFail, written.error()};
+  }
   if (json_to_out) {
     console.out << RunJson(result) << std::flush;
   } else if (path) {
@@ -114,12 +165,27 @@ ExitCode Report(const RunResult& result, const Console& console) {
           Failure{ExitCode::kFail, JsonText(*path) + ": " + written.error()};
     }
   }
-  RunResult shown = result;
-  shown.failure = failure;
-  if (failure)
+  if (failure) {
     console.err << "vuser: " << Printable(failure->text) << std::endl;
-  text_out << RunReport(shown) << std::flush;
+  }
+  text_out << RunReport(result) << std::flush;
   return failure ? failure->code : ExitCode::kPass;
+}
+
+// Whether the files that will be written can be; kUsage names the option.
+std::expected<void, Failure> CheckFiles(const RunOptions& options) {
+  const auto check = [](const char* option,
+                        const std::optional<std::string>& path)
+      -> std::expected<void, Failure> {
+    if (!path || *path == "-") return {};
+    const auto writable = CheckWritable(*path);
+    if (writable) return {};
+    return std::unexpected(
+        Failure{ExitCode::kUsage,
+                std::string(option) + " " + *path + ": " + writable.error()});
+  };
+  if (auto ok = check("--json", options.json_path); !ok) return ok;
+  return check("--pcap-out", options.pcap_out);
 }
 
 RunResult Run(const RunOptions& options, const Console& console) {
@@ -133,7 +199,12 @@ RunResult Run(const RunOptions& options, const Console& console) {
        .server = options.server,
        .seed = options.seed,
        .traffic = options.traffic,
-       .memory_bytes = NetDriver::MemoryFor(options.queues, options.queue_size),
+       .personality = options.personality.value_or("conforming"),
+       .in_order = options.path.in_order == Wish::kRequired,
+       .memory_bytes =
+           NetDriver::MemoryFor({.pairs = options.queues,
+                                 .queue_size = options.queue_size,
+                                 .max_frame_bytes = options.max_frame_bytes()}),
        .on_line = std::move(on_line),
        .interrupted = console.interrupted});
   if (!environment) {
@@ -151,24 +222,20 @@ void AddRunCommand(CLI::App& app, RunArguments& arguments) {
   CLI::App* const run =
       app.add_subcommand("run", "Exercises a back-end with packets");
   AddDeviceOptions(*run, arguments);
+  AddPathOptions(*run, arguments.path);
   AddTrafficOptions(*run, arguments);
   run->footer(kFooter);
 }
 
 ExitCode RunCommand(const RunArguments& arguments, const Console& console) {
-  const auto options = CheckRunArguments(arguments);
-  if (!options) {
-    console.err << "vuser: " << Printable(options.error().text) << std::endl;
-    return options.error().code;
-  }
-  if (options->json_path && *options->json_path != "-") {
-    if (const auto ok = CheckWritable(*options->json_path); !ok) {
-      console.err << "vuser: "
-                  << Printable(JsonText(*options->json_path) + ": " +
-                               ok.error())
-                  << std::endl;
-      return ExitCode::kUsage;
-    }
+  auto options = CheckRunArguments(arguments);
+  std::expected<void, Failure> ready;
+  if (!options) ready = std::unexpected(options.error());
+  if (ready) ready = LoadCapture(*options);
+  if (ready) ready = CheckFiles(*options);
+  if (!ready) {
+    console.err << "vuser: " << Printable(ready.error().text) << std::endl;
+    return ready.error().code;
   }
   return Report(Run(*options, console), console);
 }

@@ -7,8 +7,13 @@
 #include <array>
 #include <bit>
 #include <cmath>
+#include <filesystem>
+#include <system_error>
 #include <utility>
 
+#include "backend_sim/personality.h"
+#include "virtio_user/net/buffer_pool.h"
+#include "virtio_user/ring/ring_layout.h"
 #include "virtio_user/spec/ring.h"
 #include "virtio_user/spec/vhost_user.h"
 
@@ -18,6 +23,9 @@ namespace {
 constexpr int64_t kMaxPairs = kVhostUserMaxVrings / 2;
 // The account of packets takes one bit each.
 constexpr int64_t kMaxPackets = 10'000'000'000;
+constexpr int64_t kMaxBurstTyped = 256;
+// Of a frame in one buffer: BufferPool's largest, less its headroom.
+constexpr uint32_t kMaxWholeFrameBytes = 65536 - BufferPool::kHeadroom;
 constexpr double kMinTimeoutSeconds = 0.001;
 constexpr double kMaxTimeoutSeconds = 86400;
 
@@ -39,14 +47,6 @@ std::expected<void, Failure> CheckRings(const RunArguments& arguments) {
   if (arguments.queues < 1 || arguments.queues > kMaxPairs) {
     return Usage("--queues {}: vhost-user has room for 1 to {} queue pairs",
                  arguments.queues, kMaxPairs);
-  }
-  const int64_t size = arguments.queue_size;
-  if (size < 1 || size > int64_t{kMaxRingSize} ||
-      !std::has_single_bit(static_cast<uint64_t>(size))) {
-    return Usage(
-        "--queue-size {}: a ring has a power of two from 1 to {} "
-        "descriptors",
-        size, kMaxRingSize);
   }
   return {};
 }
@@ -93,6 +93,60 @@ std::expected<uint64_t, Failure> CheckPackets(const RunArguments& arguments,
   return static_cast<uint64_t>(packets);
 }
 
+// A frame that no other buffer may share has to fit into the largest one.
+std::expected<FrameSizes, Failure> CheckSizes(const RunArguments& arguments,
+                                              const PathWishes& wishes) {
+  if (!arguments.sizes) return FrameSizes{};
+  const auto sizes = ParseFrameSizes(*arguments.sizes);
+  if (!sizes) return sizes;
+  if (wishes.mrg_rxbuf == Wish::kRefused && sizes->max > kMaxWholeFrameBytes) {
+    return Usage(
+        "--size {}: without VIRTIO_NET_F_MRG_RXBUF a frame lies in one buffer, "
+        "of {} bytes at most",
+        *arguments.sizes, kMaxWholeFrameBytes);
+  }
+  return sizes;
+}
+
+std::expected<void, Failure> CheckPersonality(const RunArguments& arguments) {
+  if (!arguments.personality) return {};
+  const std::string& name = *arguments.personality;
+  if (arguments.backend != kSimBackend) {
+    return Usage(
+        "--personality {}: only the embedded back-end 'sim' has personalities; "
+        "leave it out for {}",
+        name, arguments.backend);
+  }
+  if (backend_sim::FindPersonality(name)) return {};
+  std::string names;
+  for (const std::string_view each : backend_sim::PersonalityNames()) {
+    names += fmt::format("{}{}", names.empty() ? "" : ", ", each);
+  }
+  return Usage("--personality {}: say one of {}", name, names);
+}
+
+std::expected<void, Failure> CheckCapture(const RunArguments& arguments) {
+  if (!arguments.pcap_in) {
+    if (!arguments.pcap_out) return {};
+    return Usage("--pcap-out {}: --pcap-in says which packets; it is missing",
+                 *arguments.pcap_out);
+  }
+  const std::string& in = *arguments.pcap_in;
+  const auto contradiction = [&](std::string_view option) {
+    return Usage("--pcap-in {}: the capture says what is sent; leave {} out",
+                 in, option);
+  };
+  if (arguments.packets) return contradiction("--packets");
+  if (arguments.sizes) return contradiction("--size");
+  if (arguments.traffic != ToString(TrafficKind::kEcho)) {
+    return Usage(
+        "--traffic {}: the packets of --pcap-in {} are sent, come back and are "
+        "compared; leave --traffic out",
+        arguments.traffic, in);
+  }
+  return {};
+}
+
 std::expected<std::optional<MacAddress>, Failure> CheckMac(
     const RunArguments& arguments) {
   if (!arguments.mac) return std::nullopt;
@@ -101,10 +155,59 @@ std::expected<std::optional<MacAddress>, Failure> CheckMac(
   return *mac;
 }
 
+// What is checked and leaves nothing behind.
+std::expected<void, Failure> CheckTexts(const RunArguments& arguments) {
+  if (auto ok = CheckRings(arguments); !ok) return ok;
+  if (auto ok = CheckBackend(arguments); !ok) return ok;
+  if (auto ok = CheckPersonality(arguments); !ok) return ok;
+  return CheckCapture(arguments);
+}
+
 }  // namespace
+
+std::expected<uint16_t, Failure> CheckQueueSize(int64_t size, Wish packed) {
+  const bool in_range = size >= 1 && size <= int64_t{kMaxRingSize};
+  if (packed != Wish::kRefused) {
+    if (in_range) return static_cast<uint16_t>(size);
+    return Usage("--queue-size {}: a packed ring has 1 to {} descriptors", size,
+                 kMaxRingSize);
+  }
+  if (in_range && std::has_single_bit(static_cast<uint64_t>(size))) {
+    return static_cast<uint16_t>(size);
+  }
+  return Usage(
+      "--queue-size {}: a ring has a power of two from 1 to {} "
+      "descriptors{}",
+      size, kMaxRingSize,
+      in_range ? ", a packed one any number up to that: --packed" : "");
+}
+
+std::expected<uint16_t, Failure> CheckBurst(int64_t burst) {
+  if (burst >= 1 && burst <= kMaxBurstTyped) {
+    return static_cast<uint16_t>(burst);
+  }
+  return Usage("--burst {}: say 1 to {} packets", burst, kMaxBurstTyped);
+}
 
 std::string_view ToString(TrafficKind kind) {
   return kTraffic[static_cast<size_t>(kind)].second;
+}
+
+std::expected<void, Failure> LoadCapture(RunOptions& options) {
+  if (!options.pcap_in) return {};
+  std::error_code ignored;
+  if (options.pcap_out && std::filesystem::equivalent(
+                              *options.pcap_in, *options.pcap_out, ignored)) {
+    return Usage("--pcap-out {}: that is the file of --pcap-in too",
+                 *options.pcap_out);
+  }
+  auto capture = Capture::Read(*options.pcap_in);
+  if (!capture) {
+    return Usage("--pcap-in {}: {}", *options.pcap_in, capture.error());
+  }
+  options.capture = std::make_shared<const Capture>(std::move(*capture));
+  options.packets = options.capture->size();
+  return {};
 }
 
 std::expected<void, Failure> CheckBackendChoice(const std::string& backend,
@@ -131,10 +234,15 @@ std::expected<Duration, Failure> CheckTimeout(double seconds) {
 
 std::expected<RunOptions, Failure> CheckRunArguments(
     const RunArguments& arguments) {
-  if (auto ok = CheckRings(arguments); !ok) return std::unexpected(ok.error());
-  if (auto ok = CheckBackend(arguments); !ok) {
-    return std::unexpected(ok.error());
-  }
+  if (auto ok = CheckTexts(arguments); !ok) return std::unexpected(ok.error());
+  const auto path = CheckPathArguments(arguments.path);
+  if (!path) return std::unexpected(path.error());
+  const auto queue_size = CheckQueueSize(arguments.queue_size, path->packed);
+  if (!queue_size) return std::unexpected(queue_size.error());
+  const auto sizes = CheckSizes(arguments, *path);
+  if (!sizes) return std::unexpected(sizes.error());
+  const auto burst = CheckBurst(arguments.burst);
+  if (!burst) return std::unexpected(burst.error());
   const auto traffic = CheckTraffic(arguments);
   if (!traffic) return std::unexpected(traffic.error());
   const auto packets = CheckPackets(arguments, *traffic);
@@ -146,7 +254,7 @@ std::expected<RunOptions, Failure> CheckRunArguments(
   return RunOptions{
       .backend = arguments.backend,
       .queues = static_cast<uint16_t>(arguments.queues),
-      .queue_size = static_cast<uint16_t>(arguments.queue_size),
+      .queue_size = *queue_size,
       .packets = *packets,
       .traffic = *traffic,
       .mac = *mac,
@@ -154,8 +262,13 @@ std::expected<RunOptions, Failure> CheckRunArguments(
       .timeout = *timeout,
       .seed = arguments.seed,
       .json_path = arguments.json_path,
-      .mrg_rxbuf = !arguments.no_mrg_rxbuf,
-      .in_order = !arguments.no_in_order,
+      .path = *path,
+      .burst = *burst,
+      .sizes = *sizes,
+      .personality = arguments.personality,
+      .pcap_in = arguments.pcap_in,
+      .pcap_out = arguments.pcap_out,
+      .capture = {},
       .verbose = arguments.verbose,
   };
 }

@@ -5,11 +5,15 @@
 
 #include <cstdint>
 #include <expected>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
 
+#include "cli/capture.h"
 #include "cli/exit_code.h"
+#include "cli/frame_sizes.h"
+#include "cli/path_options.h"
 #include "virtio_user/base/deadline.h"
 #include "virtio_user/base/mac_address.h"
 
@@ -39,8 +43,12 @@ struct RunArguments {
   double timeout_seconds = 2;
   uint64_t seed = 1;
   std::optional<std::string> json_path;
-  bool no_mrg_rxbuf = false;
-  bool no_in_order = false;
+  PathArguments path;
+  int64_t burst = 32;
+  std::optional<std::string> sizes;
+  std::optional<std::string> personality;
+  std::optional<std::string> pcap_in;
+  std::optional<std::string> pcap_out;
   bool verbose = false;
 };
 
@@ -56,10 +64,22 @@ struct RunOptions {
   Duration timeout = kDefaultCallBudget;  // Of one call.
   uint64_t seed = 1;
   std::optional<std::string> json_path;
-  bool mrg_rxbuf = true;
-  bool in_order = true;
+  PathWishes path;
+  uint16_t burst = 32;  // Packets that one call sends or receives, at most.
+  FrameSizes sizes;     // Of frames that are made here.
+  std::optional<std::string> personality;  // Of the embedded back-end.
+  // Frames of this capture in place of made ones, and where those that come
+  // back go.
+  std::optional<std::string> pcap_in;
+  std::optional<std::string> pcap_out;
+  std::shared_ptr<const Capture>
+      capture;  // What pcap_in holds; see LoadCapture.
   bool verbose = false;
 
+  // Of the longest frame that goes out.
+  uint32_t max_frame_bytes() const {
+    return capture ? static_cast<uint32_t>(capture->max_bytes()) : sizes.max;
+  }
   bool simulated() const { return backend == kSimBackend; }
   // How long packets may make no progress at all.
   Duration traffic_timeout() const { return timeout * 5 / 2; }
@@ -71,9 +91,19 @@ struct RunOptions {
 std::expected<RunOptions, Failure> CheckRunArguments(
     const RunArguments& arguments);
 
+// Reads the capture that `options` name; then `packets` is how many it has.
+// kUsage where it cannot be sent, or is the output as well.
+std::expected<void, Failure> LoadCapture(RunOptions& options);
+
 // What --backend (or probe's PATH) and --server say together.
 std::expected<void, Failure> CheckBackendChoice(const std::string& backend,
                                                 bool server);
+
+// Descriptors of a ring as typed for --queue-size.
+std::expected<uint16_t, Failure> CheckQueueSize(int64_t size, Wish packed);
+
+// Packets as typed for --burst.
+std::expected<uint16_t, Failure> CheckBurst(int64_t burst);
 
 // Seconds as typed for --timeout.
 std::expected<Duration, Failure> CheckTimeout(double seconds);

@@ -11,8 +11,8 @@
 #include <string>
 #include <vector>
 
+#include "cli/ledger.h"
 #include "cli/message_counts.h"
-#include "cli/packet_ledger.h"
 #include "cli/run_options.h"
 #include "virtio_user/base/deadline.h"
 #include "virtio_user/spec/feature.h"
@@ -43,11 +43,29 @@ struct ProtocolResult {
   bool config = false;
 };
 
+// How packets travel.
+struct PathResult {
+  std::string name;
+  std::string text;  // Which path, and by which features.
+  bool indirect = false;
+  uint32_t buffer_bytes = 0;     // Of each buffer.
+  uint32_t max_frame_bytes = 0;  // The longest frame that the rings carry.
+};
+
+// What became of a capture.
+struct CaptureResult {
+  uint64_t packets = 0;    // Read.
+  uint64_t truncated = 0;  // Of them, that the capture has only the front of.
+  std::vector<size_t> returned;  // Which came back, in the capture's order.
+};
+
 struct RunResult {
   RunOptions options;
   bool negotiated = false;  // features and protocol are known.
   FeatureResult features;
   ProtocolResult protocol;
+  std::optional<PathResult> path;        // Once the rings are set up.
+  std::optional<CaptureResult> capture;  // Where there is one.
   std::vector<PairCounts> pairs;
   std::vector<PhaseResult> phases;
   MessageCounts messages;

@@ -8,6 +8,8 @@
 #include <utility>
 
 #include "backend_sim/wire_request.h"
+#include "cli/packet_ledger.h"
+#include "virtio_user/net/path_selection.h"
 
 namespace virtio_user::cli {
 namespace {
@@ -33,7 +35,7 @@ RunResult Runner::Run() {
       Phase("open", 0, [&] { return Open(); }) &&
       Phase("negotiate, set rings up", 0, [&] { return SetUpDriver(); });
   if (up) CarryOut();
-  NotePairs();
+  NotePackets();
   Phase("end", 0, [&] { return TakeDown(); });
   result_.messages = environment_.tap().counts();
   result_.trace_hash = environment_.TraceHash();
@@ -67,8 +69,9 @@ std::optional<Failure> Runner::Open() {
       .queue_size = options_.queue_size,
       .mac = options_.mac,
       .control_queue = true,
-      .mrg_rxbuf = options_.mrg_rxbuf,
-      .in_order = options_.in_order,
+      .mrg_rxbuf = options_.path.mrg_rxbuf != Wish::kRefused,
+      .in_order = options_.path.in_order != Wish::kRefused,
+      .packed = options_.path.packed != Wish::kRefused,
       .call_budget = options_.timeout,
   };
   auto device =
@@ -82,13 +85,62 @@ std::optional<Failure> Runner::Open() {
 }
 
 std::optional<Failure> Runner::SetUpDriver() {
-  auto driver = NetDriver::Create(*device_, environment_.memory());
+  if (auto failure = CheckOffer(options_.path, device_->offered())) {
+    NoteFeatures();
+    return failure;
+  }
+  auto driver =
+      NetDriver::Create(*device_, environment_.memory(),
+                        {.declined = Declined(options_.path),
+                         .max_frame_bytes = options_.max_frame_bytes()});
   NoteFeatures();
   if (!driver) return Fatal(driver.error());
   driver_ = std::move(*driver);
-  ledger_.emplace(PacketPattern(options_.seed, options_.mac.value_or(kSource)),
-                  driver_->pairs());
+  NotePath();
+  if (auto failure = CheckFrames()) return failure;
+  OpenLedger();
   return {};
+}
+
+// Whether all frames fit into the rings as they were negotiated.
+std::optional<Failure> Runner::CheckFrames() const {
+  const uint32_t most = driver_->max_frame_bytes();
+  if (options_.max_frame_bytes() <= most) return {};
+  const std::string why =
+      fmt::format("{} and rings of {} carry frames of {} bytes at most",
+                  result_.path->name, options_.queue_size, most);
+  if (!options_.capture) {
+    return Failure{ExitCode::kUsage,
+                   fmt::format("--size {}: {}", ToText(options_.sizes), why)};
+  }
+  size_t index = 0;
+  while (options_.capture->Bytes(index).size() <= most) ++index;
+  return Failure{
+      ExitCode::kUsage,
+      fmt::format("--pcap-in {}: packet {} has {} bytes; {}", *options_.pcap_in,
+                  index + 1, options_.capture->Bytes(index).size(), why)};
+}
+
+void Runner::OpenLedger() {
+  if (options_.capture) {
+    auto ledger =
+        std::make_unique<CaptureLedger>(*options_.capture, driver_->pairs());
+    capture_ledger_ = ledger.get();
+    ledger_ = std::move(ledger);
+    return;
+  }
+  const PacketPattern pattern(options_.seed, options_.mac.value_or(kSource),
+                              options_.sizes);
+  ledger_ = std::make_unique<PacketLedger>(pattern, driver_->pairs());
+}
+
+void Runner::NotePath() {
+  const FeatureSet accepted = device_->accepted();
+  result_.path = PathResult{.name = std::string(SelectPath(accepted).name),
+                            .text = DescribePath(accepted),
+                            .indirect = accepted.Has(Feature::kIndirectDesc),
+                            .buffer_bytes = driver_->buffer_bytes(),
+                            .max_frame_bytes = driver_->max_frame_bytes()};
 }
 
 void Runner::NoteFeatures() {
@@ -159,6 +211,7 @@ std::optional<Failure> Runner::SetPairs(uint16_t pairs) {
 std::optional<Failure> Runner::DoTraffic(const Step& step) {
   Traffic traffic({.kind = options_.traffic,
                    .timeout = options_.traffic_timeout(),
+                   .burst = options_.burst,
                    .advice = Advice()},
                   {.environment = environment_,
                    .driver = *driver_,
@@ -214,10 +267,16 @@ std::optional<Failure> Runner::TakeDown() {
   return {};
 }
 
-void Runner::NotePairs() {
+void Runner::NotePackets() {
   if (!ledger_) return;
   for (uint16_t pair = 0; pair < ledger_->pairs(); ++pair) {
     result_.pairs.push_back(ledger_->counts(pair));
+  }
+  if (capture_ledger_ != nullptr) {
+    result_.capture =
+        CaptureResult{.packets = options_.capture->size(),
+                      .truncated = options_.capture->truncated_count(),
+                      .returned = capture_ledger_->Returned()};
   }
   if (driver_->control() != nullptr) {
     result_.control_commands = driver_->control()->commands();

@@ -9,10 +9,11 @@
 #include <span>
 #include <string>
 
+#include "cli/capture_ledger.h"
 #include "cli/console.h"
 #include "cli/environment.h"
+#include "cli/ledger.h"
 #include "cli/net_driver.h"
-#include "cli/packet_ledger.h"
 #include "cli/progress.h"
 #include "cli/run_plan.h"
 #include "cli/run_result.h"
@@ -40,7 +41,10 @@ class Runner {
 
   std::optional<Failure> Open();
   std::optional<Failure> SetUpDriver();
+  std::optional<Failure> CheckFrames() const;
+  void OpenLedger();
   void NoteFeatures();
+  void NotePath();
   bool CarryOut();
   std::optional<Failure> Do(const Step& step);
   std::optional<Failure> DoTraffic(const Step& step);
@@ -49,7 +53,7 @@ class Runner {
   std::optional<Failure> AddRegion();
   std::optional<Failure> RemoveRegion();
   std::optional<Failure> TakeDown();
-  void NotePairs();
+  void NotePackets();
 
   Failure Interruption(const std::string& phase) const;
   // A failed call, or trouble that shows only in the device's events.
@@ -64,8 +68,9 @@ class Runner {
 
   std::unique_ptr<Device> device_;
   std::unique_ptr<NetDriver> driver_;
-  std::optional<PacketLedger> ledger_;
-  std::span<std::byte> region_;  // The one that was added.
+  std::unique_ptr<Ledger> ledger_;
+  const CaptureLedger* capture_ledger_ = nullptr;  // ledger_, if it is one.
+  std::span<std::byte> region_;                    // The one that was added.
   // What the packets have shown, in words: it stands beside an interruption.
   std::string packet_problems_;
 };

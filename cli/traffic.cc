@@ -8,6 +8,8 @@
 #include <chrono>
 #include <utility>
 
+#include "virtio_user/net/rx_path.h"
+
 namespace virtio_user::cli {
 namespace {
 
@@ -16,6 +18,9 @@ constexpr uint64_t kRoundsPerLook = 256;
 
 // Once so much is wrong, more packets tell nothing new.
 constexpr uint64_t kMaxProblems = 1000;
+
+// More than any ring has.
+constexpr size_t kAllChains = 65536;
 
 double Seconds(Duration duration) {
   return std::chrono::duration<double>(duration).count();
@@ -43,7 +48,11 @@ std::vector<std::string> Problems::Details() const {
 }
 
 Traffic::Traffic(const TrafficOptions& options, const Parts& parts)
-    : options_(options), parts_(parts), frames_{} {}
+    : options_(options),
+      parts_(parts),
+      packets_(options.burst),
+      frame_(std::max<size_t>(parts.ledger.max_frame_bytes(), kMaxFrameBytes)) {
+}
 
 void Traffic::Run(uint16_t pairs, uint64_t packets,
                   const OnProgress& on_progress) {
@@ -90,12 +99,24 @@ bool Traffic::Round() {
 }
 
 bool Traffic::Receive(uint16_t pair) {
-  return parts_.driver.rx(pair).Receive(
-             2 * kBurst,
-             [&](std::span<const std::byte> frame) { Take(pair, frame); }) != 0;
+  const size_t count = parts_.driver.rx(pair).Receive(packets_);
+  for (const Packet& packet : std::span(packets_).first(count)) {
+    Take(pair, packet);
+  }
+  return count != 0;
 }
 
-void Traffic::Take(uint16_t pair, std::span<const std::byte> frame) {
+void Traffic::Take(uint16_t pair, const Packet& packet) {
+  BufferPool& pool = parts_.driver.pool(pair);
+  if (packet.buffer_count == 1) {
+    Judge(pair, pool.Front(packet));
+  } else {
+    Judge(pair, std::span(frame_).first(pool.CopyOut(packet, frame_)));
+  }
+  pool.Free(packet);
+}
+
+void Traffic::Judge(uint16_t pair, std::span<const std::byte> frame) {
   if (options_.kind != TrafficKind::kEcho) {
     parts_.ledger.Received(pair, frame.size());
     if (options_.kind == TrafficKind::kReceive) ++moved_;
@@ -113,8 +134,24 @@ void Traffic::Take(uint16_t pair, std::span<const std::byte> frame) {
 // Packets that the back-end has, or has not given back yet.
 uint64_t Traffic::Waiting(uint16_t pair) {
   if (options_.kind == TrafficKind::kEcho) return parts_.ledger.Missing(pair);
-  parts_.driver.tx(pair).Reap();
+  parts_.driver.tx(pair).Complete(kAllChains);
   return parts_.driver.tx(pair).in_flight();
+}
+
+size_t Traffic::Make(uint16_t pair, size_t count) {
+  BufferPool& pool = parts_.driver.pool(pair);
+  for (size_t i = 0; i < count; ++i) {
+    const size_t bytes = parts_.ledger.Write(pair, i, frame_);
+    const auto frame = std::span<const std::byte>(frame_).first(bytes);
+    auto packet = pool.Make(frame);
+    if (!packet) {
+      parts_.driver.tx(pair).Complete(kAllChains);
+      packet = pool.Make(frame);
+    }
+    if (!packet) return i;
+    packets_[i] = *packet;
+  }
+  return count;
 }
 
 bool Traffic::Send(uint16_t pair) {
@@ -123,18 +160,16 @@ bool Traffic::Send(uint16_t pair) {
   const uint64_t waiting = Waiting(pair);
   const uint64_t window = parts_.driver.window();
   const uint64_t room = waiting < window ? window - waiting : 0;
-  const size_t burst = std::min({uint64_t{kBurst}, room, lane.to_send});
-  if (burst == 0) return false;
-  PacketLedger& ledger = parts_.ledger;
-  std::array<std::span<const std::byte>, kBurst> spans;
-  for (size_t i = 0; i < burst; ++i) {
-    PacketId id = ledger.Next(pair);
-    id.sequence += i;
-    const size_t size = ledger.pattern().Write(id, frames_[i]);
-    spans[i] = std::span(frames_[i]).first(size);
+  const size_t burst = std::min({uint64_t{options_.burst}, room, lane.to_send});
+  const size_t made = Make(pair, burst);
+  if (made == 0) return false;
+  const std::span<const Packet> packets = std::span(packets_).first(made);
+  const size_t sent = parts_.driver.tx(pair).Send(packets);
+  // What found no room is made again in its turn.
+  for (const Packet& packet : packets.subspan(sent)) {
+    parts_.driver.pool(pair).Free(packet);
   }
-  const size_t sent =
-      parts_.driver.tx(pair).SendBurst(std::span(spans).first(burst));
+  Ledger& ledger = parts_.ledger;
   for (size_t i = 0; i < sent; ++i) ledger.Sent(pair);
   lane.to_send -= sent;
   if (options_.kind == TrafficKind::kSend) {
@@ -163,7 +198,7 @@ void Traffic::NoticeProgress() {
 
 void Traffic::GiveUp(uint16_t pair) {
   Lane& lane = lanes_[pair];
-  PacketLedger& ledger = parts_.ledger;
+  Ledger& ledger = parts_.ledger;
   if (options_.kind == TrafficKind::kEcho) {
     problems_.Add(ledger.DescribeMissing(pair, options_.advice));
     ledger.WriteOff(pair);

@@ -3,7 +3,7 @@
 #ifndef CLI_TRAFFIC_H_
 #define CLI_TRAFFIC_H_
 
-#include <array>
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <string>
@@ -11,8 +11,8 @@
 
 #include "cli/console.h"
 #include "cli/environment.h"
+#include "cli/ledger.h"
 #include "cli/net_driver.h"
-#include "cli/packet_ledger.h"
 #include "cli/run_options.h"
 
 namespace virtio_user::cli {
@@ -39,6 +39,7 @@ class Problems {
 struct TrafficOptions {
   TrafficKind kind = TrafficKind::kEcho;
   Duration timeout{0};  // Without any progress on a pair.
+  uint16_t burst = 32;  // Packets that one call sends or receives, at most.
   // Follows what is said about a pair on which nothing ever comes.
   std::string advice = "does the back-end serve it?";
 };
@@ -52,7 +53,7 @@ class Traffic {
   struct Parts {
     Environment& environment;
     NetDriver& driver;
-    PacketLedger& ledger;
+    Ledger& ledger;
     const Console& console;
   };
   // Packets moved so far in this call, of how many.
@@ -67,8 +68,6 @@ class Traffic {
   const Problems& problems() const { return problems_; }
 
  private:
-  static constexpr size_t kBurst = 32;
-
   struct Lane {
     uint64_t to_send = 0;
     uint64_t received = 0;
@@ -81,8 +80,11 @@ class Traffic {
   // Gives every lane a turn; whether anything moved.
   bool Round();
   bool Send(uint16_t pair);
+  // Makes packets of the pair's next frames; how many there were buffers for.
+  size_t Make(uint16_t pair, size_t count);
   bool Receive(uint16_t pair);
-  void Take(uint16_t pair, std::span<const std::byte> frame);
+  void Take(uint16_t pair, const Packet& packet);
+  void Judge(uint16_t pair, std::span<const std::byte> frame);
   uint64_t Waiting(uint16_t pair);
   void NoticeProgress();
   void GiveUp(uint16_t pair);
@@ -97,7 +99,8 @@ class Traffic {
   std::vector<Lane> lanes_;  // Of the present call.
   uint64_t moved_ = 0;
   uint64_t total_ = 0;
-  std::array<std::array<std::byte, kMaxPacketBytes>, kBurst> frames_;
+  std::vector<Packet> packets_;   // Of the present burst.
+  std::vector<std::byte> frame_;  // One of them, in one piece.
 };
 
 }  // namespace virtio_user::cli

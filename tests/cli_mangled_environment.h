@@ -79,7 +79,7 @@ class MangledEnvironment : public Environment {
       backend_sim::TrafficMode traffic = backend_sim::TrafficMode::kEcho)
       : Environment({}),
         inner_({.backend = "sim",
-                .memory_bytes = NetDriver::MemoryFor(4, 256),
+                .memory_bytes = NetDriver::MemoryFor({.pairs = 4}),
                 .on_line = {}},
                Conforming(traffic)),
         mangled_(inner_.world().channel(), std::move(mangle)) {}

@@ -26,7 +26,7 @@ class NetDriverTest : public ::testing::Test {
          .quiescer = environment_.quiescer()});
     ASSERT_TRUE(device.has_value()) << device.error().text();
     device_ = std::move(*device);
-    auto driver = NetDriver::Create(*device_, environment_.memory());
+    auto driver = NetDriver::Create(*device_, environment_.memory(), {});
     ASSERT_TRUE(driver.has_value()) << driver.error().text();
     driver_ = std::move(*driver);
   }
@@ -36,10 +36,11 @@ class NetDriverTest : public ::testing::Test {
     EXPECT_EQ(environment_.Complaint(), std::nullopt);
   }
 
-  SimEnvironment environment_{{.backend = "sim",
-                               .memory_bytes = NetDriver::MemoryFor(4, 64),
-                               .on_line = {}},
-                              backend_sim::Personality::Conforming()};
+  SimEnvironment environment_{
+      {.backend = "sim",
+       .memory_bytes = NetDriver::MemoryFor({.pairs = 4, .queue_size = 64}),
+       .on_line = {}},
+      backend_sim::Personality::Conforming()};
   std::unique_ptr<NetDriver> driver_;
   std::unique_ptr<Device> device_;
 };

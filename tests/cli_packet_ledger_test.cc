@@ -18,7 +18,7 @@ class PacketLedgerTest : public ::testing::Test {
   std::vector<std::byte> Send(uint16_t pair) {
     const PacketId id = ledger_.Next(pair);
     ledger_.Sent(pair);
-    std::vector<std::byte> bytes(kMaxPacketBytes);
+    std::vector<std::byte> bytes(FrameSizes{}.max);
     bytes.resize(pattern_.Write(id, bytes));
     return bytes;
   }
@@ -86,11 +86,11 @@ TEST_F(PacketLedgerTest, DuplicatedPacket_IsNamed) {
 }
 
 TEST_F(PacketLedgerTest, PacketNeverSent_IsNamed) {
-  std::vector<std::byte> bytes(kMaxPacketBytes);
+  std::vector<std::byte> bytes(FrameSizes{}.max);
   bytes.resize(pattern_.Write({.pair = 2, .sequence = 9}, bytes));
   EXPECT_EQ(Problem(2, bytes),
             "pair 2: packet 9 of pair 2 came, which was never sent");
-  bytes.resize(kMaxPacketBytes);
+  bytes.resize(FrameSizes{}.max);
   bytes.resize(pattern_.Write({.pair = 4, .sequence = 0}, bytes));
   EXPECT_EQ(Problem(0, bytes),
             "pair 0: packet 0 of pair 4 came, which was never sent");

@@ -14,9 +14,11 @@ namespace virtio_user::cli {
 namespace {
 
 constexpr MacAddress kMac{{2, 0, 0, 0, 0, 1}};
+constexpr size_t kMinFrame = FrameSizes{}.min;
+constexpr size_t kMaxFrame = FrameSizes{}.max;
 
 std::vector<std::byte> Packet(const PacketPattern& pattern, PacketId id) {
-  std::vector<std::byte> bytes(kMaxPacketBytes);
+  std::vector<std::byte> bytes(kMaxFrame);
   bytes.resize(pattern.Write(id, bytes));
   return bytes;
 }
@@ -27,16 +29,16 @@ TEST(PacketPatternTest, Sizes_CoverTheWholeRangeAndNothingElse) {
   for (uint64_t i = 0; i < 30000; ++i) {
     sizes.insert(pattern.SizeOf({.pair = 0, .sequence = i}));
   }
-  EXPECT_EQ(*sizes.begin(), kMinPacketBytes);
-  EXPECT_EQ(*sizes.rbegin(), kMaxPacketBytes);
-  EXPECT_EQ(sizes.size(), kMaxPacketBytes - kMinPacketBytes + 1);
+  EXPECT_EQ(*sizes.begin(), kMinFrame);
+  EXPECT_EQ(*sizes.rbegin(), kMaxFrame);
+  EXPECT_EQ(sizes.size(), kMaxFrame - kMinFrame + 1);
 }
 
 TEST(PacketPatternTest, Write_WritesExactlySizeOfBytes) {
   const PacketPattern pattern(3, kMac);
   for (uint64_t i = 0; i < 2000; ++i) {
     const PacketId id{.pair = 5, .sequence = i};
-    std::array<std::byte, kMaxPacketBytes + 8> room;
+    std::array<std::byte, kMaxFrame + 8> room;
     room.fill(std::byte{0xa5});
     const size_t size = pattern.Write(id, room);
     ASSERT_EQ(size, pattern.SizeOf(id));
