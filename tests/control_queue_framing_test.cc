@@ -87,7 +87,7 @@ const std::vector<std::vector<uint32_t>>& WritableParts() {
   return *parts;
 }
 
-class ControlQueueFramingTest : public ::testing::Test {
+class ControlQueueFramingTest : public ::testing::TestWithParam<RingFormat> {
  protected:
   // All framings of `request` with at most `max_cuts` cuts.
   void ExpectSameInEveryFraming(const Request& request, int max_cuts) {
@@ -116,13 +116,14 @@ class ControlQueueFramingTest : public ::testing::Test {
   }
 
   // With every shape of the answer, in the ring and in an indirect table that
-  // begins at each place.
+  // begins at each place; a packed list is wholly in the one or the other.
   void TryAnswers(const std::vector<uint32_t>& parts, const Request& request,
                   const ControlState& expected) {
     for (const std::vector<uint32_t>& writable : WritableParts()) {
       Framing framing = {parts, writable, std::nullopt};
       ASSERT_NO_FATAL_FAILURE(Try(framing, request, expected));
-      for (size_t k = 0; k < parts.size() + writable.size(); ++k) {
+      const size_t buffers = parts.size() + writable.size();
+      for (size_t k = 0; k < (rig_.packed() ? 1 : buffers); ++k) {
         framing.before_table = k;
         ASSERT_NO_FATAL_FAILURE(Try(framing, request, expected))
             << "indirect after " << k;
@@ -135,15 +136,15 @@ class ControlQueueFramingTest : public ::testing::Test {
     rig_.state = {};
     rig_.pairs = 1;
     const auto head = static_cast<uint16_t>(framings_ % ControlRig::kNum);
-    const auto used_before = rig_.bare().used_idx();
     rig_.OfferRequest(head, framing, request.bytes);
     const Bytes driver_memory = rig_.DriverMemory();
     const Result<size_t> served = rig_.Serve();
     ASSERT_TRUE(served.has_value()) << served.error().text();
     ASSERT_EQ(*served, 1u);
-    ASSERT_EQ(rig_.bare().used_idx(), static_cast<uint16_t>(used_before + 1));
-    ASSERT_EQ(rig_.LastUsed().id, head);
-    ASSERT_EQ(rig_.LastUsed().len, 1u);
+    const std::vector<VirtqUsedElem> used = rig_.TakeUsed();
+    ASSERT_EQ(used.size(), 1u);
+    ASSERT_EQ(used[0].id, head);
+    ASSERT_EQ(used[0].len, 1u);
     // The ack stands in the first writable byte; the others are untouched.
     Bytes written(rig_.Written().size(), ControlRig::kUntouched);
     written.front() = std::byte{request.ack};
@@ -155,12 +156,13 @@ class ControlQueueFramingTest : public ::testing::Test {
   }
 
   // (parts + 1) places for an empty buffer and none, 7 answers with 13
-  // descriptors in all, and a table from each descriptor on, or no table.
-  static uint64_t FramingsOf(const std::vector<size_t>& part_counts) {
+  // descriptors in all, and a table from each descriptor on (packed: from the
+  // first one), or no table.
+  uint64_t FramingsOf(const std::vector<size_t>& part_counts) const {
     uint64_t framings = 0;
     for (const size_t parts : part_counts) {
-      const auto answers = [](size_t buffers) {
-        return 7 * (buffers + 1) + 13;
+      const auto answers = [&](size_t buffers) -> uint64_t {
+        return rig_.packed() ? 7 * 2 : 7 * (buffers + 1) + 13;
       };
       framings += answers(parts) + (parts + 1) * answers(parts + 1);
     }
@@ -178,44 +180,52 @@ class ControlQueueFramingTest : public ::testing::Test {
     return counts;
   }
 
-  ControlRig rig_;
+  ControlRig rig_{GetParam()};
   uint64_t framings_ = 0;
 };
 
-TEST_F(ControlQueueFramingTest, EveryFramingOfASwitch_S65_S66_S67) {
+INSTANTIATE_TEST_SUITE_P(Formats, ControlQueueFramingTest,
+                         ::testing::Values(RingFormat::kSplit,
+                                           RingFormat::kPacked),
+                         [](const auto& param) {
+                           return param.param == RingFormat::kSplit ? "Split"
+                                                                    : "Packed";
+                         });
+
+TEST_P(ControlQueueFramingTest, EveryFramingOfASwitch_S65_S66_S67) {
   ExpectSameInEveryFraming(Promiscuous(), 2);
   EXPECT_EQ(framings_, FramingsOf(PartCounts(3, 2)));
   EXPECT_TRUE(rig_.arena().GuardsIntact());
 }
 
-TEST_F(ControlQueueFramingTest, EveryFramingOfAVlan_S65_S67) {
+TEST_P(ControlQueueFramingTest, EveryFramingOfAVlan_S65_S67) {
   ExpectSameInEveryFraming(Vlan(), 3);
   EXPECT_EQ(framings_, FramingsOf(PartCounts(4, 3)));
   EXPECT_TRUE(rig_.arena().GuardsIntact());
 }
 
-TEST_F(ControlQueueFramingTest, EveryFramingOfAPairCount_S65_S66_S67_H15) {
+TEST_P(ControlQueueFramingTest, EveryFramingOfAPairCount_S65_S66_S67_H15) {
   ExpectSameInEveryFraming(Pairs(), 3);
   EXPECT_EQ(framings_, FramingsOf(PartCounts(4, 3)));
   EXPECT_TRUE(rig_.arena().GuardsIntact());
 }
 
-TEST_F(ControlQueueFramingTest, EveryFramingOfAnAddress_S65_S67) {
+TEST_P(ControlQueueFramingTest, EveryFramingOfAnAddress_S65_S67) {
   ExpectSameInEveryFraming(Address(), 7);
   EXPECT_EQ(framings_, FramingsOf(PartCounts(8, 7)));
   EXPECT_TRUE(rig_.arena().GuardsIntact());
 }
 
-// 22 bytes have two million framings; up to three cuts are tried. Its used
-// index runs through 65536 on the way.
-TEST_F(ControlQueueFramingTest, EveryFramingOfAnAddressTableInFourParts_S67) {
+// 22 bytes have two million framings; up to three cuts are tried. A split
+// ring's used index runs through 65536 on the way.
+TEST_P(ControlQueueFramingTest, EveryFramingOfAnAddressTableInFourParts_S67) {
   ExpectSameInEveryFraming(AddressTable(), 3);
   EXPECT_EQ(framings_, FramingsOf(PartCounts(22, 3)));
   EXPECT_GT(framings_, 65536u);
   EXPECT_TRUE(rig_.arena().GuardsIntact());
 }
 
-TEST_F(ControlQueueFramingTest, EveryFramingOfEveryRefusedRequest_S60_S67) {
+TEST_P(ControlQueueFramingTest, EveryFramingOfEveryRefusedRequest_S60_S67) {
   uint64_t expected = 0;
   for (const Request& request : RefusedRequests()) {
     ExpectSameInEveryFraming(request, 31);
@@ -225,7 +235,7 @@ TEST_F(ControlQueueFramingTest, EveryFramingOfEveryRefusedRequest_S60_S67) {
   EXPECT_TRUE(rig_.arena().GuardsIntact());
 }
 
-TEST_F(ControlQueueFramingTest, OneByteAnEachDescriptorFillsTheWholeRing_B39) {
+TEST_P(ControlQueueFramingTest, OneByteAnEachDescriptorFillsTheWholeRing_B39) {
   // 22 bytes, 9 empty buffers, one for the ack: 32 descriptors.
   const Request request = AddressTable();
   ControlState expected;
@@ -234,7 +244,7 @@ TEST_F(ControlQueueFramingTest, OneByteAnEachDescriptorFillsTheWholeRing_B39) {
   parts.insert(parts.begin() + 3, 9, 0);
   ASSERT_EQ(parts.size() + 1, size_t{ControlRig::kNum});
   Try({parts, {1}, std::nullopt}, request, expected);
-  for (size_t k = 0; k < parts.size(); ++k) {
+  for (size_t k = 0; k < (rig_.packed() ? 1 : parts.size()); ++k) {
     Try({parts, {1}, k}, request, expected);
   }
 }

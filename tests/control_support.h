@@ -10,8 +10,10 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <deque>
 #include <optional>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "tests/fakes/wire_bytes.h"
@@ -33,10 +35,14 @@ struct Framing {
 // pointers, and the driver's hands.
 class ControlRig {
  public:
+  explicit ControlRig(RingFormat format = RingFormat::kSplit)
+      : layout_(TakeRing(arena_, kNum, format)) {}
+
   static constexpr uint16_t kNum = 32;
   static constexpr uint16_t kMaxPairs = 4;
   static constexpr std::byte kUntouched{0xee};
 
+  bool packed() const { return layout_.format == RingFormat::kPacked; }
   // Served so far from index 0 on.
   ControlQueue& queue() { return queue_; }
   const BareRing& bare() const { return bare_; }
@@ -75,7 +81,8 @@ class ControlRig {
   }
 
   // Writes `request` into fresh buffers, chains them from descriptor `head` on
-  // and offers it. All writable bytes are kUntouched.
+  // and offers it; packed: as the list with the id `head`, which has no table
+  // or nothing else. All writable bytes are kUntouched.
   void OfferRequest(uint16_t head, const Framing& framing,
                     std::span<const std::byte> request) {
     std::memset(buffers_.data(), static_cast<int>(kUntouched), buffers_.size());
@@ -93,9 +100,45 @@ class ControlRig {
       for (std::byte& byte : place) writable_.push_back(&byte);
       Append(place, kDescFlagWrite);
     }
-    Chain(head, framing.before_table.value_or(chain_.size()),
-          framing.before_table.has_value());
+    const size_t in_ring = framing.before_table.value_or(chain_.size());
+    const bool has_table = framing.before_table.has_value();
+    if (has_table) PutTable(in_ring);
+    if (packed()) {
+      OfferPacked(head, in_ring, has_table);
+      return;
+    }
+    Chain(head, in_ring, has_table);
     Offer(head);
+  }
+
+  // Packed: makes a list of `descs` available, flags as given.
+  void OfferList(uint16_t id, std::vector<PackedDesc> descs) {
+    for (size_t i = 0; i < descs.size(); ++i) {
+      PackedDesc desc = descs[i];
+      desc.id = id;
+      if (i + 1 < descs.size()) desc.flags |= kDescFlagNext;
+      desc.flags |= BarePacked::AvailIn(avail_.wrap);
+      BarePacked(layout_).SetDesc(avail_.index, desc);
+      Skip(1, avail_);
+    }
+    list_sizes_.push_back(static_cast<uint16_t>(descs.size()));
+  }
+
+  // The used elements that came since the last call.
+  std::vector<VirtqUsedElem> TakeUsed() {
+    std::vector<VirtqUsedElem> used;
+    while (!packed() && split_used_ != bare_.used_idx()) {
+      used.push_back(bare_.Used(split_used_++));
+    }
+    while (packed() && !list_sizes_.empty()) {
+      const PackedDesc desc = BarePacked(layout_).Desc(used_.index);
+      if ((desc.flags & 0x8080) != BarePacked::UsedIn(used_.wrap)) break;
+      const bool has_length = (desc.flags & kDescFlagWrite) != 0;
+      used.push_back({desc.id, has_length ? desc.len : 0});
+      Skip(list_sizes_.front(), used_);
+      list_sizes_.pop_front();
+    }
+    return used;
   }
 
   // The writable bytes of the last request, in order.
@@ -107,9 +150,11 @@ class ControlRig {
   // Of the last request: the number of its buffers.
   size_t ChainLength() const { return chain_.size(); }
 
-  // Everything that the driver owns: table and available ring.
+  // Everything that the driver alone writes: table and available ring; packed:
+  // its event area.
   Bytes DriverMemory() const {
-    return {layout_.desc, layout_.driver + AvailRingBytes(kNum)};
+    return {packed() ? layout_.driver : layout_.desc,
+            layout_.driver + layout_.DriverBytes()};
   }
   // The used ring.
   Bytes DeviceMemory() const {
@@ -140,22 +185,53 @@ class ControlRig {
       bare_.SetDesc(index, desc);
       index = next;
     }
-    if (!has_table) return;
+    if (has_table) bare_.SetDesc(index, TableDesc(in_ring));
+  }
+  // Split and packed: the descriptors of chain_ from `in_ring` on.
+  void PutTable(size_t in_ring) {
     const size_t count = chain_.size() - in_ring;
     for (size_t i = 0; i < count; ++i) {
       VirtqDesc desc = chain_[in_ring + i];
-      desc.next = static_cast<uint16_t>(i + 1);
-      if (i + 1 < count) desc.flags |= kDescFlagNext;
+      if (packed()) {  // {id, flags}, and NEXT has no meaning.
+        desc.next = std::exchange(desc.flags, uint16_t{0xbeef});
+      } else {
+        desc.next = static_cast<uint16_t>(i + 1);
+        if (i + 1 < count) desc.flags |= kDescFlagNext;
+      }
       std::memcpy(table_.data() + i * sizeof(desc), &desc, sizeof(desc));
     }
-    bare_.SetDesc(index, {arena_.Addr(table_.data()).value,
-                          static_cast<uint32_t>(count * sizeof(VirtqDesc)),
-                          kDescFlagIndirect, 0});
+  }
+  VirtqDesc TableDesc(size_t in_ring) const {
+    const size_t count = chain_.size() - in_ring;
+    return {arena_.Addr(table_.data()).value,
+            static_cast<uint32_t>(count * sizeof(VirtqDesc)), kDescFlagIndirect,
+            0};
+  }
+  void OfferPacked(uint16_t id, size_t in_ring, bool has_table) {
+    std::vector<PackedDesc> descs;
+    for (size_t i = 0; i < in_ring; ++i) {
+      descs.push_back({chain_[i].addr, chain_[i].len, 0, chain_[i].flags});
+    }
+    if (has_table) {
+      const VirtqDesc desc = TableDesc(in_ring);
+      descs.push_back({desc.addr, desc.len, 0, desc.flags});
+    }
+    OfferList(id, std::move(descs));
+  }
+  static void Skip(uint16_t count, RingPosition& at) {
+    for (uint16_t i = 0; i < count; ++i) {
+      at.index = static_cast<uint16_t>((at.index + 1) % kNum);
+      if (at.index == 0) at.wrap = !at.wrap;
+    }
   }
 
   TestArena arena_{ArenaBytes(kNum, 32768)};
-  RingLayout layout_ = TakeRing(arena_, kNum);
+  RingLayout layout_;
   BareRing bare_{layout_};
+  RingPosition avail_;  // Packed.
+  RingPosition used_;
+  std::deque<uint16_t> list_sizes_;
+  uint16_t split_used_ = 0;
   std::span<std::byte> table_ = arena_.Take(1024);
   std::span<std::byte> buffers_ = arena_.Take(2048);
   ControlQueue queue_{layout_};

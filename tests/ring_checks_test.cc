@@ -178,6 +178,57 @@ TEST_F(RingChecksTest, SeesAddressesThatAreMisalignedOrOutside) {
   EXPECT_EQ(AckOf(addr(Addr(end - 256, end - 136, end - 38))), 0u);
 }
 
+TEST_F(RingChecksTest, APackedRingHasAnySizeUpTo32768) {
+  Negotiate(kModern | 1ull << 34);
+  for (const uint32_t num : {1u, 3u, 255u, 32768u}) {
+    EXPECT_EQ(AckOf({.request = 8, .payload = State(0, num)}), 0u);
+  }
+  for (const uint32_t num : {0u, 32769u, 65536u}) {
+    ExpectNack({.request = 8, .payload = State(0, num)}, Rule::kRingSize);
+  }
+}
+
+TEST_F(RingChecksTest, SeesPackedAreasThatAreMisalignedOrOutside) {
+  Negotiate(kModern | 1ull << 34);
+  const uint64_t base = 0x5000'0000'0000'0000;
+  const uint64_t end = base + (1 << 22);
+  const auto addr = [](const Payload& payload) {
+    return RawMessage{.request = 9, .payload = payload};
+  };
+  ExpectNack(addr(Addr(base + 8, base, base)), Rule::kAddrMisaligned);
+  ExpectNack(addr(Addr(base, base + 2, base)), Rule::kAddrMisaligned);
+  ExpectNack(addr(Addr(base, base, base + 2)), Rule::kAddrMisaligned);
+  EXPECT_EQ(AckOf({.request = 8, .payload = State(0, 3)}), 0u);
+  ExpectNack(addr(Addr(end - 32, base, base)), Rule::kAddrOutside);
+  ExpectNack(addr(Addr(base, end, base)), Rule::kAddrOutside);
+  EXPECT_EQ(AckOf(addr(Addr(end - 48, end - 4, end - 4))), 0u);
+}
+
+TEST_F(RingChecksTest, SeesAPackedBaseThatCannotBe) {
+  Negotiate(kModern | 1ull << 34);
+  sim_test::PairRigOptions options;
+  options.format = virtio_user::RingFormat::kPacked;
+  options.num = 3;
+  PairRig pair(client_, 0, options);
+  client_.Send({.request = 13, .payload = U64(0), .fds = {pair.rx.call.get()}});
+  client_.Send({.request = 8, .payload = State(0, 3)});
+  const auto& layout = pair.rx.layout;
+  client_.Send({.request = 9,
+                .payload = Addr(pair.AddressOf(layout.desc, 1).value,
+                                pair.AddressOf(layout.device, 1).value,
+                                pair.AddressOf(layout.driver, 1).value)});
+  const RawMessage kick{
+      .request = 12, .payload = U64(0), .fds = {pair.rx.kick.get()}};
+  // An index of 3; a used index of 3; 4 of 3 in flight; used ahead.
+  for (const uint32_t base :
+       {0x8000'0003u, 0x8003'8000u, 0x8000'0001u, 0x8001'8000u}) {
+    EXPECT_EQ(AckOf({.request = 10, .payload = State(0, base)}), 0u);
+    ExpectNack(kick, Rule::kRingBase);
+  }
+  EXPECT_EQ(AckOf({.request = 10, .payload = State(0, 0x8000'0000)}), 0u);
+  EXPECT_EQ(AckOf(kick), 0u);
+}
+
 TEST_F(RingChecksTest, SeesReservedFlagsAndLoggingThatWasNotAccepted) {
   Negotiate();
   const uint64_t base = 0x5000'0000'0000'0000;

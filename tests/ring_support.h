@@ -166,6 +166,36 @@ class BareRing {
   RingLayout layout_;
 };
 
+// The same for a packed ring.
+class BarePacked {
+ public:
+  explicit BarePacked(const RingLayout& layout) : layout_(layout) {}
+
+  // AVAIL and USED of a descriptor that is available or used in a round.
+  static constexpr uint16_t AvailIn(bool wrap) { return wrap ? 0x80 : 0x8000; }
+  static constexpr uint16_t UsedIn(bool wrap) { return wrap ? 0x8080 : 0; }
+
+  void SetDesc(uint32_t i, const PackedDesc& desc) const {
+    std::memcpy(layout_.desc + i * sizeof(desc), &desc, sizeof(desc));
+  }
+  PackedDesc Desc(uint32_t i) const {
+    PackedDesc desc;
+    std::memcpy(&desc, layout_.desc + i * sizeof(desc), sizeof(desc));
+    return desc;
+  }
+  void set_driver_event(PackedEvent event) const {
+    std::memcpy(layout_.driver, &event, sizeof(event));
+  }
+  PackedEvent device_event() const {
+    PackedEvent event;
+    std::memcpy(&event, layout_.device, sizeof(event));
+    return event;
+  }
+
+ private:
+  RingLayout layout_;
+};
+
 }  // namespace virtio_user
 
 #endif  // TESTS_RING_SUPPORT_H_

@@ -20,6 +20,18 @@ class SplitDeviceQueueTest : public ::testing::Test {
     return {layout_.desc, layout_.device + UsedRingBytes(layout_.num)};
   }
 
+  void set_used_event(uint16_t event) const {
+    std::memcpy(layout_.driver + 4 + 2 * 8, &event, 2);
+  }
+  void set_avail_event(uint16_t event) const {
+    std::memcpy(layout_.device + 4 + 8 * 8, &event, 2);
+  }
+  uint16_t avail_event() const {
+    uint16_t event;
+    std::memcpy(&event, layout_.device + 4 + 8 * 8, 2);
+    return event;
+  }
+
   TestArena arena_{ArenaBytes(8)};
   RingLayout layout_ = TakeRing(arena_, 8);
   BareRing bare_{layout_};
@@ -154,6 +166,123 @@ TEST_F(SplitDeviceQueueTest, FlagsAskForKicksAndInterrupts) {
   EXPECT_FALSE(queue.DriverWantsInterrupt());
   bare_.set_avail_flags(0xfffe);  // Bits without a meaning change nothing.
   EXPECT_TRUE(queue.DriverWantsInterrupt());
+}
+
+TEST_F(SplitDeviceQueueTest, ASingleDescriptorComesTheFastWay) {
+  SplitDeviceQueue queue(layout_, 0, 0);
+  bare_.SetDesc(5, {0x10, 64, 0xfff8, 0xffff});
+  bare_.SetDesc(6, {0x20, 65, 2, 0});
+  bare_.SetDesc(7, {0x30, 66, 1, 0});
+  for (const uint16_t i : {0, 1, 2}) bare_.SetAvail(i, 5 + i);
+  bare_.set_avail_idx(3);
+  SingleBuffer one;
+  ASSERT_EQ(queue.PopOne(one), PopOutcome::kOne);
+  EXPECT_EQ(one.buffer, (DeviceBuffer{{0x10}, 64}));
+  EXPECT_EQ(one.token, (ChainToken{5, 1}));
+  EXPECT_FALSE(one.writable);
+  ASSERT_EQ(queue.PopOne(one), PopOutcome::kOne);
+  EXPECT_TRUE(one.writable);
+  EXPECT_EQ(queue.PopOne(one), PopOutcome::kChain);
+  bare_.SetDesc(7, {0x30, 66, 4, 0});
+  EXPECT_EQ(queue.PopOne(one), PopOutcome::kChain);
+  EXPECT_EQ(queue.next_avail(), 2);
+  bare_.SetAvail(2, 8);
+  EXPECT_EQ(queue.PopOne(one), PopOutcome::kBroken);
+  EXPECT_EQ(queue.PopOne(one), PopOutcome::kBroken);
+}
+
+TEST_F(SplitDeviceQueueTest, ABatchIsOneElementAtItsFirstPlace) {
+  SplitDeviceQueue queue(layout_, 6, 6);
+  queue.PutBatch(3, 9, 4);
+  EXPECT_EQ(bare_.used_idx(), 0);
+  queue.Publish();
+  EXPECT_EQ(bare_.used_idx(), 10);
+  EXPECT_EQ(bare_.Used(6).id, 3u);
+  EXPECT_EQ(bare_.Used(6).len, 9u);
+}
+
+// --- EVENT_IDX
+// -----------------------------------------------------------------
+
+constexpr uint16_t kEdges[] = {0,     1,     2,     7,     8,     9,
+                               32767, 32768, 32769, 65533, 65534, 65535};
+
+// An interrupt is due if the entry that the event names is among those that
+// were published, counted by hand.
+TEST_F(SplitDeviceQueueTest, AnInterruptIsDueOnceItsEntryIsPublished) {
+  for (const uint16_t old_index : kEdges) {
+    for (uint16_t count = 0; count <= 8; ++count) {
+      for (const uint16_t event : kEdges) {
+        SplitDeviceQueue queue(layout_, old_index, old_index, EventIndex::kOn);
+        set_used_event(event);
+        bool covered = false;
+        for (uint16_t i = 0; i < count; ++i) {
+          queue.Push(0, 0);
+          covered = covered || static_cast<uint16_t>(old_index + i) == event;
+        }
+        bare_.set_avail_flags(count % 2);  // Has no meaning here.
+        ASSERT_EQ(queue.DriverWantsInterrupt(), covered)
+            << old_index << " + " << count << ", event " << event;
+        ASSERT_FALSE(queue.DriverWantsInterrupt());
+      }
+    }
+  }
+}
+
+TEST_F(SplitDeviceQueueTest, A65536thEntryPassesEveryEvent) {
+  SplitDeviceQueue queue(layout_, 0, 0, EventIndex::kOn);
+  set_used_event(5);
+  for (int i = 0; i < 65536; ++i) queue.Push(0, 0);
+  EXPECT_EQ(bare_.used_idx(), 0);
+  EXPECT_TRUE(queue.DriverWantsInterrupt());
+  EXPECT_FALSE(queue.DriverWantsInterrupt());
+}
+
+TEST_F(SplitDeviceQueueTest, WhatIsPutAndNotPublishedIsNotDue) {
+  SplitDeviceQueue queue(layout_, 0, 0, EventIndex::kOn);
+  queue.Put(0, 0);
+  EXPECT_FALSE(queue.DriverWantsInterrupt());
+  queue.Publish();
+  EXPECT_TRUE(queue.DriverWantsInterrupt());
+}
+
+TEST_F(SplitDeviceQueueTest, WhoeverFindsTheRingEmptyAsksForTheNextKick) {
+  for (const uint16_t start : kEdges) {
+    bare_.set_avail_idx(start);
+    SplitDeviceQueue queue(layout_, start, start, EventIndex::kOn);
+    set_avail_event(static_cast<uint16_t>(start + 77));
+    ASSERT_FALSE(queue.PopHead()->has_value());
+    EXPECT_EQ(avail_event(), start);
+    bare_.set_avail_idx(static_cast<uint16_t>(start + 2));
+    ASSERT_TRUE(queue.PopHead()->has_value());
+    ASSERT_TRUE(queue.PopHead()->has_value());
+    EXPECT_EQ(avail_event(), start);
+    ASSERT_FALSE(queue.PopHead()->has_value());
+    EXPECT_EQ(avail_event(), static_cast<uint16_t>(start + 2));
+    EXPECT_EQ(bare_.used_flags(), 0);
+  }
+}
+
+TEST_F(SplitDeviceQueueTest,
+       WithEventIdxKicksAreSuppressedByAnEventThatPassed) {
+  SplitDeviceQueue queue(layout_, 3, 3, EventIndex::kOn);
+  bare_.set_avail_idx(3);
+  queue.SuppressKicks(true);
+  EXPECT_EQ(avail_event(), 2);
+  ASSERT_FALSE(queue.PopHead()->has_value());
+  EXPECT_EQ(avail_event(), 2);
+  queue.SuppressKicks(false);
+  EXPECT_EQ(avail_event(), 3);
+  EXPECT_EQ(bare_.used_flags(), 0);
+}
+
+TEST_F(SplitDeviceQueueTest, WithoutEventIdxItsWordsAreLeftAlone) {
+  SplitDeviceQueue queue(layout_, 0, 0);
+  set_avail_event(0x1234);
+  ASSERT_FALSE(queue.PopHead()->has_value());
+  queue.SuppressKicks(true);
+  queue.SuppressKicks(false);
+  EXPECT_EQ(avail_event(), 0x1234);
 }
 
 TEST_F(SplitDeviceQueueTest, EveryGarbageInTheAvailableRingIsSurvived) {

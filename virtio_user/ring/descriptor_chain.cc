@@ -212,6 +212,7 @@ Result<void> WalkPackedList(const RingLayout& layout, const PackedHead& head,
       chain.token = {tail.id, count};
       return {};
     }
+    if (count == head.most) break;
     Advance(layout, 1, at);
     tail = LoadPackedTail(layout, at.index);
     if (!IsAvailable(tail, at)) {
