@@ -131,6 +131,16 @@ TEST_P(TxChains, AChainThatDoesNotFitNowIsNotTakenApart) {
   EXPECT_EQ(tx.TakeSent(), tx.Plain(MakeFrame(570, sent)));
 }
 
+// Few chains can fill a ring: nobody may wait for more of them.
+TEST_P(TxChains, ARingFullOfFewLongChainsRecoversByItself_D01) {
+  Sender tx({.num = 16, .buffer_count = 180, .features = features()});
+  for (uint64_t i = 0; i < 100; ++i) {
+    const Bytes frame = MakeFrame(9 * 192, i);
+    ASSERT_TRUE(tx.Send(frame)) << i;
+    ASSERT_EQ(tx.TakeSent(), tx.Plain(frame));
+  }
+}
+
 // D12, D16: the header that the device gets, byte by byte, on whole packets
 // and on chains.
 TEST_P(TxChains, TheHeaderAsksForWhatThePacketSays_D16) {

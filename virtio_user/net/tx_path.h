@@ -107,8 +107,11 @@ class TxPath {
       if (whole != 0) continue;
       if (queue_.free_count() == 0) break;
       const Outcome outcome = SendParts(packets[taken], burst);
-      if (outcome == Outcome::kNoRoom) break;
-      ++taken;
+      if (outcome != Outcome::kNoRoom) {
+        ++taken;
+      } else if (burst.packets != 0 || !MakeRoom()) {
+        break;
+      }
     }
     if (burst.packets != 0) {
       counters_.packets.Add(burst.packets);
@@ -233,6 +236,10 @@ class TxPath {
     return scratch_addr_.value +
            uint64_t{queue_.next_slot()} * kScratchSlotBytes;
   }
+
+  // For a chain longer than what is free, in a ring of maybe a few long chains
+  // that the device is done with. Requires: everything offered is published.
+  bool MakeRoom() { return Reap(kMaxBurst) != 0 && !queue_.broken(); }
 
   size_t Reap(size_t max_chains) {
     size_t reaped = 0;
