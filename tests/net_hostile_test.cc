@@ -254,6 +254,7 @@ TEST_P(NetFuzz, HeadersThatChangeAllTheTimeAreReadOnce) {
   });
   while (!started.load(std::memory_order_relaxed)) std::this_thread::yield();
   uint64_t received = 0;
+  uint64_t broken = 0;
   for (int i = 0; i < kRounds && !HasFailure(); ++i) {
     for (uint32_t k = random_.Below(4); k != 0; --k) {
       if (const auto chain = device.Pop()) device.Use(*chain, 112);
@@ -268,11 +269,15 @@ TEST_P(NetFuzz, HeadersThatChangeAllTheTimeAreReadOnce) {
       rx.pool.Free(packet);
     }
     received += got.size();
-    if (rx.queue->broken()) Reclaim(rx, device);
+    if (rx.queue->broken()) {
+      ++broken;
+      Reclaim(rx, device);
+    }
   }
   done.store(true);
   mutator.join();
-  EXPECT_GT(received, 100u);
+  // Each had its turn, whatever its header said at that moment.
+  EXPECT_GT(received + broken + rx.queue->stats().dropped, 1000u);
 }
 
 }  // namespace
