@@ -29,7 +29,7 @@ TEST_F(PackedWordTest, ATailIsTheSecondHalfOfItsDescriptor) {
 
 TEST_F(PackedWordTest, AStoredTailLeavesTheAddress) {
   bare_.SetDesc(1, {.addr = 77, .len = 1, .id = 2, .flags = 3});
-  StorePackedTail(layout_, 1, {.len = 4, .id = 5, .flags = 6},
+  StorePackedTail(layout_, 1, WordOf({.len = 4, .id = 5, .flags = 6}),
                   std::memory_order_release);
   EXPECT_EQ(bare_.Desc(1).addr, 77u);
   EXPECT_EQ(bare_.Desc(1).len, 4u);

@@ -38,7 +38,7 @@ PopOutcome DeviceQueue::PopOne(SingleBuffer& one) {
   return packed().PopOne(one);
 }
 
-void DeviceQueue::Put(ChainToken token, uint32_t bytes) {
+void DeviceQueue::Put(const ChainToken& token, uint32_t bytes) {
   if (auto* const queue = split()) return queue->Put(token.id, bytes);
   packed().Put(token, bytes);
 }

@@ -52,14 +52,14 @@ class DeviceQueue {
   // it is visible before Publish, so that the driver sees what belongs
   // together at once, as the buffers of one received frame. Requires: not
   // broken, a token that was taken and not given back yet.
-  void Put(ChainToken token, uint32_t bytes);
+  void Put(const ChainToken& token, uint32_t bytes);
   // The same for chains in the order in which they were taken, by one used
   // element ("In-order use of descriptors"): the driver takes all but the last
   // one as wholly written. Requires: IN_ORDER was accepted, nothing taken
   // before them is still out, at least one chain.
   void PutBatch(std::span<const ChainToken> batch, uint32_t bytes_of_last);
   void Publish();
-  void Push(ChainToken token, uint32_t bytes) {
+  void Push(const ChainToken& token, uint32_t bytes) {
     Put(token, bytes);
     Publish();
   }

@@ -92,12 +92,12 @@ void PackedDeviceQueue::PutBatch(uint16_t last, uint32_t bytes,
   // says that the length has a meaning.
   uint16_t flags = next_used_.wrap ? kPackedFlagAvail | kPackedFlagUsed : 0;
   if (bytes != 0) flags |= kDescFlagWrite;
-  const PackedTail tail{.len = bytes, .id = last, .flags = flags};
+  const uint64_t word = WordOf({.len = bytes, .id = last, .flags = flags});
   if (published_count_ == put_count_) {
-    withheld_ = {next_used_.index, tail};
+    withheld_ = {next_used_.index, word};
   } else {
     // The driver gets here through the first one, which Publish releases.
-    StorePackedTail(layout_, next_used_.index, tail, std::memory_order_relaxed);
+    StorePackedTail(layout_, next_used_.index, word, std::memory_order_relaxed);
   }
   Advance(layout_, descriptor_count, next_used_);
   in_flight_ = static_cast<uint16_t>(in_flight_ - descriptor_count);
@@ -110,7 +110,7 @@ void PackedDeviceQueue::Publish() {
   // Pairs with the driver's acquire load of the descriptor's tail
   // (PackedDriverQueue::TakeUsed): the other used descriptors of the batch and
   // the written buffers are seen.
-  StorePackedTail(layout_, withheld_.index, withheld_.tail,
+  StorePackedTail(layout_, withheld_.index, withheld_.word,
                   std::memory_order_release);
   published_count_ = put_count_;
   published_ = next_used_;

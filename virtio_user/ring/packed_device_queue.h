@@ -29,7 +29,7 @@ class PackedDeviceQueue {
   Result<bool> Pop(AddressResolver resolve, DescriptorChain& chain);
   PopOutcome PopOne(SingleBuffer& one);
 
-  void Put(ChainToken token, uint32_t bytes) {
+  void Put(const ChainToken& token, uint32_t bytes) {
     PutBatch(token.id, bytes, token.descriptor_count);
   }
   // One used descriptor for lists of `descriptor_count` descriptors in all, of
@@ -53,7 +53,7 @@ class PackedDeviceQueue {
   // A used descriptor that Publish stores.
   struct Withheld {
     uint16_t index = 0;
-    PackedTail tail;
+    uint64_t word = 0;
   };
 
   // Whether a descriptor is available at next_avail; then `tail` has it.

@@ -8,7 +8,6 @@
 #define VIRTIO_USER_RING_PACKED_WORD_H_
 
 #include <atomic>
-#include <bit>
 #include <cstddef>
 #include <cstdint>
 
@@ -27,6 +26,17 @@ struct PackedTail {
 };
 static_assert(sizeof(PackedTail) == 8 && offsetof(PackedDesc, len) == 8);
 
+// As a number, since a word that is put together in memory would have to be
+// waited for when it is loaded again.
+constexpr uint64_t WordOf(PackedTail tail) {
+  return tail.len | uint64_t{tail.id} << 32 | uint64_t{tail.flags} << 48;
+}
+constexpr PackedTail TailOf(uint64_t word) {
+  return {.len = static_cast<uint32_t>(word),
+          .id = static_cast<uint16_t>(word >> 32),
+          .flags = static_cast<uint16_t>(word >> 48)};
+}
+
 inline std::byte* PackedTailAt(const RingLayout& layout, uint32_t index) {
   return layout.desc + index * sizeof(PackedDesc) + offsetof(PackedDesc, len);
 }
@@ -34,14 +44,12 @@ inline std::byte* PackedTailAt(const RingLayout& layout, uint32_t index) {
 // Pairs with the other side's StorePackedTail with release: what it wrote
 // before is seen.
 inline PackedTail LoadPackedTail(const RingLayout& layout, uint32_t index) {
-  return std::bit_cast<PackedTail>(
-      SharedWord<uint64_t>(PackedTailAt(layout, index))
-          .load(std::memory_order_acquire));
+  return TailOf(SharedWord<uint64_t>(PackedTailAt(layout, index))
+                    .load(std::memory_order_acquire));
 }
 inline void StorePackedTail(const RingLayout& layout, uint32_t index,
-                            PackedTail tail, std::memory_order order) {
-  SharedWord<uint64_t>(PackedTailAt(layout, index))
-      .store(std::bit_cast<uint64_t>(tail), order);
+                            uint64_t word, std::memory_order order) {
+  SharedWord<uint64_t>(PackedTailAt(layout, index)).store(word, order);
 }
 
 inline DeviceAddr LoadPackedAddr(const RingLayout& layout, uint32_t index) {

@@ -2,9 +2,8 @@
 
 #include "virtio_user/ring/split_device_queue.h"
 
-#include <array>
 #include <atomic>
-#include <bit>
+#include <cstddef>
 
 #include "virtio_user/base/check.h"
 #include "virtio_user/ring/shared_memory.h"
@@ -68,8 +67,8 @@ void SplitDeviceQueue::AskForKick() {
   std::atomic_thread_fence(std::memory_order_seq_cst);
 }
 
-// The next head; nothing where it breaks the queue. Requires: Ready().
-std::optional<uint16_t> SplitDeviceQueue::LoadHead() {
+// The next head, or kNoHead where it breaks the queue. Requires: Ready().
+uint32_t SplitDeviceQueue::LoadHead() {
   const size_t slot = next_avail_ & (layout_.num - 1u);
   const uint16_t head = LoadRelaxed<uint16_t>(
       layout_.driver + kAvailRingOffset + slot * sizeof(uint16_t));
@@ -77,15 +76,19 @@ std::optional<uint16_t> SplitDeviceQueue::LoadHead() {
   Break(Error::Make(ErrorCode::kProtocol,
                     "available entry %zu names descriptor %u of a ring of %u",
                     slot, head, layout_.num));
-  return std::nullopt;
+  return kNoHead;
 }
 
 Result<std::optional<uint16_t>> SplitDeviceQueue::PopHead() {
-  std::optional<uint16_t> head;
-  if (!broken_ && Ready() != 0) head = LoadHead();
+  if (!broken_ && Ready() != 0) {
+    const uint32_t head = LoadHead();
+    if (head != kNoHead) {
+      ++next_avail_;
+      return static_cast<uint16_t>(head);
+    }
+  }
   if (broken_) return std::unexpected(*broken_);
-  if (head) ++next_avail_;
-  return head;
+  return std::nullopt;
 }
 
 Result<bool> SplitDeviceQueue::Pop(AddressResolver resolve,
@@ -103,18 +106,19 @@ PopOutcome SplitDeviceQueue::PopOne(SingleBuffer& one) {
   if (Ready() == 0) {
     return broken_ ? PopOutcome::kBroken : PopOutcome::kNothing;
   }
-  const std::optional<uint16_t> head = LoadHead();
-  if (!head) return PopOutcome::kBroken;
-  std::byte* const at = layout_.desc + DescTableBytes(*head);
-  const auto desc = std::bit_cast<VirtqDesc>(std::array{
-      LoadRelaxed<uint64_t>(at), LoadRelaxed<uint64_t>(at + sizeof(uint64_t))});
-  if ((desc.flags & (kDescFlagNext | kDescFlagIndirect)) != 0) {
+  const uint32_t head = LoadHead();
+  if (head == kNoHead) return PopOutcome::kBroken;
+  std::byte* const at = layout_.desc + DescTableBytes(head);
+  const auto addr = LoadRelaxed<uint64_t>(at);
+  const auto rest = LoadRelaxed<uint64_t>(at + offsetof(VirtqDesc, len));
+  const auto flags = static_cast<uint16_t>(rest >> 32);
+  if ((flags & (kDescFlagNext | kDescFlagIndirect)) != 0) {
     return PopOutcome::kChain;
   }
   ++next_avail_;
-  one.buffer = {{desc.addr}, desc.len};
-  one.token = {*head, 1};
-  one.writable = (desc.flags & kDescFlagWrite) != 0;
+  one.buffer = {{addr}, static_cast<uint32_t>(rest)};
+  one.token = {static_cast<uint16_t>(head), 1};
+  one.writable = (flags & kDescFlagWrite) != 0;
   return PopOutcome::kOne;
 }
 

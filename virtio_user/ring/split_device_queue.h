@@ -72,7 +72,8 @@ class SplitDeviceQueue {
   uint16_t LoadReady() const;
   uint16_t CheckReady(uint16_t ready);
   void AskForKick();
-  std::optional<uint16_t> LoadHead();
+  static constexpr uint32_t kNoHead = UINT32_MAX;
+  uint32_t LoadHead();
 
   RingLayout layout_;
   EventIndex event_index_;
