@@ -36,6 +36,15 @@ struct Leg {
   friend void PrintTo(const Leg& leg, std::ostream* out) { *out << leg.path; }
 };
 
+struct LegName {
+  template <typename Info>
+  std::string operator()(const Info& info) const {
+    std::string name = info.param.path;
+    std::erase(name, '-');
+    return name;
+  }
+};
+
 class PmdTest : public testing::TestWithParam<Leg> {
  protected:
   void SetUp() override {
@@ -124,11 +133,7 @@ INSTANTIATE_TEST_SUITE_P(
         Leg{.path = "packed-inorder-nomrg",
             .arguments = "packed_vq=1,mrg_rxbuf=0"},
         Leg{.path = "packed-inorder-mrg", .arguments = "packed_vq=1"}),
-    [](const auto& test) {
-      std::string name = test.param.path;
-      std::erase(name, '-');
-      return name;
-    });
+    LegName());
 
 INSTANTIATE_TEST_SUITE_P(
     FourPairs, PmdTest,
@@ -136,7 +141,8 @@ INSTANTIATE_TEST_SUITE_P(
         Leg{.path = "split-inorder-mrg", .arguments = "queues=4", .queues = 4},
         Leg{.path = "packed-inorder-mrg",
             .arguments = "queues=4,packed_vq=1",
-            .queues = 4}));
+            .queues = 4}),
+    LegName());
 
 }  // namespace
 }  // namespace interop

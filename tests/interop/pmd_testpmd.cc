@@ -37,8 +37,9 @@ std::vector<std::string> Arguments(const PmdTestpmdOptions& options) {
   const std::string core = std::to_string(Core(options.driver.empty() ? 0 : 1));
   const std::string queues = std::to_string(options.queues);
   std::vector<std::string> arguments = {
-      FindProgram("dpdk-testpmd"), "--lcores", "0@" + core + ",1@" + core,
-      "--no-pci", "--no-telemetry", "--file-prefix",
+      // Else what it says reaches a file late.
+      FindProgram("stdbuf"), "-oL", FindProgram("dpdk-testpmd"), "--lcores",
+      "0@" + core + ",1@" + core, "--no-pci", "--no-telemetry", "--file-prefix",
       "vu" + std::to_string(::getpid()) + options.name,
       // Neither hugepages nor root.
       "--no-huge", "--no-shconf", "-m", "256", "--vdev", options.device};
