@@ -32,7 +32,7 @@ class DriverQueueProperty : public ::testing::Test {
   // Enough for 16-bit indexes to go round.
   static int Steps(uint16_t num) {
     if (num < 16) return 1200000;
-    return num < 2000 ? 100000 : 1500;
+    return num < 2000 ? 60000 : 1500;
   }
 };
 TYPED_TEST_SUITE(DriverQueueProperty, AllKinds, KindNames);
