@@ -49,6 +49,7 @@ ordered_json Options(const RunOptions& options) {
             {"mrg_rxbuf", ToString(options.path.mrg_rxbuf)},
             {"indirect", ToString(options.path.indirect)}}},
           {"burst", options.burst},
+          {"restarts", options.restarts},
           {"size", {options.sizes.min, options.sizes.max}},
           {"personality", OrNull(options.personality)},
           {"pcap_in", OrNull(options.pcap_in)},

@@ -26,8 +26,8 @@ what happens:
   A device is brought up on the back-end. Packets (--size, or a capture's) go
   out on every queue pair, and every byte that comes back is compared. On the
   way: 1, then all, then 1 pair by commands in the control queue; a memory region
-  is added and removed; the device is stopped and started again three times.
-  The last line is "verdict: pass" or "verdict: FAIL (reason)".
+  is added and removed; the device is stopped and started again, three times
+  (--restarts). The last line is "verdict: pass" or "verdict: FAIL (reason)".
 
 examples:
   vuser run
@@ -112,6 +112,11 @@ void AddTrafficOptions(CLI::App& run, RunArguments& arguments) {
       ->type_name("MIN-MAX");
   run.add_option("--burst", arguments.burst,
                  "Packets that one call sends or receives, 1 to 256")
+      ->transform(WholeNumber<int64_t>())
+      ->capture_default_str()
+      ->type_name("N");
+  run.add_option("--restarts", arguments.restarts,
+                 "How often the device is stopped and started again")
       ->transform(WholeNumber<int64_t>())
       ->capture_default_str()
       ->type_name("N");

@@ -24,6 +24,7 @@ constexpr int64_t kMaxPairs = kVhostUserMaxVrings / 2;
 // The account of packets takes one bit each.
 constexpr int64_t kMaxPackets = 10'000'000'000;
 constexpr int64_t kMaxBurstTyped = 256;
+constexpr int64_t kMaxRestarts = 10000;
 // Of a frame in one buffer: BufferPool's largest, less its headroom.
 constexpr uint32_t kMaxWholeFrameBytes = 65536 - BufferPool::kHeadroom;
 constexpr double kMinTimeoutSeconds = 0.001;
@@ -160,6 +161,10 @@ std::expected<void, Failure> CheckTexts(const RunArguments& arguments) {
   if (auto ok = CheckRings(arguments); !ok) return ok;
   if (auto ok = CheckBackend(arguments); !ok) return ok;
   if (auto ok = CheckPersonality(arguments); !ok) return ok;
+  if (arguments.restarts < 0 || arguments.restarts > kMaxRestarts) {
+    return Usage("--restarts {}: say 0 to {}", arguments.restarts,
+                 kMaxRestarts);
+  }
   return CheckCapture(arguments);
 }
 
@@ -264,6 +269,7 @@ std::expected<RunOptions, Failure> CheckRunArguments(
       .json_path = arguments.json_path,
       .path = *path,
       .burst = *burst,
+      .restarts = static_cast<uint16_t>(arguments.restarts),
       .sizes = *sizes,
       .personality = arguments.personality,
       .pcap_in = arguments.pcap_in,

@@ -45,6 +45,7 @@ struct RunArguments {
   std::optional<std::string> json_path;
   PathArguments path;
   int64_t burst = 32;
+  int64_t restarts = 3;
   std::optional<std::string> sizes;
   std::optional<std::string> personality;
   std::optional<std::string> pcap_in;
@@ -65,8 +66,9 @@ struct RunOptions {
   uint64_t seed = 1;
   std::optional<std::string> json_path;
   PathWishes path;
-  uint16_t burst = 32;  // Packets that one call sends or receives, at most.
-  FrameSizes sizes;     // Of frames that are made here.
+  uint16_t burst = 32;    // Packets that one call sends or receives, at most.
+  uint16_t restarts = 3;  // How often the device is stopped and started again.
+  FrameSizes sizes;       // Of frames that are made here.
   std::optional<std::string> personality;  // Of the embedded back-end.
   // Frames of this capture in place of made ones, and where those that come
   // back go.

@@ -9,8 +9,6 @@
 namespace virtio_user::cli {
 namespace {
 
-constexpr int kRestarts = 3;
-
 // Parts of the whole that a stretch of traffic has.
 struct Share {
   uint64_t parts;
@@ -18,11 +16,10 @@ struct Share {
 constexpr Share kOnePair{4};
 constexpr Share kAllPairs{48};
 constexpr Share kAroundRegion{10};
-constexpr Share kAfterRestart{8};
-constexpr uint64_t kAllParts = 2 * kOnePair.parts + kAllPairs.parts +
-                               2 * kAroundRegion.parts +
-                               kRestarts * kAfterRestart.parts;
-static_assert(kAllParts == 100);
+constexpr Share kAfterRestarts{24};  // In all.
+constexpr uint64_t kBeforeRestarts =
+    2 * kOnePair.parts + kAllPairs.parts + 2 * kAroundRegion.parts;
+static_assert(kBeforeRestarts + kAfterRestarts.parts == 100);
 
 std::string PairsText(uint16_t pairs) {
   return pairs == 1 ? "1 pair" : fmt::format("{} pairs", pairs);
@@ -30,7 +27,12 @@ std::string PairsText(uint16_t pairs) {
 
 class Planner {
  public:
-  explicit Planner(const PlanInputs& inputs) : inputs_(inputs) {}
+  // Parts are so small that a restart's share is a whole number of them.
+  explicit Planner(const PlanInputs& inputs)
+      : inputs_(inputs),
+        scale_(inputs.restarts == 0 ? 1 : inputs.restarts),
+        all_parts_(scale_ * kBeforeRestarts +
+                   inputs.restarts * kAfterRestarts.parts) {}
 
   std::vector<Step> Plan() {
     Add(StepKind::kStart, "start");
@@ -46,7 +48,7 @@ class Planner {
     SetPairs(1);
     Traffic(kOnePair);
     Add(StepKind::kStop, "stop");
-    for (int i = 1; i <= kRestarts; ++i) Restart(i);
+    for (uint64_t i = 1; i <= inputs_.restarts; ++i) Restart(i);
     return std::move(steps_);
   }
 
@@ -55,11 +57,11 @@ class Planner {
     steps_.push_back({.kind = kind, .name = std::move(name)});
   }
 
-  void Restart(int number) {
+  void Restart(uint64_t number) {
     Add(StepKind::kStart, fmt::format("start again ({})", number));
     active_ = 1;
     SetPairs(inputs_.pairs);
-    Traffic(kAfterRestart);
+    TrafficOf(kAfterRestarts.parts);
     Add(StepKind::kStop, "stop");
   }
 
@@ -72,11 +74,12 @@ class Planner {
   }
 
   // Rounding carries over, so that nothing is lost.
-  void Traffic(Share share) {
+  void Traffic(Share share) { TrafficOf(scale_ * share.parts); }
+  void TrafficOf(uint64_t parts) {
     if (inputs_.traffic == TrafficKind::kNone) return;
-    parts_ += share.parts;
-    const uint64_t until = inputs_.packets / kAllParts * parts_ +
-                           inputs_.packets % kAllParts * parts_ / kAllParts;
+    parts_ += parts;
+    const uint64_t until = inputs_.packets / all_parts_ * parts_ +
+                           inputs_.packets % all_parts_ * parts_ / all_parts_;
     const uint64_t packets = until - std::exchange(planned_, until);
     if (packets == 0) return;
     Add(StepKind::kTraffic,
@@ -86,6 +89,8 @@ class Planner {
   }
 
   const PlanInputs inputs_;
+  const uint64_t scale_;
+  const uint64_t all_parts_;
   std::vector<Step> steps_;
   uint16_t active_ = 1;
   uint64_t parts_ = 0;

@@ -35,13 +35,14 @@ struct PlanInputs {
   uint16_t pairs = 1;
   uint64_t packets = 0;  // In all; the plan's steps add up to it exactly.
   TrafficKind traffic = TrafficKind::kEcho;
+  uint16_t restarts = 3;
   bool multiqueue = false;  // MQ was negotiated.
   bool control_rx = false;  // CTRL_RX was.
 };
 
-// 1, then all, then 1 pair; a region of memory comes and goes; three times
-// stopped and started. Every stretch has its share of the packets, and most of
-// them go over all pairs.
+// 1, then all, then 1 pair; a region of memory comes and goes; stopped and
+// started again, a number of times. Every stretch has its share of the packets,
+// and most of them go over all pairs.
 std::vector<Step> PlanRun(const PlanInputs& inputs);
 
 }  // namespace virtio_user::cli

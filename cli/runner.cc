@@ -165,6 +165,7 @@ bool Runner::CarryOut() {
       PlanRun({.pairs = driver_->pairs(),
                .packets = options_.packets,
                .traffic = options_.traffic,
+               .restarts = options_.restarts,
                .multiqueue = accepted.Has(Feature::kNetMq),
                .control_rx = accepted.Has(Feature::kNetCtrlRx)});
   for (const Step& step : steps) {

@@ -102,6 +102,8 @@ std::vector<BadInput> BadFrames() {
       {{"run", "--burst", "0"}, "--burst 0: say 1 to 256 packets"},
       {{"run", "--burst", "257"}, "--burst 257: say 1 to 256 packets"},
       {{"run", "--burst", "-1"}, "--burst -1: say 1 to 256 packets"},
+      {{"run", "--restarts", "-1"}, "--restarts -1: say 0 to 10000"},
+      {{"run", "--restarts", "10001"}, "--restarts 10001: say 0 to 10000"},
       {{"run", "--no-mrg-rxbuf", "--size", "65535"},
        "--size 65535: without VIRTIO_NET_F_MRG_RXBUF a frame lies in one "
        "buffer, of 65472 bytes at most"},

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <string>
 #include <vector>
 
@@ -55,6 +56,20 @@ TEST(RunPlanTest, MostPackets_GoOverAllPairs) {
     }
   }
   EXPECT_EQ(over_all, 920'000u);
+}
+
+TEST(RunPlanTest, Restarts_ShareAQuarterOfThePackets) {
+  for (const uint16_t restarts : {0, 1, 3, 7, 100}) {
+    const auto steps = PlanRun({.pairs = 1,
+                                .packets = 76'000,
+                                .traffic = TrafficKind::kEcho,
+                                .restarts = restarts});
+    EXPECT_EQ(std::ranges::count(steps, StepKind::kStart, &Step::kind),
+              restarts + 1);
+    EXPECT_EQ(std::ranges::count(steps, StepKind::kStop, &Step::kind),
+              restarts + 1);
+    EXPECT_EQ(PacketSum(steps), 76'000u);
+  }
 }
 
 TEST(RunPlanTest, PacketsOfAllSteps_AddUpForAnyCount) {

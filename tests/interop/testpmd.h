@@ -52,6 +52,10 @@ class Testpmd {
   // "quit", and its exit code; none where it hangs.
   std::optional<int> Quit(std::chrono::seconds patience);
   void Kill() { child_->Kill(); }
+  // Its exit code; none while it runs on after `patience`.
+  std::optional<int> Wait(std::chrono::milliseconds patience) {
+    return child_->Wait(patience);
+  }
 
  private:
   Testpmd(std::unique_ptr<ChildProcess> child, std::string log_path,

@@ -1,0 +1,218 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//
+// Every data path of the command `vuser` on DPDK's vhost library, which knows
+// nothing of ours: every byte is compared.
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <fstream>
+#include <memory>
+#include <optional>
+#include <ostream>
+#include <string>
+#include <vector>
+
+#include "tests/interop/log_check.h"
+#include "tests/interop/testpmd.h"
+#include "tests/interop/vuser.h"
+#include "tests/support/temp_dir.h"
+
+namespace interop {
+namespace {
+
+using std::chrono::seconds;
+using testing::Combine;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::Values;
+using testing::ValuesIn;
+
+using Arguments = std::vector<std::string>;
+
+constexpr seconds kTestpmdPatience(60);
+constexpr seconds kVuserPatience(300);
+
+// One testpmd with four pairs serves all runs of a suite, one after the other.
+class PathsTest : public testing::Test {
+ protected:
+  static void SetUpTestSuite() {
+    if (Testpmd::WhyNot(TestpmdMemory::kOrdinary)) return;
+    dir_ = std::make_unique<testing_support::TempDir>();
+    testpmd_ = Testpmd::Start(
+        {.folder = dir_->path(), .socket = dir_->Join("v.sock"), .queues = 4},
+        kTestpmdPatience, start_log_);
+  }
+  static void TearDownTestSuite() {
+    testpmd_.reset();
+    dir_.reset();
+  }
+
+  void SetUp() override {
+    if (const auto why = Testpmd::WhyNot(TestpmdMemory::kOrdinary)) {
+      GTEST_SKIP() << *why;
+    }
+    ASSERT_NE(testpmd_, nullptr) << "testpmd did not start:\n" << start_log_;
+    ASSERT_EQ(testpmd_->Wait(std::chrono::milliseconds(0)), std::nullopt)
+        << "testpmd has ended:\n"
+        << TailOf(testpmd_->Log(), 30);
+  }
+
+  // A run that passes, on this path and no other.
+  void ExpectPass(const std::string& path, const Arguments& more) {
+    Arguments arguments = {"run",    "--backend", dir_->Join("v.sock"),
+                           "--path", path,        "--timeout",
+                           "20"};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    const auto vuser = Vuser::Start(run_dir_.path(), arguments);
+    ASSERT_NE(vuser, nullptr);
+    const std::optional<int> exit_code = vuser->Wait(kVuserPatience);
+
+    SCOPED_TRACE("--- vuser:\n" + TailOf(vuser->Output(), 40) +
+                 "--- testpmd:\n" + TailOf(testpmd_->Log(), 30));
+    EXPECT_EQ(exit_code, 0);
+    EXPECT_EQ(vuser->LastLine(), "verdict: pass");
+    EXPECT_THAT(vuser->Output(), HasSubstr("data path: " + path + " ("));
+    EXPECT_THAT(testpmd_->Trouble(), IsEmpty());
+  }
+
+  testing_support::TempDir run_dir_;
+
+ private:
+  static inline std::unique_ptr<testing_support::TempDir> dir_;
+  static inline std::unique_ptr<Testpmd> testpmd_;
+  static inline std::string start_log_;
+};
+
+// --- The ten paths that DPDK's test plans name -------------------------------
+
+// Vectors are how a front-end computes; what they share with us is a layout of
+// the rings.
+struct Leg {
+  const char* name;
+  const char* path;
+  Arguments more = {};
+
+  friend void PrintTo(const Leg& leg, std::ostream* out) { *out << leg.name; }
+};
+
+const Leg kLegs[] = {
+    {"SplitMergeable", "split-mrg"},
+    {"SplitNonMergeable", "split-nomrg"},
+    {"SplitInOrderMergeable", "split-inorder-mrg"},
+    {"SplitInOrderNonMergeable", "split-inorder-nomrg"},
+    {"SplitVectorized", "split-nomrg", {"--no-indirect"}},
+    {"PackedMergeable", "packed-mrg"},
+    {"PackedNonMergeable", "packed-nomrg"},
+    {"PackedInOrderMergeable", "packed-inorder-mrg"},
+    {"PackedInOrderNonMergeable", "packed-inorder-nomrg"},
+    {"PackedVectorized", "packed-inorder-nomrg", {"--no-indirect"}},
+};
+
+class TenPathsTest
+    : public PathsTest,
+      public testing::WithParamInterface<std::tuple<Leg, const char*>> {};
+
+TEST_P(TenPathsTest, AMillionFramesOf60To1518BytesComeBack) {
+  const auto& [leg, queues] = GetParam();
+  Arguments more = {"--queues", queues,   "--packets",
+                    "1000000",  "--size", "60-1518"};
+  more.insert(more.end(), leg.more.begin(), leg.more.end());
+
+  ExpectPass(leg.path, more);
+}
+
+INSTANTIATE_TEST_SUITE_P(Legs, TenPathsTest,
+                         Combine(ValuesIn(kLegs), Values("1", "4")),
+                         [](const auto& each) {
+                           return std::string(std::get<0>(each.param).name) +
+                                  "With" + std::get<1>(each.param) + "Pairs";
+                         });
+
+// --- Frames that take several buffers ----------------------------------------
+
+constexpr const char* kMergeable[] = {"split-mrg", "split-inorder-mrg",
+                                      "packed-mrg", "packed-inorder-mrg"};
+
+class LongFramesTest : public PathsTest,
+                       public testing::WithParamInterface<const char*> {};
+
+TEST_P(LongFramesTest, FramesOf9000BytesComeBackMerged) {
+  ExpectPass(GetParam(), {"--packets", "50000", "--size", "9000"});
+}
+
+TEST_P(LongFramesTest, FramesOf9728BytesComeBackMerged) {
+  ExpectPass(GetParam(), {"--packets", "50000", "--size", "9728"});
+}
+
+TEST_P(LongFramesTest, FramesOfAllSizesComeBackMerged) {
+  ExpectPass(GetParam(), {"--packets", "50000", "--size", "60-9728"});
+}
+
+// A buffer has room for 1984 bytes of a frame.
+TEST_P(LongFramesTest, FramesOfFourBuffersComeBackFromTables) {
+  ExpectPass(GetParam(), {"--packets", "50000", "--size", "5953-7936",
+                          "--indirect", "--queues", "4"});
+}
+
+TEST_P(LongFramesTest, FramesOfFourBuffersComeBackFromChains) {
+  ExpectPass(GetParam(), {"--packets", "50000", "--size", "5953-7936",
+                          "--no-indirect", "--queues", "4"});
+}
+
+INSTANTIATE_TEST_SUITE_P(Paths, LongFramesTest, ValuesIn(kMergeable));
+
+class LargeBuffersTest : public PathsTest,
+                         public testing::WithParamInterface<const char*> {};
+
+TEST_P(LargeBuffersTest, FramesOf9728BytesComeBackWhole) {
+  ExpectPass(GetParam(), {"--packets", "50000", "--size", "60-9728"});
+}
+
+INSTANTIATE_TEST_SUITE_P(Paths, LargeBuffersTest,
+                         Values("split-nomrg", "split-inorder-nomrg",
+                                "packed-nomrg", "packed-inorder-nomrg"));
+
+// --- Stopping, starting, ring sizes ------------------------------------------
+
+constexpr const char* kAllPaths[] = {
+    "split-mrg",  "split-nomrg",  "split-inorder-mrg",  "split-inorder-nomrg",
+    "packed-mrg", "packed-nomrg", "packed-inorder-mrg", "packed-inorder-nomrg"};
+
+class AllPathsTest : public PathsTest,
+                     public testing::WithParamInterface<const char*> {};
+
+TEST_P(AllPathsTest, AHundredStopsAndStartsLoseNothing) {
+  ExpectPass(GetParam(), {"--packets", "100000", "--restarts", "100"});
+}
+
+TEST_P(AllPathsTest, ALargeRingIsGoneRound) {
+  ExpectPass(GetParam(), {"--packets", "100000", "--queue-size", "1024"});
+}
+
+TEST_P(AllPathsTest, SingleFramesComeBack) {
+  ExpectPass(GetParam(), {"--packets", "20000", "--burst", "1"});
+}
+
+INSTANTIATE_TEST_SUITE_P(Paths, AllPathsTest, ValuesIn(kAllPaths));
+
+class OddRingTest
+    : public PathsTest,
+      public testing::WithParamInterface<std::tuple<const char*, const char*>> {
+};
+
+TEST_P(OddRingTest, APackedRingThatIsNoPowerOfTwoIsGoneRound) {
+  ExpectPass(std::get<0>(GetParam()),
+             {"--packets", "100000", "--queue-size", std::get<1>(GetParam()),
+              "--restarts", "10"});
+}
+
+INSTANTIATE_TEST_SUITE_P(Paths, OddRingTest,
+                         Combine(Values("packed-mrg", "packed-nomrg",
+                                        "packed-inorder-mrg",
+                                        "packed-inorder-nomrg"),
+                                 Values("255", "1025")));
+
+}  // namespace
+}  // namespace interop
