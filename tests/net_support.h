@@ -151,6 +151,14 @@ class NetBench {
   }
 
   size_t header_bytes() const { return NetHeaderBytes(options.features); }
+  // A place in a buffer of the pool, and where a device writes a header.
+  std::byte* Host(uint32_t buffer, uint32_t offset) const {
+    return buffers.data() + size_t{buffer} * pool.buffer_bytes() + offset;
+  }
+  std::byte* ReceivedHeader(uint32_t buffer) const {
+    return Host(buffer,
+                BufferPool::kHeadroom - static_cast<uint32_t>(header_bytes()));
+  }
 
   // The next chain, if there is one.
   bool Pop(DescriptorChain& chain) {

@@ -77,7 +77,7 @@ TEST_P(TxChains, ChainsInFlightDoNotShareTheirScratchMemory) {
       packet.bytes -= 188;
     } else {
       // The same at the other end: no room for a header.
-      std::copy_n(frame.begin(), 192, tx.pool.view().Host(packet.buffer, 5));
+      std::copy_n(frame.begin(), 192, tx.Host(packet.buffer, 5));
       packet.offset = 5;
     }
     want.push_back(tx.Plain(frame));

@@ -120,7 +120,7 @@ class TxModel {
     const std::span<std::byte> front = tx_.pool.Front(packet);
     const size_t bytes = front.size();
     packet.offset = static_cast<uint16_t>(random_.Below(24));
-    std::byte* const to = tx_.pool.view().Host(packet.buffer, packet.offset);
+    std::byte* const to = tx_.Host(packet.buffer, packet.offset);
     std::memmove(to, front.data(), bytes);
     ASSERT_TRUE(std::equal(to, to + bytes, frame.begin()));
   }

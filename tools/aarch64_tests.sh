@@ -8,7 +8,8 @@
 # It shows that the code builds for Arm and computes the same there. It proves
 # nothing about memory ordering: qemu runs the guest's loads and stores as loads
 # and stores of this machine, and x86 keeps them in order. Tests of threads are
-# left out for that reason, and because they need membarrier(2).
+# left out for that reason, and because they need membarrier(2); death tests,
+# because a program cannot start itself anew under qemu-user.
 set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -54,7 +55,7 @@ make -f "$out/Makefile" -j "$(nproc)" OUT="$out" NAMES="${names[*]}"
 failed=()
 for name in "${names[@]}"; do
   if qemu-aarch64 -L "$sysroot" "$out/$name" --gtest_brief=1 \
-    >"$out/$name.log" 2>&1; then
+    --gtest_filter='-*Death*' >"$out/$name.log" 2>&1; then
     echo "PASSED $name"
   else
     cat "$out/$name.log"
