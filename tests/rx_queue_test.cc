@@ -50,11 +50,34 @@ TEST_P(RxLayouts, OneByteAndAFullBufferAreFrames) {
   EXPECT_EQ(rx.queue->stats().bytes, 1 + full.size());
 }
 
-TEST_P(RxLayouts, NoMoreIsHandedOutThanWasAskedFor_D14) {
+TEST_P(RxLayouts, NoMoreIsHandedOutThanWasAskedFor) {
   Receiver rx({.features = features()});
   for (uint64_t i = 0; i < 4; ++i) ASSERT_TRUE(rx.Give(MakeFrame(60, i)));
   EXPECT_THAT(Poll(rx, *rx.queue, 3), SizeIs(3));
   EXPECT_THAT(Poll(rx, *rx.queue, 3), ElementsAre(MakeFrame(60, 3)));
+}
+
+// D14: at the end of a ring whose size is no power of 2, more came than was
+// asked for.
+TEST(RxQueue, NoMoreComesThanWasAskedForAtTheEndOfAnOddRing_D14) {
+  for (const uint16_t num : {255, 1025}) {
+    Receiver rx({.num = num,
+                 .buffer_count = num + 70u,
+                 .features = {Feature::kVersion1, Feature::kRingPacked}});
+    uint64_t next = 0;
+    for (uint64_t given = 0; given < 5u * num; given += 7) {
+      for (uint64_t i = 0; i < 7; ++i) {
+        ASSERT_TRUE(rx.Give(MakeFrame(60, given + i)));
+      }
+      for (const size_t most : {4, 3}) {
+        const std::vector<Bytes> frames = Poll(rx, *rx.queue, most);
+        ASSERT_THAT(frames, SizeIs(most));
+        for (const Bytes& frame : frames) {
+          ASSERT_EQ(frame, MakeFrame(60, next++));
+        }
+      }
+    }
+  }
 }
 
 // D01: a ring that the device ate empty, while the pool was empty too, fills
