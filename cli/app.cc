@@ -7,6 +7,7 @@
 #include <ostream>
 #include <vector>
 
+#include "cli/bench_command.h"
 #include "cli/exit_code.h"
 #include "cli/printable_text.h"
 #include "cli/probe_command.h"
@@ -34,7 +35,7 @@ int Explain(const CLI::App& app, const CLI::ParseError& error,
 // CLI11 would not name an unknown command.
 std::optional<std::string> WrongCommand(
     const CLI::App& app, std::span<const std::string> arguments) {
-  constexpr const char* kAdvice = "say run or probe";
+  constexpr const char* kAdvice = "say run, probe or bench";
   if (arguments.empty()) return std::string("no command: ") + kAdvice;
   const std::string& first = arguments.front();
   if (first.starts_with('-')) return {};
@@ -55,6 +56,8 @@ int RunApp(std::span<const std::string> arguments, const Console& console) {
   ProbeArguments probe;
   AddRunCommand(app, run);
   AddProbeCommand(app, probe);
+  BenchArguments bench;
+  AddBenchCommand(app, bench);
   if (const auto wrong = WrongCommand(app, arguments)) {
     console.err << "vuser: " << Printable(*wrong) << "\nvuser: see vuser --help"
                 << std::endl;
@@ -68,6 +71,7 @@ int RunApp(std::span<const std::string> arguments, const Console& console) {
     return Explain(app, error, console);
   }
   if (app.got_subcommand("run")) return ToInt(RunCommand(run, console));
+  if (app.got_subcommand("bench")) return ToInt(BenchCommand(bench, console));
   return ToInt(ProbeCommand(probe, console));
 }
 

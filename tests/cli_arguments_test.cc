@@ -183,8 +183,8 @@ std::vector<BadInput> BadRest() {
       {{"probe", ""}, "back-end '': say"},
       {{"probe", "sim", "--timeout", "0"}, "--timeout 0: say"},
       {{"probe", "sim", "--json", "/nowhere/x"}, "--json /nowhere/x: cannot"},
-      {{}, "no command: say run or probe"},
-      {{"fly"}, "fly: no such command; say run or probe"},
+      {{}, "no command: say run, probe or bench"},
+      {{"fly"}, "fly: no such command; say run, probe or bench"},
   };
 }
 

@@ -1,0 +1,191 @@
+// SPDX-License-Identifier: BSD-3-Clause
+
+#include "cli/bench_command.h"
+
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <cmath>
+#include <ostream>
+
+#include "cli/atomic_file.h"
+#include "cli/bench_report.h"
+#include "cli/path_bench.h"
+#include "cli/printable_text.h"
+#include "cli/whole_number.h"
+
+namespace virtio_user::cli {
+namespace {
+
+constexpr const char* kAllPaths = "all";
+constexpr const char* kStandardOutput = "-";
+constexpr int64_t kMaxRounds = 1000;
+constexpr int64_t kMaxPackets = 10'000'000'000;
+constexpr double kMaxSeconds = 3600;
+constexpr double kDefaultSeconds = 0.2;
+
+constexpr const char* kFooter = R"text(
+what happens:
+  On each path in turn, a device with one pair is brought up. As many packets as
+  half a ring holds, 128 at most, go round: what comes in goes out again. Nothing
+  is compared; vuser run does that.
+
+examples:
+  vuser bench
+      on the embedded simulated back-end, in the same process and thread
+  vuser bench --backend /tmp/v.sock --path packed-inorder-mrg --seconds 5
+      on a vhost-user server that echoes packets, such as DPDK's testpmd
+)text";
+
+std::unexpected<Failure> Usage(std::string text) {
+  return std::unexpected(Failure{ExitCode::kUsage, std::move(text)});
+}
+
+std::expected<void, Failure> CheckLength(const BenchArguments& arguments,
+                                         BenchOptions& options) {
+  if (arguments.packets && arguments.seconds) {
+    return Usage("--packets and --seconds: leave one of the two out");
+  }
+  if (arguments.packets) {
+    if (*arguments.packets < 1 || *arguments.packets > kMaxPackets) {
+      return Usage(fmt::format("--packets {}: say 1 to {}", *arguments.packets,
+                               kMaxPackets));
+    }
+    options.packets = static_cast<uint64_t>(*arguments.packets);
+  }
+  const double seconds = arguments.seconds.value_or(kDefaultSeconds);
+  // A comparison with NaN is false.
+  if (!(seconds > 0 && seconds <= kMaxSeconds)) {
+    return Usage(fmt::format("--seconds {}: say more than 0, and {} at most",
+                             seconds, kMaxSeconds));
+  }
+  options.time = Duration(std::llround(seconds * 1e9));
+  if (arguments.rounds < 1 || arguments.rounds > kMaxRounds) {
+    return Usage(
+        fmt::format("--rounds {}: say 1 to {}", arguments.rounds, kMaxRounds));
+  }
+  options.rounds = static_cast<uint16_t>(arguments.rounds);
+  return {};
+}
+
+std::expected<void, Failure> CheckPaths(const BenchArguments& arguments,
+                                        BenchOptions& options) {
+  Wish packed = Wish::kRefused;
+  if (arguments.path == kAllPaths) {
+    options.all = true;
+    for (const DataPath& path : AllDataPaths()) options.paths.push_back(&path);
+  } else if (const DataPath* const path = FindPath(arguments.path)) {
+    options.paths.push_back(path);
+    packed = WishesFor(*path).packed;
+  } else {
+    return Usage(fmt::format("--path {}: say all or one of {}", arguments.path,
+                             PathNames()));
+  }
+  const auto size = CheckQueueSize(arguments.queue_size, packed);
+  if (!size) return std::unexpected(size.error());
+  options.queue_size = *size;
+  return {};
+}
+
+std::expected<BenchOptions, Failure> Check(const BenchArguments& arguments) {
+  BenchOptions options;
+  options.backend = arguments.backend;
+  options.json_path = arguments.json_path;
+  std::expected<void, Failure> good =
+      CheckBackendChoice(arguments.backend, false);
+  if (good) good = CheckLength(arguments, options);
+  if (good) good = CheckPaths(arguments, options);
+  if (!good) return std::unexpected(good.error());
+  const auto sizes = ParseFrameSizes(arguments.sizes);
+  if (!sizes) return std::unexpected(sizes.error());
+  const auto burst = CheckBurst(arguments.burst);
+  if (!burst) return std::unexpected(burst.error());
+  const auto timeout = CheckTimeout(arguments.timeout_seconds);
+  if (!timeout) return std::unexpected(timeout.error());
+  options.sizes = *sizes;
+  options.burst = *burst;
+  options.timeout = *timeout;
+  if (!options.json_path || *options.json_path == kStandardOutput) {
+    return options;
+  }
+  const auto writable = CheckWritable(*options.json_path);
+  if (writable) return options;
+  return Usage("--json " + *options.json_path + ": " + writable.error());
+}
+
+ExitCode Fail(const Failure& failure, const Console& console) {
+  console.err << "vuser: " << Printable(failure.text) << std::endl;
+  return failure.code;
+}
+
+}  // namespace
+
+void AddBenchCommand(CLI::App& app, BenchArguments& arguments) {
+  CLI::App* const bench =
+      app.add_subcommand("bench", "Measures what a packet costs, by data path");
+  const auto number = [&](const char* name, int64_t& value, const char* text) {
+    bench->add_option(name, value, text)
+        ->transform(WholeNumber<int64_t>())
+        ->capture_default_str()
+        ->type_name("N");
+  };
+  bench
+      ->add_option("--backend", arguments.backend,
+                   "'sim', or the path of a vhost-user socket")
+      ->capture_default_str()
+      ->type_name("sim|PATH");
+  bench->add_option("--path", arguments.path, "One data path, or all of them")
+      ->capture_default_str()
+      ->type_name("NAME|all");
+  bench
+      ->add_option("--packets", arguments.packets,
+                   "Packets of each round, in place of seconds")
+      ->transform(WholeNumber<int64_t>())
+      ->type_name("N");
+  bench
+      ->add_option("--seconds", arguments.seconds,
+                   "Seconds that each round takes [0.2]")
+      ->type_name("S");
+  number("--rounds", arguments.rounds, "Rounds to take the median of");
+  bench
+      ->add_option("--size", arguments.sizes,
+                   "Bytes of a frame, within 60-65535")
+      ->capture_default_str()
+      ->type_name("N|MIN-MAX");
+  number("--burst", arguments.burst,
+         "Packets that one call sends or receives, 1 to 256");
+  number("--queue-size", arguments.queue_size, "Descriptors of each ring");
+  bench
+      ->add_option("--timeout", arguments.timeout_seconds,
+                   "Seconds that one call may take; packets may stand\n"
+                   "still 2.5 times as long")
+      ->capture_default_str()
+      ->type_name("S");
+  bench
+      ->add_option("--json", arguments.json_path,
+                   "Write JSON too; '-': JSON on standard output in place of\n"
+                   "the table")
+      ->type_name("FILE");
+  bench->footer(kFooter);
+}
+
+ExitCode BenchCommand(const BenchArguments& arguments, const Console& console) {
+  const auto options = Check(arguments);
+  if (!options) return Fail(options.error(), console);
+  BenchResult result = RunBench(*options, console);
+  const bool json_only = options->json_path == kStandardOutput;
+  if (options->json_path && !json_only) {
+    const auto written =
+        WriteFileAtomically(*options->json_path, BenchJson(result));
+    if (!written && !result.failure) {
+      result.failure =
+          Failure{ExitCode::kFail,
+                  "--json " + *options->json_path + ": " + written.error()};
+    }
+  }
+  console.out << (json_only ? BenchJson(result) : BenchReport(result))
+              << std::flush;
+  return result.failure ? Fail(*result.failure, console) : ExitCode::kPass;
+}
+
+}  // namespace virtio_user::cli
