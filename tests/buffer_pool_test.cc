@@ -46,12 +46,12 @@ TEST_F(BufferPoolTest, BuffersLieSideBySideAndTheRestIsUnused) {
   EXPECT_EQ(pool_.free_count(), 5u);
   EXPECT_EQ(pool_.buffer_bytes(), 128u);
   EXPECT_EQ(pool_.room_bytes(), 64u);
-  const BufferPool::View view = pool_.view();
+  const BufferPool::View short_headers = pool_.view(12);
+  const BufferPool::View long_headers = pool_.view(20);
   for (uint32_t i = 0; i < 5; ++i) {
-    EXPECT_EQ(view.Host(i, 9), memory_.data() + 128 * i + 9);
-    EXPECT_EQ(view.ReceiveRoom(i, 12),
+    EXPECT_EQ(short_headers.ReceiveRoom(i),
               (DeviceBuffer{{AddrOf(i, 52)}, 128 - 52}));
-    EXPECT_EQ(view.ReceivedHeader(i, 20), memory_.data() + 128 * i + 44);
+    EXPECT_EQ(long_headers.ReceivedHeader(i), memory_.data() + 128 * i + 44);
   }
 }
 
@@ -99,16 +99,21 @@ TEST_F(BufferPoolTest, TheBufferThatCameBackLastGoesOutFirst) {
 }
 
 TEST_F(BufferPoolTest, SingleBuffersAreAllocatedAsFarAsThereAreAny) {
-  std::vector<uint32_t> some(3), more(3);
-  EXPECT_EQ(pool_.Allocate(some), 3u);
-  EXPECT_EQ(pool_.Allocate(more), 2u);
-  EXPECT_EQ(pool_.Allocate(more), 0u);
-  std::set<uint32_t> all(some.begin(), some.end());
-  all.insert(more.begin(), more.begin() + 2);
-  EXPECT_THAT(all, ElementsAre(0, 1, 2, 3, 4));
-  const UsedChain<uint32_t> used[] = {{some[0], 7}, {some[1], 0}};
-  pool_.FreeUsed(used);
-  EXPECT_EQ(pool_.free_count(), 2u);
+  const BufferPool::Taking some(pool_, 3);
+  const std::array first = {some[0], some[1], some[2]};
+  const BufferPool::Taking more(pool_, 3);
+  EXPECT_EQ(some.count(), 3u);
+  EXPECT_EQ(more.count(), 2u);
+  EXPECT_EQ(BufferPool::Taking(pool_, 3).count(), 0u);
+  EXPECT_THAT((std::set{some[0], some[1], some[2], more[0], more[1]}),
+              ElementsAre(0, 1, 2, 3, 4));
+  BufferPool::Returning returning(pool_);
+  returning.One(0, first[0]);
+  returning.One(1, first[1]);
+  returning.EndOnes(2);
+  returning.Chain(first[2]);
+  EXPECT_EQ(pool_.free_count(), 3u);
+  EXPECT_EQ(BufferPool::Taking(pool_, 1)[0], first[2]);
 }
 
 TEST_F(BufferPoolTest, MoreGivenBackThanTakenIsCaught) {
@@ -118,20 +123,26 @@ TEST_F(BufferPoolTest, MoreGivenBackThanTakenIsCaught) {
 }
 
 TEST_F(BufferPoolTest, ReceivedBuffersAreOnePacketOnceLinked) {
-  std::vector<uint32_t> handles(3);
-  ASSERT_EQ(pool_.Allocate(handles), 3u);
+  const BufferPool::Taking handles(pool_, 3);
+  ASSERT_EQ(handles.count(), 3u);
   const Bytes frame = MakeFrame(64 + 76 + 5, 3);
-  const BufferPool::View view = pool_.view();
-  std::copy_n(frame.begin(), 64, view.Host(handles[0], 64));
-  std::copy_n(frame.begin() + 64, 76, view.Host(handles[1], 52));
-  std::copy_n(frame.begin() + 140, 5, view.Host(handles[2], 52));
-  Packet packet = BufferPool::Begin(handles[0], 64);
+  const auto host = [&](uint32_t handle, size_t offset) {
+    return memory_.data() + 128 * size_t{handle} + offset;
+  };
+  std::copy_n(frame.begin(), 64, host(handles[0], 64));
+  std::copy_n(frame.begin() + 64, 76, host(handles[1], 52));
+  std::copy_n(frame.begin() + 140, 5, host(handles[2], 52));
+  const uint32_t first = handles[0];
+  Packet packet;
+  BufferPool::Note(packet, first, 64 + 12);
+  EXPECT_EQ(BufferPool::BytesOf(packet), 76u);
+  BufferPool::Settle(packet, 64);
   pool_.Append(packet, handles[0], handles[1], 76, 12);
   pool_.Append(packet, handles[1], handles[2], 5, 12);
   EXPECT_EQ(packet.bytes, frame.size());
   EXPECT_EQ(packet.buffer_count, 3u);
   EXPECT_EQ(CopyOf(packet), frame);
-  EXPECT_EQ(BufferPool::HandleOf(packet), handles[0]);
+  EXPECT_EQ(BufferPool::HandleOf(packet), first);
   EXPECT_EQ(BufferPool::BytesOf(packet), frame.size());
   pool_.Free(packet);
   EXPECT_EQ(pool_.free_count(), 5u);
@@ -183,50 +194,53 @@ TEST_F(BufferPoolTest, WithoutHeadroomThePartsAreTheFrameAlone) {
   EXPECT_THAT(parts, ElementsAre(DeviceBuffer{{AddrOf(0, 0)}, 72}));
 }
 
-TEST_F(BufferPoolTest, APlainPacketGoesOutWholeIfItsHeaderFitsInFront) {
-  const BufferPool::View view = pool_.view();
-  for (const uint32_t header_bytes : {10u, 12u, 20u}) {
-    for (uint32_t offset = 0; offset <= 129; ++offset) {
-      for (uint32_t bytes = 0; bytes <= 129; ++bytes) {
-        const Packet packet{.buffer = 2,
-                            .bytes = bytes,
-                            .offset = static_cast<uint16_t>(offset)};
-        ASSERT_EQ(view.IsWhole(packet, header_bytes),
-                  offset >= header_bytes && bytes > 0 && offset + bytes <= 128)
-            << header_bytes << " " << offset << " " << bytes;
-      }
+bool GoesOutWhole(const BufferPool::View& view, const Packet& packet) {
+  return view.NotWhole(packet) == 0 && view.FitsBuffer(packet);
+}
+
+TEST_F(BufferPoolTest, APacketThatBeginsBehindTheHeadroomGoesOutWhole) {
+  const BufferPool::View view = pool_.view(12);
+  for (uint32_t offset = 0; offset <= 129; ++offset) {
+    for (uint32_t bytes = 0; bytes <= 129; ++bytes) {
+      const Packet packet{
+          .buffer = 2, .bytes = bytes, .offset = static_cast<uint16_t>(offset)};
+      ASSERT_EQ(GoesOutWhole(view, packet),
+                offset == BufferPool::kHeadroom && bytes > 0 && bytes <= 64)
+          << offset << " " << bytes;
     }
   }
-  const Packet packet{.buffer = 2, .bytes = 108, .offset = 20};
-  EXPECT_EQ(view.Header(packet, 12), memory_.data() + 256 + 8);
-  EXPECT_EQ(view.Whole(packet, 12), (DeviceBuffer{{AddrOf(2, 8)}, 120}));
+  const Packet packet{.buffer = 2, .bytes = 50, .offset = 64};
+  EXPECT_EQ(view.Frame(packet), memory_.data() + 256 + 64);
+  const auto offer = view.Whole(packet);
+  EXPECT_EQ(offer.buffer, (DeviceBuffer{{AddrOf(2, 52)}, 62}));
+  EXPECT_EQ(offer.cookie, 2u);
 }
 
 TEST_F(BufferPoolTest, LengthsThatWrapRoundDoNotGoOutWhole) {
-  const BufferPool::View view = pool_.view();
+  const BufferPool::View view = pool_.view(12);
   for (const uint32_t bytes : {0xffffffffu, 0xffffffc0u, 0x80000000u, 129u}) {
     for (const uint16_t offset : {0, 20, 64, 127, 128, 65535}) {
       const Packet packet{.bytes = bytes, .offset = offset};
-      EXPECT_FALSE(view.IsWhole(packet, 12)) << bytes << " " << offset;
+      EXPECT_FALSE(GoesOutWhole(view, packet)) << bytes << " " << offset;
     }
   }
-  EXPECT_FALSE(view.IsWhole({.bytes = 1, .offset = 65535}, 12));
+  EXPECT_FALSE(GoesOutWhole(view, {.bytes = 1, .offset = 65535}));
 }
 
 TEST_F(BufferPoolTest, ChainsAndThoseWithSomethingToSayDoNotGoOutWhole) {
-  const BufferPool::View view = pool_.view();
+  const BufferPool::View view = pool_.view(12);
   const Packet chain = *pool_.Make(MakeFrame(65, 1));
-  EXPECT_FALSE(view.IsWhole(chain, 12));
+  EXPECT_FALSE(GoesOutWhole(view, chain));
   Packet said = *pool_.Make(MakeFrame(60, 1));
-  EXPECT_TRUE(view.IsWhole(said, 12));
+  EXPECT_TRUE(GoesOutWhole(view, said));
   pool_.SetOffload(said, {});
-  EXPECT_FALSE(view.IsWhole(said, 12));
+  EXPECT_FALSE(GoesOutWhole(view, said));
 }
 
 TEST_F(BufferPoolTest, HighBitsOfAddressesAreKept_D19) {
   options_.memory_addr = {0xfedc'ba98'0000'0000};
   const BufferPool pool = *BufferPool::Create(options_);
-  EXPECT_EQ(pool.view().ReceiveRoom(3, 12).addr.value,
+  EXPECT_EQ(pool.view(12).ReceiveRoom(3).addr.value,
             0xfedc'ba98'0000'0000 + 3 * 128 + 52);
 }
 

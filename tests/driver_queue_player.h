@@ -93,19 +93,20 @@ class DriverQueuePlayer {
     count = std::min({count, uint32_t{queue_.free_count()},
                       static_cast<uint32_t>(free_cookies_.size())});
     const bool writable = random_.OneIn(2);
-    const auto source = [&](uint16_t slot) {
-      EXPECT_LT(slot, num_);
+    // One in some bursts does not fit and ends it.
+    const uint32_t misfit = random_.OneIn(4) ? random_.Below(count + 1) : count;
+    const auto fits = [&](size_t i) { return i < misfit; };
+    const auto make = [&](size_t) {
       offered_.push_back(NewNote(writable ? 0 : 1, writable ? 1 : 0));
       return OfferedBuffer<uint32_t>{offered_.back().buffers[0].buffer,
                                      offered_.back().cookie};
     };
-    if (writable) {
-      queue_.template OfferEach<BufferUse::kDeviceWrites>(
-          static_cast<uint16_t>(count), source);
-    } else {
-      queue_.template OfferEach<BufferUse::kDeviceReads>(
-          static_cast<uint16_t>(count), source);
-    }
+    const uint32_t done =
+        writable ? queue_.template OfferEach<BufferUse::kDeviceWrites>(
+                       count, fits, make)
+                 : queue_.template OfferEach<BufferUse::kDeviceReads>(
+                       count, fits, make);
+    EXPECT_EQ(done, std::min(misfit, count));
   }
   bool OfferChain() {
     if (free_cookies_.empty()) return false;

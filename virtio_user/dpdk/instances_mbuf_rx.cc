@@ -39,7 +39,7 @@ class MbufRxQueueOf final : public MbufRxQueue {
     return path_.ReclaimAll();
   }
   size_t in_flight() const override { return path_.in_flight(); }
-  uint32_t room() const override { return buffers_.view().room; }
+  uint32_t room() const override { return buffers_.room(); }
   const std::optional<Error>& broken() const override { return path_.broken(); }
   NetQueueStats stats() const override { return path_.stats(); }
 

@@ -47,64 +47,86 @@ class MbufPolicy {
   // kHeadroom.
   MbufPolicy(rte_mempool& pool, uint16_t port)
       : pool_(&pool),
-        view_{.buffer_offset = static_cast<uint32_t>(
-                  sizeof(rte_mbuf) + rte_pktmbuf_priv_size(&pool)),
-              .room = rte_pktmbuf_data_room_size(&pool) - kHeadroom},
+        buffer_offset_(static_cast<uint32_t>(sizeof(rte_mbuf) +
+                                             rte_pktmbuf_priv_size(&pool))),
+        room_(rte_pktmbuf_data_room_size(&pool) - kHeadroom),
         fresh_(FreshFields(kHeadroom, port)) {}
 
-  struct View {
-    uint32_t buffer_offset = 0;  // From an mbuf to its own buffer.
-    uint32_t room = 0;           // Of that buffer behind the headroom.
-
-    std::byte* ReceivedHeader(Handle handle, uint32_t header_bytes) const {
+  class View {
+   public:
+    DeviceBuffer ReceiveRoom(Handle handle) const {
+      return {{std::bit_cast<uint64_t>(ReceivedHeader(handle))}, room_bytes_};
+    }
+    std::byte* ReceivedHeader(Handle handle) const {
       // As rte_pktmbuf_init has it; saves reading the mbuf.
-      return reinterpret_cast<std::byte*>(handle) + buffer_offset + kHeadroom -
-             header_bytes;
+      return reinterpret_cast<std::byte*>(handle) + header_offset_;
     }
-    DeviceBuffer ReceiveRoom(Handle handle, uint32_t header_bytes) const {
-      return {{std::bit_cast<uint64_t>(ReceivedHeader(handle, header_bytes))},
-              room + header_bytes};
+    uint64_t NotWhole(Packet packet) const {
+      return packet->nb_segs == 1 && OwnsHeadroom(*packet) ? 0 : 1;
     }
-    bool IsWhole(Packet packet, uint32_t header_bytes) const {
-      return packet->nb_segs == 1 && packet->data_len != 0 &&
-             OwnsHeadroom(*packet, header_bytes);
+    bool FitsBuffer(Packet packet) const { return packet->data_len != 0; }
+    std::byte* Frame(Packet packet) const { return Data(*packet); }
+    OfferedBuffer<Handle> Whole(Packet packet) const {
+      return {{{std::bit_cast<uint64_t>(Data(*packet) - header_bytes_)},
+               header_bytes_ + packet->data_len},
+              packet};
     }
-    std::byte* Header(Packet packet, uint32_t header_bytes) const {
-      return Data(*packet) - header_bytes;
-    }
-    DeviceBuffer Whole(Packet packet, uint32_t header_bytes) const {
-      return {{std::bit_cast<uint64_t>(Header(packet, header_bytes))},
-              header_bytes + packet->data_len};
-    }
+
+   private:
+    friend class MbufPolicy;
+    View(const MbufPolicy& policy, uint32_t header_bytes)
+        : header_bytes_(header_bytes),
+          header_offset_(policy.buffer_offset_ + kHeadroom - header_bytes),
+          room_bytes_(policy.room_ + header_bytes) {}
+
+    const uint32_t header_bytes_;
+    const uint32_t header_offset_;  // From an mbuf to a received header.
+    const uint32_t room_bytes_;
   };
-  View view() const { return view_; }
+  // Of a frame, that one buffer holds.
+  uint32_t room() const { return room_; }
+  View view(uint32_t header_bytes) const { return View(*this, header_bytes); }
 
-  // All, or as many as a pool that runs low still has.
-  size_t Allocate(std::span<Handle> into) {
-    size_t made = 0;
-    for (size_t count = into.size(); count != 0;) {
-      // Objects in an mbuf pool have one owner and no next segment already.
-      if (rte_mempool_get_bulk(pool_,
-                               reinterpret_cast<void**>(into.data() + made),
-                               static_cast<unsigned>(count)) == 0) {
-        made += count;
-        if (made == into.size()) return made;
-        count = std::min(count, into.size() - made);
-      } else {
-        count /= 2;
-      }
+  // Of a pool that runs low, as many as it still has.
+  class Taking {
+   public:
+    Taking(MbufPolicy& policy, size_t wanted)
+        : count_(static_cast<uint32_t>(policy.Allocate(
+              std::span(handles_).first(std::min(wanted, kMaxBurst))))) {}
+    uint32_t count() const { return count_; }
+    Handle operator[](size_t i) const { return handles_[i]; }
+
+   private:
+    std::array<Handle, kMaxBurst> handles_;
+    const uint32_t count_;
+  };
+
+  class Returning {
+   public:
+    explicit Returning(MbufPolicy&) {}
+    void One(size_t i, Handle handle) { ones_[i] = handle; }
+    void EndOnes(uint32_t count) {
+      VU_CHECK(count <= ones_.size());
+      rte_pktmbuf_free_bulk(ones_.data(), count);
     }
-    return made;
-  }
+    void Chain(Handle handle) { rte_pktmbuf_free(handle); }
 
-  Packet Begin(Handle handle, uint32_t frame_bytes) const {
-    SetFresh(*handle, fresh_);
-    handle->ol_flags = 0;
-    handle->packet_type = 0;
-    handle->pkt_len = frame_bytes;
-    handle->data_len = static_cast<uint16_t>(frame_bytes);
-    handle->vlan_tci = 0;
-    return handle;
+   private:
+    std::array<Handle, kMaxBurst> ones_;
+  };
+
+  // Until Settle, pkt_len is what the device has used.
+  static void Note(Packet& packet, Handle handle, uint32_t bytes) {
+    packet = handle;
+    handle->pkt_len = bytes;
+  }
+  void Settle(Packet& packet, uint32_t frame_bytes) const {
+    SetFresh(*packet, fresh_);
+    packet->ol_flags = 0;
+    packet->packet_type = 0;
+    packet->pkt_len = frame_bytes;
+    packet->data_len = static_cast<uint16_t>(frame_bytes);
+    packet->vlan_tci = 0;
   }
   void Append(Packet& packet, Handle last, Handle next, uint32_t bytes,
               uint32_t header_bytes) const {
@@ -134,7 +156,7 @@ class MbufPolicy {
   std::byte* CollectParts(Packet packet, uint32_t header_bytes,
                           std::vector<DeviceBuffer>& parts) const {
     std::byte* header = nullptr;
-    if (packet->data_len != 0 && OwnsHeadroom(*packet, header_bytes)) {
+    if (packet->data_len != 0 && OwnsHeadroom(*packet)) {
       header = Data(*packet) - header_bytes;
       parts.push_back(
           {{std::bit_cast<uint64_t>(header)}, header_bytes + packet->data_len});
@@ -152,25 +174,34 @@ class MbufPolicy {
 
   void Free(Packet packet) const { rte_pktmbuf_free(packet); }
   void FreeChain(Handle first) const { rte_pktmbuf_free(first); }
-  void FreeUsed(std::span<const UsedChain<Handle>> used) const {
-    std::array<rte_mbuf*, kMaxBurst> packets;
-    VU_CHECK(used.size() <= packets.size());
-    for (size_t i = 0; i < used.size(); ++i) packets[i] = used[i].cookie;
-    rte_pktmbuf_free_bulk(packets.data(), static_cast<unsigned>(used.size()));
-  }
 
  private:
+  size_t Allocate(std::span<Handle> into) {
+    size_t made = 0;
+    for (size_t count = into.size(); count != 0;) {
+      // Objects in an mbuf pool have one owner and no next segment already.
+      if (rte_mempool_get_bulk(pool_,
+                               reinterpret_cast<void**>(into.data() + made),
+                               static_cast<unsigned>(count)) == 0) {
+        made += count;
+        if (made == into.size()) return made;
+        count = std::min(count, into.size() - made);
+      } else {
+        count /= 2;
+      }
+    }
+    return made;
+  }
+
   static std::byte* Data(const rte_mbuf& mbuf) {
     return static_cast<std::byte*>(mbuf.buf_addr) + mbuf.data_off;
   }
   // Whether a header may be written in front of the first segment. An odd
   // address would do for the device, but not for whoever reads the header in
   // words of two bytes. TxPath may clear as much as the longest header takes.
-  static bool OwnsHeadroom(const rte_mbuf& mbuf, uint32_t header_bytes) {
-    static_assert(kHashNetHeaderBytes >= kNetHeaderBytes);
+  static bool OwnsHeadroom(const rte_mbuf& mbuf) {
     return rte_mbuf_refcnt_read(&mbuf) == 1 && RTE_MBUF_DIRECT(&mbuf) &&
            mbuf.data_off >= kHashNetHeaderBytes &&
-           header_bytes <= kHashNetHeaderBytes &&
            std::bit_cast<uintptr_t>(Data(mbuf)) % 2 == 0;
   }
 
@@ -191,7 +222,8 @@ class MbufPolicy {
   }
 
   rte_mempool* pool_ = nullptr;
-  View view_{};
+  uint32_t buffer_offset_ = 0;  // From an mbuf to its own buffer.
+  uint32_t room_ = 0;           // Of that buffer behind the headroom.
   uint64_t fresh_ = 0;
 };
 

@@ -37,9 +37,9 @@ Result<BufferPool> BufferPool::Create(const BufferPoolOptions& options) {
 }
 
 BufferPool::BufferPool(const BufferPoolOptions& options)
-    : view_{.memory = options.memory.data(),
-            .base = options.memory_addr.value,
-            .stride = options.buffer_bytes},
+    : memory_(options.memory.data()),
+      base_(options.memory_addr.value),
+      stride_(options.buffer_bytes),
       free_(options.memory.size() / options.buffer_bytes),
       free_count_(static_cast<uint32_t>(free_.size())),
       links_(free_.size()),
@@ -67,7 +67,7 @@ void BufferPool::ForEachPart(const Packet& packet, Use use) const {
       }
       bytes = left - std::min(left, others);
     }
-    VU_CHECK(bytes <= left && offset + bytes <= view_.stride);
+    VU_CHECK(bytes <= left && offset + bytes <= stride_);
     use(buffer, offset, bytes);
     left -= bytes;
     if (last) return;
@@ -86,7 +86,7 @@ std::optional<Packet> BufferPool::Make(std::span<const std::byte> frame) {
   for (size_t i = 0; i < count; ++i) {
     const uint32_t buffer = free_[--free_count_];
     const size_t bytes = std::min<size_t>(room, frame.size());
-    std::memcpy(view_.Host(buffer, kHeadroom), frame.data(), bytes);
+    std::memcpy(HostAt(buffer, kHeadroom), frame.data(), bytes);
     links_[buffer] = {.next = kNone,
                       .offset = kHeadroom,
                       .bytes = static_cast<uint16_t>(bytes)};
@@ -107,7 +107,7 @@ size_t BufferPool::CopyOut(const Packet& packet,
   ForEachPart(packet, [&](uint32_t buffer, uint32_t offset, uint32_t bytes) {
     const size_t count = std::min<size_t>(bytes, to.size() - done);
     if (count != 0) {
-      std::memcpy(to.data() + done, view_.Host(buffer, offset), count);
+      std::memcpy(to.data() + done, HostAt(buffer, offset), count);
     }
     done += count;
   });
@@ -117,7 +117,7 @@ size_t BufferPool::CopyOut(const Packet& packet,
 std::span<std::byte> BufferPool::Front(const Packet& packet) const {
   std::span<std::byte> front;
   ForEachPart(packet, [&](uint32_t buffer, uint32_t offset, uint32_t bytes) {
-    if (front.data() == nullptr) front = {view_.Host(buffer, offset), bytes};
+    if (front.data() == nullptr) front = {HostAt(buffer, offset), bytes};
   });
   return front;
 }
@@ -139,11 +139,11 @@ std::byte* BufferPool::CollectParts(const Packet& packet, uint32_t header_bytes,
     if (parts.empty() && offset >= header_bytes) {
       offset -= header_bytes;
       bytes += header_bytes;
-      header = view_.Host(buffer, offset);
+      header = HostAt(buffer, offset);
     }
     if (bytes == 0) return;
-    const uint64_t place = uint64_t{buffer} * view_.stride + offset;
-    parts.push_back({{view_.base + place}, bytes});
+    const uint64_t place = uint64_t{buffer} * stride_ + offset;
+    parts.push_back({{base_ + place}, bytes});
   });
   return header;
 }

@@ -4,10 +4,14 @@
 #define VIRTIO_USER_NET_BUFFER_POOL_H_
 
 #include <algorithm>
+#include <array>
+#include <bit>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <optional>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "virtio_user/base/check.h"
@@ -67,8 +71,8 @@ class BufferPool {
   }
 
   // Of the frame, that one buffer holds.
-  uint32_t room_bytes() const { return view_.stride - kHeadroom; }
-  uint32_t buffer_bytes() const { return view_.stride; }
+  uint32_t room_bytes() const { return stride_ - kHeadroom; }
+  uint32_t buffer_bytes() const { return stride_; }
   uint32_t size() const { return static_cast<uint32_t>(links_.size()); }
   uint32_t free_count() const { return free_count_; }
 
@@ -76,53 +80,107 @@ class BufferPool {
 
   using Handle = uint32_t;
 
-  // What addresses are computed from; copied before a loop, so that it stays
-  // in registers.
-  struct View {
-    std::byte* memory;
-    uint64_t base;
-    uint32_t stride;
+  // What addresses are computed from for headers of one length; copied before
+  // a loop, so that it stays in registers.
+  class View {
+   public:
+    // Room for a header and a frame behind it.
+    DeviceBuffer ReceiveRoom(Handle handle) const {
+      return {{room_addr_ + uint64_t{handle} * stride_}, room_bytes_};
+    }
+    std::byte* ReceivedHeader(Handle handle) const {
+      return received_ + size_t{handle} * stride_;
+    }
+    // Whether the packet can go out as one descriptor, by the way that most
+    // do: one buffer, begun where a received frame begins, and nothing to be
+    // said about it (not 0: it cannot), with a frame that such a buffer has
+    // room for.
+    uint64_t NotWhole(const Packet& packet) const {
+      return std::bit_cast<std::array<uint64_t, 2>>(packet)[1] ^ kPlainRest;
+    }
+    bool FitsBuffer(const Packet& packet) const {
+      return packet.bytes - 1 < frame_room_bytes_;
+    }
+    // Of such a packet: where its frame begins, and what to offer.
+    std::byte* Frame(const Packet& packet) const {
+      return frames_ + size_t{packet.buffer} * stride_;
+    }
+    OfferedBuffer<Handle> Whole(const Packet& packet) const {
+      return {{{room_addr_ + uint64_t{packet.buffer} * stride_},
+               packet.bytes + header_bytes_},
+              packet.buffer};
+    }
 
-    std::byte* Host(Handle handle, uint32_t offset) const {
-      return memory + size_t{handle} * stride + offset;
-    }
-    // Room for a header of `header_bytes` and a frame behind it.
-    DeviceBuffer ReceiveRoom(Handle handle, uint32_t header_bytes) const {
-      const uint32_t skip = kHeadroom - header_bytes;
-      return {{base + uint64_t{handle} * stride + skip}, stride - skip};
-    }
-    std::byte* ReceivedHeader(Handle handle, uint32_t header_bytes) const {
-      return Host(handle, kHeadroom - header_bytes);
-    }
-    // Whether the packet can go out as one descriptor without a word about
-    // offloads. Then Header is where its header goes, and Whole what the
-    // device reads.
-    bool IsWhole(const Packet& packet, uint32_t header_bytes) const {
-      return packet.buffer_count + packet.has_offload == 1 &&
-             packet.offset >= header_bytes && packet.bytes - 1 < stride &&
-             packet.offset + packet.bytes <= stride;
-    }
-    std::byte* Header(const Packet& packet, uint32_t header_bytes) const {
-      return Host(packet.buffer, packet.offset - header_bytes);
-    }
-    DeviceBuffer Whole(const Packet& packet, uint32_t header_bytes) const {
-      const uint32_t start = packet.offset - header_bytes;
-      return {{base + uint64_t{packet.buffer} * stride + start},
-              header_bytes + packet.bytes};
-    }
+   private:
+    friend class BufferPool;
+    View(const BufferPool& pool, uint32_t header_bytes)
+        : frames_(pool.memory_ + kHeadroom),
+          received_(frames_ - header_bytes),
+          stride_(pool.stride_),
+          header_bytes_(header_bytes),
+          room_addr_(pool.base_ + kHeadroom - header_bytes),
+          room_bytes_(pool.stride_ - kHeadroom + header_bytes),
+          frame_room_bytes_(pool.stride_ - kHeadroom) {}
+
+    std::byte* const frames_;    // Where the first buffer's frame begins...
+    std::byte* const received_;  // ...and its header.
+    const uint64_t stride_;
+    const uint32_t header_bytes_;
+    const uint64_t room_addr_;
+    const uint32_t room_bytes_;
+    const uint32_t frame_room_bytes_;
   };
-  View view() const { return view_; }
+  View view(uint32_t header_bytes) const { return View(*this, header_bytes); }
 
-  // Takes up to `into.size()` single buffers; how many.
-  size_t Allocate(std::span<Handle> into) {
-    const size_t count = std::min<size_t>(into.size(), free_count_);
-    free_count_ -= static_cast<uint32_t>(count);
-    std::copy_n(free_.data() + free_count_, count, into.data());
-    return count;
+  // Takes up to `wanted` single buffers, each of which is then used.
+  class Taking {
+   public:
+    Taking(BufferPool& pool, uint32_t wanted)
+        : count_(std::min(wanted, pool.free_count_)),
+          top_(pool.free_.data() + pool.free_count_ - 1) {
+      pool.free_count_ -= count_;
+    }
+    uint32_t count() const { return count_; }
+    Handle operator[](size_t i) const { return *(top_ - i); }
+
+   private:
+    const uint32_t count_;
+    const Handle* const top_;
+  };
+  // Gives buffers back that the device is done with.
+  class Returning {
+   public:
+    explicit Returning(BufferPool& pool)
+        : pool_(pool), top_(pool.free_.data() + pool.free_count_) {}
+    Returning(const Returning&) = delete;
+    Returning& operator=(const Returning&) = delete;
+    // A packet that was sent as it lies in one buffer: the i-th of a row.
+    void One(size_t i, Handle handle) { top_[i] = handle; }
+    // There were so many in the row.
+    void EndOnes(uint32_t count) {
+      pool_.free_count_ += count;
+      VU_CHECK(pool_.free_count_ <= pool_.size());
+      top_ += count;
+    }
+    // Any packet, between two rows.
+    void Chain(Handle handle) {
+      pool_.FreeChain(handle);
+      top_ = pool_.free_.data() + pool_.free_count_;
+    }
+
+   private:
+    BufferPool& pool_;
+    Handle* top_;
+  };
+  // A received frame's packet is made in two steps: first the buffer and the
+  // bytes that the device has used, then those of the frame alone.
+  static void Note(Packet& packet, Handle handle, uint32_t bytes) {
+    packet.buffer = handle;
+    packet.bytes = bytes;
+    std::memcpy(&packet.offset, &kPlainRest, sizeof(kPlainRest));
   }
-  // A received frame's packet; further buffers are linked to it in turn.
-  static Packet Begin(Handle handle, uint32_t frame_bytes) {
-    return {.buffer = handle, .bytes = frame_bytes, .offset = kHeadroom};
+  static void Settle(Packet& packet, uint32_t frame_bytes) {
+    packet.bytes = frame_bytes;
   }
   // `bytes` that start where the device was told to put a header.
   void Append(Packet& packet, Handle last, Handle next, uint32_t bytes,
@@ -134,10 +192,6 @@ class BufferPool {
                           std::vector<DeviceBuffer>& parts) const;
   static Handle HandleOf(const Packet& packet) { return packet.buffer; }
   static uint32_t BytesOf(const Packet& packet) { return packet.bytes; }
-  // Gives back what the device is done with.
-  void FreeUsed(std::span<const UsedChain<Handle>> used) {
-    for (const UsedChain<Handle>& chain : used) FreeChain(chain.cookie);
-  }
   void FreeChain(Handle first) {
     if (links_[first].next != kNone) [[unlikely]] {
       first = FreeAllButLast(first);
@@ -148,6 +202,9 @@ class BufferPool {
 
  private:
   static constexpr uint32_t kNone = 0xffffffff;
+  // What a packet of one buffer has behind `bytes`.
+  static constexpr uint64_t kPlainRest =
+      std::bit_cast<std::array<uint64_t, 2>>(Packet{.offset = kHeadroom})[1];
 
   // How a packet goes on behind a buffer, and what of it lies in this one if
   // it is not the first.
@@ -163,7 +220,13 @@ class BufferPool {
   template <typename Use>
   void ForEachPart(const Packet& packet, Use use) const;
 
-  View view_;
+  std::byte* HostAt(uint32_t buffer, uint32_t offset) const {
+    return memory_ + size_t{buffer} * stride_ + offset;
+  }
+
+  std::byte* memory_;
+  uint64_t base_;
+  uint32_t stride_;
   std::vector<uint32_t> free_;  // A stack; the first free_count_ are valid.
   uint32_t free_count_ = 0;
   std::vector<Link> links_;

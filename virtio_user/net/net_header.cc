@@ -2,9 +2,6 @@
 
 #include "virtio_user/net/net_header.h"
 
-#include "virtio_user/ring/shared_memory.h"
-#include "virtio_user/spec/net.h"
-
 namespace virtio_user {
 
 size_t NetHeaderBytes(FeatureSet accepted) {
@@ -23,10 +20,6 @@ HeaderPlace TxHeaderPlace(FeatureSet accepted) {
 HeaderPlace RxHeaderPlace(FeatureSet accepted) {
   return accepted.Has(Feature::kNetMrgRxbuf) ? HeaderPlace::kWithData
                                              : TxHeaderPlace(accepted);
-}
-
-uint16_t LoadNumBuffers(std::byte* header) {
-  return LoadRelaxed<uint16_t>(header + offsetof(NetHeader, num_buffers));
 }
 
 }  // namespace virtio_user

@@ -9,7 +9,9 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "virtio_user/ring/shared_memory.h"
 #include "virtio_user/spec/feature.h"
+#include "virtio_user/spec/net.h"
 
 namespace virtio_user {
 
@@ -27,7 +29,9 @@ HeaderPlace RxHeaderPlace(FeatureSet accepted);
 
 // num_buffers of the header of 12 bytes that a device wrote to `header`; read
 // once. Requires: `header` is aligned to 2.
-uint16_t LoadNumBuffers(std::byte* header);
+inline uint16_t LoadNumBuffers(std::byte* header) {
+  return LoadRelaxed<uint16_t>(header + offsetof(NetHeader, num_buffers));
+}
 
 }  // namespace virtio_user
 

@@ -12,11 +12,13 @@
 #include <cstdint>
 #include <optional>
 #include <span>
+#include <utility>
 
 #include "virtio_user/base/check.h"
 #include "virtio_user/net/net_header.h"
 #include "virtio_user/net/net_queue.h"
 #include "virtio_user/net/offload.h"
+#include "virtio_user/ring/by_fours.h"
 #include "virtio_user/ring/driver_queue.h"
 #include "virtio_user/ring/shared_memory.h"
 #include "virtio_user/vhost/vring_state.h"
@@ -50,8 +52,7 @@ class RxPath {
         queue_(vring.ring, RingOrderFor(features)),
         features_(features),
         header_bytes_(static_cast<uint32_t>(NetHeaderBytes(features))),
-        // A word that is never 0 sends every header to the careful way.
-        force_decode_(features.Has(Feature::kNetHashReport) ? 0x100 : 0),
+        always_decode_(features.Has(Feature::kNetHashReport)),
         header_place_(RxHeaderPlace(features)) {}
 
   // Up to out.size() packets, which are the caller's; how many. Then refills,
@@ -59,14 +60,7 @@ class RxPath {
   size_t Receive(std::span<Packet> out) {
     const RingTurn turn(vring_.ring.gate);
     if (!turn.entered()) return 0;
-    size_t received = 0;
-    while (received < out.size()) {
-      std::array<UsedChain<Handle>, kMaxBurst> used;
-      const size_t wanted = std::min(out.size() - received, kMaxBurst);
-      const size_t count = queue_.TakeUsed(std::span(used).first(wanted));
-      received += Hand(std::span(used).first(count), out.subspan(received));
-      if (count < wanted) break;
-    }
+    const size_t received = Take(out);
     Refill();
     return received;
   }
@@ -98,31 +92,21 @@ class RxPath {
   NetQueueStats stats() const { return counters_.Snapshot(); }
 
  private:
-  // Makes packets of used buffers; how many.
-  size_t Hand(std::span<const UsedChain<Handle>> used, std::span<Packet> out) {
-    const auto view = buffers_.view();
-    const uint32_t header_bytes = header_bytes_;
-    const uint32_t force_decode = force_decode_;
-    uint64_t bytes = 0;
+  // Makes packets of used buffers; how many. Of each buffer the ring tells its
+  // length, which is noted where the packet will stand; then the headers are
+  // looked at. (All in one loop, there are too few registers.)
+  size_t Take(std::span<Packet> out) {
     size_t made = 0;
-    Pending pending(used);
-    while (!pending.used.empty()) {
-      const UsedChain<Handle> chain = pending.used.front();
-      pending.used = pending.used.subspan(1);
-      std::byte* const header = view.ReceivedHeader(chain.cookie, header_bytes);
-      const uint32_t frame_bytes = chain.bytes - header_bytes;
-      // Flags and kind of segmentation in one load: both 0, nothing is said.
-      uint32_t unusual = LoadRelaxed<uint16_t>(header) | force_decode;
-      if constexpr (kMerging == Merging::kMergeable) {
-        unusual |= LoadNumBuffers(header) ^ 1u;
-      }
-      if (unusual == 0 && frame_bytes - 1 < kMaxFrameBytes) [[likely]] {
-        out[made] = buffers_.Begin(chain.cookie, frame_bytes);
-      } else if (!HandUnusual(chain, header, pending, out[made])) {
+    uint64_t bytes = 0;
+    while (made < out.size()) {
+      const std::span<Packet> noted = Note(out.subspan(made));
+      const size_t whole = always_decode_ ? 0 : SettleWhole(noted, bytes);
+      made += whole;
+      if (whole < noted.size()) {
+        made += SettleRest(noted, whole, bytes);
         continue;
       }
-      bytes += Buffers::BytesOf(out[made]);
-      ++made;
+      break;
     }
     if (made != 0) {
       counters_.packets.Add(made);
@@ -131,17 +115,79 @@ class RxPath {
     return made;
   }
 
-  // Used buffers that nobody looked at yet.
-  struct Pending {
-    explicit Pending(std::span<const UsedChain<Handle>> taken) : used(taken) {}
-    std::span<const UsedChain<Handle>> used;
-    UsedChain<Handle> further;  // Taken from the ring one by one.
-  };
+  // Notes used buffers.
+  std::span<Packet> Note(std::span<Packet> out) {
+    Packet* next = out.data();
+    next += queue_.TakeEach(
+        static_cast<uint32_t>(std::min<size_t>(out.size(), kMaxRingSize)),
+        [&](size_t i, Handle handle, uint32_t bytes) __attribute__((
+            always_inline)) { Buffers::Note(next[i], handle, bytes); },
+        [&](uint32_t plain, Handle handle, uint32_t bytes) {
+          next += plain;
+          Buffers::Note(*next++, handle, bytes);
+        });
+    return out.first(static_cast<size_t>(next - out.data()));
+  }
+
+  // Makes packets of those in front that are one buffer each and about which
+  // nothing is said; how many.
+  size_t SettleWhole(std::span<Packet> noted, uint64_t& bytes) {
+    const auto view = buffers_.view(header_bytes_);
+    const uint32_t header_bytes = header_bytes_;
+    Packet* const first = noted.data();
+    uint64_t sum = 0;
+    const size_t count = ByFours(
+        noted.size(),
+        [&](size_t i) __attribute__((always_inline)) {
+          std::byte* const header =
+              view.ReceivedHeader(Buffers::HandleOf(first[i]));
+          // Flags and kind of segmentation in one load: both 0, nothing is
+          // said.
+          uint32_t said = LoadRelaxed<uint16_t>(header);
+          if constexpr (kMerging == Merging::kMergeable) {
+            said |= LoadNumBuffers(header) ^ 1u;
+          }
+          return said;
+        },
+        [](size_t, uint32_t said) { return said; },
+        [&](size_t i, uint32_t) __attribute__((always_inline)) {
+          return Buffers::BytesOf(first[i]) > header_bytes;
+        },
+        [&](size_t i, uint32_t) __attribute__((always_inline)) {
+          sum += Buffers::BytesOf(first[i]);
+          buffers_.Settle(first[i], Buffers::BytesOf(first[i]) - header_bytes);
+        });
+    bytes += sum - count * uint64_t{header_bytes};
+    return count;
+  }
+
+  // The same for those from `begin` on, whatever they are; how many packets,
+  // which stand there then without gaps.
+  [[gnu::noinline]] size_t SettleRest(std::span<Packet> noted, size_t begin,
+                                      uint64_t& bytes) {
+    size_t to = begin;
+    noted_ = noted.subspan(begin);
+    while (!noted_.empty()) {
+      const UsedChain<Handle> chain = NextNoted();
+      Packet packet{};
+      if (!TakeUnusual(chain, packet)) continue;
+      bytes += Buffers::BytesOf(packet);
+      noted[to++] = packet;
+    }
+    return to - begin;
+  }
+
+  UsedChain<Handle> NextNoted() {
+    const Packet& front = noted_.front();
+    noted_ = noted_.subspan(1);
+    return {Buffers::HandleOf(front), Buffers::BytesOf(front)};
+  }
 
   // A frame that has several buffers, or of which the header says something,
   // or that is no frame. False: there is no packet.
-  [[gnu::noinline]] bool HandUnusual(UsedChain<Handle> chain, std::byte* header,
-                                     Pending& pending, Packet& packet) {
+  bool TakeUnusual(UsedChain<Handle> chain, Packet& packet) {
+    std::byte* const header =
+        buffers_.view(header_bytes_).ReceivedHeader(chain.cookie);
     const uint32_t frame_bytes = chain.bytes - header_bytes_;
     const bool whole = chain.bytes > header_bytes_;
     const HeaderCopy copy =
@@ -150,23 +196,24 @@ class RxPath {
     if constexpr (kMerging == Merging::kMergeable) {
       if (whole) buffer_count = LoadNumBuffers(header);
     }
-    packet = buffers_.Begin(chain.cookie, whole ? frame_bytes : 0);
+    Buffers::Note(packet, chain.cookie, 0);
+    buffers_.Settle(packet, whole ? frame_bytes : 0);
     bool sound = whole && buffer_count != 0;
     Handle last = chain.cookie;
     for (uint32_t i = 1; i < buffer_count; ++i) {
-      const UsedChain<Handle>* const next = Next(pending, buffer_count, i);
-      if (next == nullptr) {
+      UsedChain<Handle> next;
+      if (!TakeFurther(next, buffer_count, i)) {
         sound = false;
         break;
       }
       // Linked even if it is too much, so that it is freed with the rest.
       const bool fits =
-          next->bytes <=
+          next.bytes <=
           kMaxFrameBytes - std::min(kMaxFrameBytes, Buffers::BytesOf(packet));
       sound = sound && fits;
-      buffers_.Append(packet, last, next->cookie, fits ? next->bytes : 0,
+      buffers_.Append(packet, last, next.cookie, fits ? next.bytes : 0,
                       header_bytes_);
-      last = next->cookie;
+      last = next.cookie;
     }
     if (sound) {
       const auto offload =
@@ -182,22 +229,21 @@ class RxPath {
   }
 
   // The next used buffer of a frame of `buffer_count`, `have` of which were
-  // there. None: the queue is broken.
-  const UsedChain<Handle>* Next(Pending& pending, uint32_t buffer_count,
-                                uint32_t have) {
-    if (!pending.used.empty()) {
-      const UsedChain<Handle>* const next = &pending.used.front();
-      pending.used = pending.used.subspan(1);
-      return next;
+  // there. False: there is none, and the queue is broken.
+  bool TakeFurther(UsedChain<Handle>& next, uint32_t buffer_count,
+                   uint32_t have) {
+    if (!noted_.empty()) {
+      next = NextNoted();
+      return true;
     }
-    if (queue_.TakeUsed({&pending.further, 1}) == 1) return &pending.further;
+    if (queue_.TakeUsed({&next, 1}) == 1) return true;
     if (!queue_.broken()) {
       queue_.Break(Error::Make(ErrorCode::kProtocol,
                                "a frame of %u buffers, of which the device has "
                                "used %u",
                                buffer_count, have));
     }
-    return nullptr;
+    return false;
   }
 
   // Gives the device as many free buffers as the ring has room for.
@@ -206,40 +252,40 @@ class RxPath {
     if (header_place_ == HeaderPlace::kOwnDescriptor) [[unlikely]] {
       return RefillInTwo();
     }
-    bool offered = false;
-    while (const size_t room =
-               std::min<size_t>(queue_.free_count(), kMaxBurst)) {
-      std::array<Handle, kMaxBurst> handles;
-      const size_t count = buffers_.Allocate(std::span(handles).first(room));
-      const auto view = buffers_.view();
-      const uint32_t header_bytes = header_bytes_;
-      const Handle* next = handles.data();
-      queue_.template OfferEach<BufferUse::kDeviceWrites>(
-          static_cast<uint16_t>(count), [&](uint16_t) {
-            const Handle handle = *next++;
-            return OfferedBuffer<Handle>{view.ReceiveRoom(handle, header_bytes),
-                                         handle};
-          });
-      offered = offered || count != 0;
-      if (count < room) {
+    uint32_t offered = 0;
+    uint32_t room = queue_.free_count();
+    while (room != 0) {
+      const auto view = buffers_.view(header_bytes_);
+      typename Buffers::Taking taking(buffers_, room);
+      const uint32_t count =
+          queue_.template OfferEach<BufferUse::kDeviceWrites>(
+              taking.count(), [](size_t) { return true; },
+              [&](size_t i) __attribute__((always_inline)) {
+                return OfferedBuffer<Handle>{view.ReceiveRoom(taking[i]),
+                                             taking[i]};
+              });
+      if (count == 0) {
         counters_.no_buffer.Add(1);
         break;
       }
+      offered += count;
+      room -= count;
     }
-    if (offered) PublishAndKick(queue_, vring_, counters_);
+    if (offered != 0) PublishAndKick(queue_, vring_, counters_);
   }
 
   // The same where the header has a descriptor of its own.
   [[gnu::noinline]] void RefillInTwo() {
     bool offered = false;
     while (queue_.free_count() >= 2) {
-      Handle handle{};
-      if (buffers_.Allocate({&handle, 1}) == 0) {
+      typename Buffers::Taking taking(buffers_, 1);
+      if (taking.count() == 0) {
         counters_.no_buffer.Add(1);
         break;
       }
+      const Handle handle = taking[0];
       const DeviceBuffer room =
-          buffers_.view().ReceiveRoom(handle, header_bytes_);
+          buffers_.view(header_bytes_).ReceiveRoom(handle);
       const std::array parts = {DeviceBuffer{room.addr, header_bytes_},
                                 DeviceBuffer{{room.addr.value + header_bytes_},
                                              room.bytes - header_bytes_}};
@@ -255,8 +301,10 @@ class RxPath {
   Queue queue_;
   const FeatureSet features_;
   const uint32_t header_bytes_;
-  const uint32_t force_decode_;
+  const bool always_decode_;  // Each header says something.
   const HeaderPlace header_place_;
+  // Used buffers that SettleRest has not looked at yet.
+  std::span<const Packet> noted_;
   NetQueueCounters counters_;
 };
 

@@ -18,6 +18,7 @@
 #include "virtio_user/net/net_header.h"
 #include "virtio_user/net/net_queue.h"
 #include "virtio_user/net/offload.h"
+#include "virtio_user/ring/by_fours.h"
 #include "virtio_user/ring/driver_queue.h"
 #include "virtio_user/vhost/vring_state.h"
 
@@ -66,9 +67,7 @@ class TxPath {
   }
 
   // Gives back buffers of up to `max_chains` packets that the device is done
-  // with; how many. Sending does this by itself, kMaxBurst at a time, where
-  // the ring would run short of room. What the pool runs short of it does not
-  // know: up to kReapFrom packets' buffers stay here until this is called.
+  // with; how many. Sending does this by itself, kMaxBurst at a time.
   size_t Complete(size_t max_chains) {
     const RingTurn turn(vring_.ring.gate);
     return turn.entered() ? Reap(max_chains) : 0;
@@ -95,9 +94,9 @@ class TxPath {
  private:
   // Fewer than these are not worth a look at the used ring.
   static constexpr size_t kReapFrom = 32;
-  // Every header is this long or shorter. That much is cleared, which takes
-  // fewer instructions than a length that varies, so that much must be
-  // headroom.
+  // What is cleared in front of a frame: a length that does not vary takes
+  // fewer instructions, so it may be more than the header has.
+  static constexpr uint32_t kUsualCleared = 16;
   static constexpr uint32_t kClearedBytes = kHashNetHeaderBytes;
 
   size_t SendEntered(std::span<const Packet> packets) {
@@ -134,30 +133,41 @@ class TxPath {
   // nothing is to be said about it; how many.
   size_t SendWhole(std::span<const Packet> packets, Burst& burst) {
     if (header_place_ != HeaderPlace::kWithData) return 0;
-    const auto view = buffers_.view();
-    const uint32_t header_bytes = header_bytes_;
+    const auto view = buffers_.view(header_bytes_);
     const size_t room = std::min<size_t>(packets.size(), queue_.free_count());
-    size_t count = 0;
-    while (count < room && view.IsWhole(packets[count], kClearedBytes)) ++count;
-    if (count == 0) return 0;
-    const Packet* next = packets.data();
-    uint64_t bytes = 0;
+    const Packet* const first = packets.data();
+    const size_t count =
+        header_bytes_ <= kUsualCleared
+            ? ClearHeaders<kUsualCleared>(packets.first(room), burst)
+            : ClearHeaders<kClearedBytes>(packets.first(room), burst);
     queue_.template OfferEach<BufferUse::kDeviceReads>(
-        static_cast<uint16_t>(count), [&](uint16_t) {
-          const Packet& packet = *next++;
-          ClearHeader(view.Header(packet, header_bytes), header_bytes);
-          bytes += Buffers::BytesOf(packet);
-          return OfferedBuffer<Handle>{view.Whole(packet, header_bytes),
-                                       Buffers::HandleOf(packet)};
+        static_cast<uint32_t>(count), [](size_t) { return true; },
+        [&](size_t i)
+            __attribute__((always_inline)) { return view.Whole(first[i]); });
+    return count;
+  }
+
+  // Clears the headers of whole packets in front; how many. (In one loop with
+  // what the ring does, there are too few registers.)
+  template <size_t kBytes>
+  size_t ClearHeaders(std::span<const Packet> packets, Burst& burst) {
+    const auto view = buffers_.view(header_bytes_);
+    const Packet* const first = packets.data();
+    uint64_t bytes = 0;
+    const size_t count = ByFours(
+        packets.size(), [](size_t) { return 0; },
+        [&](size_t i, int)
+            __attribute__((always_inline)) { return view.NotWhole(first[i]); },
+        [&](size_t i, int) __attribute__((always_inline)) {
+          return view.FitsBuffer(first[i]);
+        },
+        [&](size_t i, int) __attribute__((always_inline)) {
+          std::memset(view.Frame(first[i]) - kBytes, 0, kBytes);
+          bytes += Buffers::BytesOf(first[i]);
         });
     burst.packets += count;
     burst.bytes += bytes;
     return count;
-  }
-
-  // The header of a frame about which nothing is said.
-  static void ClearHeader(std::byte* header, uint32_t header_bytes) {
-    std::memset(header + header_bytes - kClearedBytes, 0, kClearedBytes);
   }
 
   enum class Outcome : uint8_t { kSent, kDropped, kNoRoom };
@@ -246,14 +256,29 @@ class TxPath {
   size_t Reap(size_t max_chains) {
     size_t reaped = 0;
     while (reaped < max_chains) {
-      std::array<UsedChain<Handle>, kMaxBurst> used;
       const size_t wanted = std::min(max_chains - reaped, kMaxBurst);
-      const size_t count = queue_.TakeUsed(std::span(used).first(wanted));
-      buffers_.FreeUsed(std::span(used).first(count));
+      const size_t count = ReapBurst(static_cast<uint32_t>(wanted));
       reaped += count;
       if (count < wanted) break;
     }
     return reaped;
+  }
+
+  // Requires: max_chains <= kMaxBurst.
+  size_t ReapBurst(uint32_t max_chains) {
+    typename Buffers::Returning returning(buffers_);
+    size_t reaped = 0;
+    const uint32_t last = queue_.TakeEach(
+        max_chains,
+        [&](size_t i, Handle handle, uint32_t)
+            __attribute__((always_inline)) { returning.One(i, handle); },
+        [&](uint32_t plain, Handle handle, uint32_t) {
+          returning.EndOnes(plain);
+          returning.Chain(handle);
+          reaped += plain + 1;
+        });
+    returning.EndOnes(last);
+    return reaped + last;
   }
 
   VringState& vring_;

@@ -20,7 +20,7 @@
 
 namespace virtio_user {
 
-// Of a chain in flight that has one descriptor, all there is to know. One
+// Of a buffer in flight that was offered by itself, all there is to know. One
 // comparison tells the plain case from all others: a used element is in order
 // if its length is below `bound`.
 template <typename Cookie>
@@ -30,7 +30,7 @@ struct ChainSlot {
   uint32_t bound = 0;
 };
 
-// Of a chain that has more descriptors than one.
+// Of a chain that was offered as one, of any length.
 struct ChainNote {
   uint32_t writable_bytes = 0;
   uint16_t count = 0;  // Descriptors; 0: no such chain starts here.
@@ -95,21 +95,18 @@ struct PlainOffer {
     return {one.buffer, FlagsOf<kUse>(), BoundOf<kUse>(one.buffer.bytes),
             one.cookie};
   }
-  // Of one buffer, or of a table.
-  static PlainOffer Of(const OfferedChain<Cookie>& chain,
-                       uint32_t writable_bytes) {
+  // Of a chain that fits one descriptor, or of its table: never a plain one,
+  // its note tells what it is.
+  static PlainOffer Of(const OfferedChain<Cookie>& chain) {
     const ChainBuffers buffers(chain);
-    const uint32_t bound = writable_bytes + 1;
     if (chain.table_memory.empty()) {
-      return {buffers[0], buffers.IsWritable(0) ? kDescFlagWrite : 0u, bound,
+      return {buffers[0], buffers.IsWritable(0) ? kDescFlagWrite : 0u, 0,
               chain.cookie};
     }
     const auto table_bytes =
         static_cast<uint32_t>(buffers.count() * sizeof(VirtqDesc));
-    return {{chain.table_addr, table_bytes},
-            kDescFlagIndirect,
-            bound,
-            chain.cookie};
+    return {
+        {chain.table_addr, table_bytes}, kDescFlagIndirect, 0, chain.cookie};
   }
 };
 

@@ -71,20 +71,26 @@ template <typename Q>
 concept DriverQueue = requires(
     Q queue, const Q& fixed, const OfferedChain<typename Q::Cookie>& chain,
     std::span<UsedChain<typename Q::Cookie>> used, DeviceBuffer buffer,
-    typename Q::Cookie cookie,
-    OfferedBuffer<typename Q::Cookie> (*source)(uint16_t slot),
+    typename Q::Cookie cookie, bool (*fits)(size_t i),
+    OfferedBuffer<typename Q::Cookie> (*make)(size_t i),
+    void (*plain)(size_t i, typename Q::Cookie, uint32_t bytes),
+    void (*other)(uint32_t plain, typename Q::Cookie, uint32_t bytes),
     FunctionRef<void(typename Q::Cookie)> lost, const Error& reason) {
   // Puts one buffer into the ring; not visible to the device before Publish.
   // The fast way. Requires: free_count() > 0, not broken, and less than
   // 4 GiB - 1 of writable bytes.
   queue.template OfferOne<BufferUse::kDeviceReads>(buffer, cookie);
   queue.template OfferOne<BufferUse::kDeviceWrites>(buffer, cookie);
-  // The same for `count` buffers, and faster: what the queue knows stays in
-  // registers. Each is what `source` answers when it is called with the
-  // chain's slot (see next_slot). `source` must not touch the queue.
-  // Requires: count <= free_count().
-  queue.template OfferEach<BufferUse::kDeviceReads>(uint16_t{}, source);
-  queue.template OfferEach<BufferUse::kDeviceWrites>(uint16_t{}, source);
+  // The same for up to `most` buffers, and faster: what the queue knows stays
+  // in registers. Each is what `make` answers for 0, 1, 2 and so on, as long as
+  // `fits` says yes of it. Returns how many. Neither may touch the queue.
+  // Requires: most <= free_count().
+  {
+    queue.template OfferEach<BufferUse::kDeviceReads>(uint32_t{}, fits, make)
+  } -> std::same_as<uint32_t>;
+  {
+    queue.template OfferEach<BufferUse::kDeviceWrites>(uint32_t{}, fits, make)
+  } -> std::same_as<uint32_t>;
   // The same for a chain. False: no room now, or the queue is broken.
   // Requires: at least one buffer, at most num (an indirect table's memory
   // holds them all), and less than 4 GiB - 1 of writable bytes.
@@ -103,6 +109,12 @@ concept DriverQueue = requires(
   // broke: see broken(). What was in order before a lie is still handed out.
   // Requires: everything offered is published.
   { queue.TakeUsed(used) } -> std::same_as<size_t>;
+  // The same, and faster: `plain` gets what OfferOne and OfferEach offered,
+  // numbered from 0 on, `other` what Offer did (in order: maybe the plain ones
+  // of a batch as well), with the count of plain ones since the last other, and
+  // they are numbered from 0 again. Returns how many plain ones followed the
+  // last other. Neither may touch the queue.
+  { queue.TakeEach(uint32_t{}, plain, other) } -> std::same_as<uint32_t>;
   // Marks the queue broken for a reason that the caller found in what it got.
   queue.Break(reason);
   // Hands back every chain that is still with the device, as lost; zeroes the

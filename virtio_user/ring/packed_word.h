@@ -37,8 +37,45 @@ constexpr PackedTail TailOf(uint64_t word) {
           .flags = static_cast<uint16_t>(word >> 48)};
 }
 
+// The same from and to numbers, for loops that are short of registers.
+constexpr uint64_t PackedWord(uint32_t len, uint64_t id, uint64_t flags) {
+  return len | id << 32 | flags << 48;
+}
+constexpr uint32_t PackedUpper(uint64_t word) {
+  return static_cast<uint32_t>(word >> 32);
+}
+constexpr uint16_t PackedId(uint64_t word) {
+  return static_cast<uint16_t>(word >> 32);
+}
+
+// "Driver and Device Ring Wrap Counters": the flags of a descriptor that is
+// available, and those of a used one, under a wrap counter.
+inline constexpr uint32_t kPackedBothFlags = kPackedFlagAvail | kPackedFlagUsed;
+inline constexpr uint64_t kPackedUsedMask = PackedWord(0, 0, kPackedBothFlags);
+constexpr uint32_t PackedAvailFlags(bool wrap) {
+  return wrap ? kPackedFlagAvail : kPackedFlagUsed;
+}
+constexpr uint32_t PackedUsedFlags(bool wrap) {
+  return wrap ? kPackedBothFlags : 0;
+}
+
+// Whether the device has used a descriptor whose tail is `word`.
+constexpr bool IsPackedUsed(uint64_t word, bool wrap) {
+  return (word & kPackedUsedMask) == PackedWord(0, 0, PackedUsedFlags(wrap));
+}
+
+// The second half of a descriptor that no device looks at yet, since one in
+// front of it is not published: `upper` is id and flags.
+inline void StorePackedHalves(std::byte* desc, uint32_t len, uint32_t upper) {
+  StoreRelaxed<uint32_t>(desc + offsetof(PackedDesc, len), len);
+  StoreRelaxed<uint32_t>(desc + offsetof(PackedDesc, id), upper);
+}
+
+inline std::byte* PackedTailAt(std::byte* desc, size_t index) {
+  return desc + index * sizeof(PackedDesc) + offsetof(PackedDesc, len);
+}
 inline std::byte* PackedTailAt(const RingLayout& layout, uint32_t index) {
-  return layout.desc + index * sizeof(PackedDesc) + offsetof(PackedDesc, len);
+  return PackedTailAt(layout.desc, index);
 }
 
 // Pairs with the other side's StorePackedTail with release: what it wrote

@@ -10,13 +10,15 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <utility>
 
 #include "virtio_user/base/check.h"
 #include "virtio_user/base/error.h"
 #include "virtio_user/base/function_ref.h"
+#include "virtio_user/ring/by_fours.h"
 #include "virtio_user/ring/driver_chain.h"
-#include "virtio_user/ring/driver_notifications.h"
 #include "virtio_user/ring/driver_queue.h"
+#include "virtio_user/ring/driver_queue_calls.h"
 #include "virtio_user/ring/ring_barrier.h"
 #include "virtio_user/ring/ring_layout.h"
 #include "virtio_user/ring/shared_memory.h"
@@ -32,7 +34,12 @@ namespace virtio_user {
 // had more than one of them, available entry i names descriptor i, as written
 // at the start: the available ring's lines stay where the device has them.
 template <UseOrder kOrder, typename CookieT>
-class SplitDriverQueue {
+class SplitDriverQueue
+    : public DriverQueueCalls<SplitDriverQueue<kOrder, CookieT>,
+                              RingFormat::kSplit, CookieT> {
+  using Calls = DriverQueueCalls<SplitDriverQueue, RingFormat::kSplit, CookieT>;
+  friend Calls;
+
  public:
   using Cookie = CookieT;
 
@@ -41,56 +48,18 @@ class SplitDriverQueue {
   // the available ring, so the gate is closed. Requires: ring.layout passes
   // RingLayout::Check and is kSplit.
   explicit SplitDriverQueue(Ring& ring, RingOrder order = RingOrder::kSmp)
-      : num_(ring.layout.num),
+      : Calls(ring, order),
+        num_(ring.layout.num),
         mask_(num_ - 1),
         desc_(ring.layout.desc),
         avail_(ring.layout.driver + kAvailRingOffset),
         used_(ring.layout.device + kUsedRingOffset),
         slots_(std::make_unique<Slot[]>(num_)),
-        notes_(std::make_unique<ChainNote[]>(num_)),
-        ring_(ring),
-        order_(order),
-        notifications_(ring, order) {
+        notes_(std::make_unique<ChainNote[]>(num_)) {
     VU_CHECK(ring.layout.format == RingFormat::kSplit);
     VU_CHECK(ring.layout.Check().has_value());
     if constexpr (!kInOrder) free_ = std::make_unique<uint16_t[]>(num_);
     Reset();
-  }
-
-  template <BufferUse kUse>
-  [[gnu::always_inline]] void OfferOne(DeviceBuffer buffer, Cookie cookie) {
-    VU_CHECK(free_count_ != 0);
-    PutRun(1, [&](uint16_t) {
-      return PlainOffer<Cookie>::template Of<kUse>({buffer, cookie});
-    });
-  }
-
-  template <BufferUse kUse, typename Source>
-  [[gnu::always_inline]] void OfferEach(uint16_t count, const Source& source) {
-    VU_CHECK(count <= free_count_);
-    for (uint32_t left = count; left != 0;) {
-      const uint32_t run = std::min(left, PutRunMax());
-      PutRun(run, [&](uint16_t slot) {
-        return PlainOffer<Cookie>::template Of<kUse>(source(slot));
-      });
-      left -= run;
-    }
-  }
-
-  bool Offer(const OfferedChain<Cookie>& chain) {
-    const ChainBuffers buffers(chain);
-    const bool indirect = !chain.table_memory.empty();
-    const ChainShape shape = CheckOffer(buffers, indirect, num_);
-    if (broken_ || free_count_ < shape.count) return false;
-    if (indirect) WriteSplitTable(buffers, chain.table_memory);
-    if (shape.count > 1) {
-      PutChain(buffers, shape, chain.cookie);
-    } else {
-      PutRun(1, [&](uint16_t) {
-        return PlainOffer<Cookie>::Of(chain, shape.writable_bytes);
-      });
-    }
-    return true;
   }
 
   void Publish() {
@@ -103,37 +72,40 @@ class SplitDriverQueue {
         .store(offered_, std::memory_order_release);
   }
 
-  bool DeviceWantsKick() const { return notifications_.DeviceWantsKick(); }
-  uint32_t NotificationData(uint16_t vring) const {
-    return notifications_.Data(vring);
-  }
-  void SuppressInterrupts(bool suppress) {
-    notifications_.SuppressInterrupts(suppress);
-  }
-
-  size_t TakeUsed(std::span<UsedChain<Cookie>> out) {
+  template <typename Plain, typename Other>
+  [[gnu::always_inline]] uint32_t TakeEach(uint32_t most, const Plain& plain,
+                                           const Other& other) {
     VU_CHECK(offered_ == ring_.published.index);
-    if (broken_ || (ready() < out.size() && !LoadIndex())) return 0;
-    const size_t limit = std::min<size_t>(out.size(), ready());
-    size_t count = 0;
-    while (count < limit) {
+    if (broken_ || (ready() < most && !LoadIndex())) return 0;
+    uint32_t left = std::min<uint32_t>(most, ready());
+    uint32_t done = 0;  // Plain ones since the last other.
+    while (left != 0) {
       if constexpr (kInOrder) {
         if (batch_left_ != 0) {
-          count += TakeBatch(out.subspan(count, limit - count));
+          const UsedChain<Cookie> chain = TakeOfBatch();
+          --left;
+          other(std::exchange(done, 0), chain.cookie, chain.bytes);
           continue;
         }
       }
-      const size_t end = std::min(limit, count + TakeRunMax());
-      const VirtqUsedElem other = TakePlain(out.data(), count, end);
-      if (count == end) continue;
-      if (!Accept(other)) break;
-      if constexpr (!kInOrder) out[count++] = TakeOther(other);
+      const uint32_t run = std::min(left, TakeRunMax());
+      const size_t begin = done;
+      const uint32_t taken = TakePlain(
+          run, [&](size_t i, Cookie cookie, uint32_t bytes) __attribute__((
+                   always_inline)) { plain(begin + i, cookie, bytes); });
+      left -= taken;
+      done += taken;
+      if (taken == run) continue;
+      const VirtqUsedElem element =
+          LoadUsed(used_ + (taken_ & mask_) * sizeof(VirtqUsedElem));
+      if (!Accept(element)) break;
+      if constexpr (!kInOrder) {
+        const UsedChain<Cookie> chain = TakeOther(element);
+        --left;
+        other(std::exchange(done, 0), chain.cookie, chain.bytes);
+      }
     }
-    return count;
-  }
-
-  void Break(const Error& reason) {
-    if (!broken_) broken_ = reason;
+    return done;
   }
 
   void ReclaimAll(FunctionRef<void(Cookie)> lost) {
@@ -163,9 +135,12 @@ class SplitDriverQueue {
   uint16_t in_flight() const {
     return static_cast<uint16_t>(offered_ - taken_);
   }
-  const std::optional<Error>& broken() const { return broken_; }
 
  private:
+  using Calls::broken_;
+  using Calls::notifications_;
+  using Calls::order_;
+  using Calls::ring_;
   using Slot = ChainSlot<Cookie>;
   static constexpr bool kInOrder = kOrder == UseOrder::kInOrder;
 
@@ -197,36 +172,42 @@ class SplitDriverQueue {
   // Offers `count` chains of one descriptor, without going round the ring's
   // end. What it works on is in locals: an atomic access would have members
   // loaded anew.
-  template <typename Source>
-  [[gnu::always_inline]] void PutRun(uint32_t count, const Source& source) {
-    if (kInOrder && identity_) [[likely]] {
-      PutRunAs<false>(count, source);
-    } else {
-      PutRunAs<true>(count, source);
+  template <typename Fits, typename Make>
+  [[gnu::always_inline]] uint32_t PutRun(uint32_t count, const Fits& fits,
+                                         const Make& make) {
+    if constexpr (kInOrder) {
+      if (identity_) [[likely]]
+        return PutRunAs<false>(count, fits, make);
     }
+    return PutRunAs<true>(count, fits, make);
   }
-  template <bool kStoreEntries, typename Source>
-  [[gnu::always_inline]] void PutRunAs(uint32_t count, const Source& source) {
-    const uint32_t entry = offered_ & mask_;
+  template <bool kStoreEntries, typename Fits, typename Make>
+  [[gnu::always_inline]] uint32_t PutRunAs(uint32_t count, const Fits& fits,
+                                           const Make& make) {
+    const size_t entry = offered_ & mask_;
+    const size_t first = next_;
     std::byte* const desc = desc_;
     std::byte* const avail = avail_ + entry * sizeof(uint16_t);
     Slot* const slots = slots_.get();
     const uint16_t* const top = kInOrder ? nullptr : &free_[free_count_ - 1];
-    const uint32_t first = next_;
-    for (uint32_t i = 0; i < count; ++i) {
-      const uint32_t head = kInOrder ? first + i : *(top - i);
-      const PlainOffer<Cookie> offer = source(static_cast<uint16_t>(head));
-      slots[head].cookie = offer.cookie;
-      StoreSplitDesc(desc, head, offer.buffer, offer.flags);
-      slots[head].bound = offer.bound;
-      if (kStoreEntries) StoreAvail(avail, i, head);
-      if (kStoreEntries && kInOrder) {
-        notes_[head].link = static_cast<uint16_t>(entry + i);
-      }
-    }
-    if (kInOrder) next_ = After(first, count);
-    free_count_ -= count;
-    offered_ = static_cast<uint16_t>(offered_ + count);
+    const auto done = static_cast<uint32_t>(ByFours(
+        count, [](size_t) { return 0; }, [](size_t, int) { return 0u; },
+        [&](size_t i, int) __attribute__((always_inline)) { return fits(i); },
+        [&](size_t i, int) __attribute__((always_inline)) {
+          const size_t head = kInOrder ? first + i : *(top - i);
+          const PlainOffer<Cookie> offer = make(i);
+          slots[head].cookie = offer.cookie;
+          StoreSplitDesc(desc, head, offer.buffer, offer.flags);
+          slots[head].bound = offer.bound;
+          if (kStoreEntries) StoreAvail(avail, i, head);
+          if (kStoreEntries && kInOrder) {
+            notes_[head].link = static_cast<uint16_t>(entry + i);
+          }
+        }));
+    if (kInOrder) next_ = After(next_, done);
+    free_count_ -= done;
+    offered_ = static_cast<uint16_t>(offered_ + done);
+    return done;
   }
   // What PutRun can do at once.
   uint32_t PutRunMax() const {
@@ -276,39 +257,42 @@ class SplitDriverQueue {
   }
 
   // Takes chains as long as each has an element of its own, one descriptor and
-  // a length that fits. If these are fewer than `limit`, returns the element
-  // that is something else.
-  [[gnu::always_inline]] VirtqUsedElem TakePlain(UsedChain<Cookie>* out,
-                                                 size_t& count, size_t limit) {
-    const uint32_t num = num_;
-    std::byte* at = used_ + (taken_ & mask_) * sizeof(VirtqUsedElem);
+  // a length that fits, without going round the ring's end; how many.
+  template <typename Sink>
+  [[gnu::always_inline]] uint32_t TakePlain(uint32_t limit, const Sink& sink) {
+    const size_t oldest = oldest_;
+    const uint32_t no_slot = ~mask_;
+    std::byte* const at = used_ + (taken_ & mask_) * sizeof(VirtqUsedElem);
     Slot* const slots = slots_.get();
-    uint16_t* top = kInOrder ? nullptr : free_.get() + free_count_;
-    uint32_t oldest = oldest_;
-    VirtqUsedElem element = {};
-    size_t i = count;
-    for (; i < limit; ++i, at += sizeof(VirtqUsedElem)) {
-      element = LoadUsed(at);
-      // Here, so that the two stores to out[i] are not put together out of two
-      // vector registers.
-      out[i].bytes = element.len;
-      if (kInOrder ? element.id != oldest : element.id >= num) break;
-      Slot& slot = slots[element.id];
-      if (element.len >= slot.bound) break;
-      out[i].cookie = slot.cookie;
-      if constexpr (kInOrder) {
-        ++oldest;
-      } else {
-        slot.bound = 0;
-        *top++ = static_cast<uint16_t>(element.id);
-      }
-    }
-    const auto taken = static_cast<uint32_t>(i - count);
+    uint16_t* const top = kInOrder ? nullptr : free_.get() + free_count_;
+    const auto slot_of = [&](size_t i, VirtqUsedElem element)
+                             __attribute__((always_inline)) -> Slot& {
+      return slots[kInOrder ? oldest + i : element.id];
+    };
+    const auto taken = static_cast<uint32_t>(ByFours(
+        limit,
+        [&](size_t i) __attribute__((always_inline)) {
+          return LoadUsed(at + i * sizeof(VirtqUsedElem));
+        },
+        [&](size_t i, VirtqUsedElem element) __attribute__((always_inline)) {
+          if (!kInOrder) return element.id & no_slot;
+          return element.id ^ static_cast<uint32_t>(oldest + i);
+        },
+        [&](size_t i, VirtqUsedElem element) __attribute__((always_inline)) {
+          return element.len < slot_of(i, element).bound;
+        },
+        [&](size_t i, VirtqUsedElem element) __attribute__((always_inline)) {
+          Slot& slot = slot_of(i, element);
+          sink(i, slot.cookie, element.len);
+          if constexpr (!kInOrder) {
+            slot.bound = 0;
+            top[i] = static_cast<uint16_t>(element.id);
+          }
+        }));
     if (kInOrder) oldest_ = After(oldest_, taken);
     free_count_ += taken;
     taken_ = static_cast<uint16_t>(taken_ + taken);
-    count = i;
-    return element;
+    return taken;
   }
   // What TakePlain can do at once.
   uint32_t TakeRunMax() const {
@@ -355,20 +339,17 @@ class SplitDriverQueue {
     return {slot.cookie, std::min(element.len, shape.writable_bytes)};
   }
 
-  // In order: takes chains of the batch; all but the last are full.
-  [[gnu::noinline]] size_t TakeBatch(std::span<UsedChain<Cookie>> out) {
-    const size_t count = std::min<size_t>(out.size(), batch_left_);
-    for (size_t i = 0; i < count; ++i) {
-      const Slot& slot = slots_[oldest_];
-      const ChainShape shape = ShapeOf(slot, notes_[oldest_]);
-      --batch_left_;
-      out[i] = {slot.cookie,
-                batch_left_ == 0 ? batch_bytes_ : shape.writable_bytes};
-      oldest_ = After(oldest_, shape.count);
-      free_count_ += shape.count;
-    }
-    taken_ = static_cast<uint16_t>(taken_ + count);
-    return count;
+  // In order: takes a chain of the batch; all but the last are full.
+  [[gnu::noinline]] UsedChain<Cookie> TakeOfBatch() {
+    const Slot& slot = slots_[oldest_];
+    const ChainShape shape = ShapeOf(slot, notes_[oldest_]);
+    --batch_left_;
+    const UsedChain<Cookie> chain = {
+        slot.cookie, batch_left_ == 0 ? batch_bytes_ : shape.writable_bytes};
+    oldest_ = After(oldest_, shape.count);
+    free_count_ += shape.count;
+    ++taken_;
+    return chain;
   }
 
   const uint32_t num_;
@@ -388,10 +369,6 @@ class SplitDriverQueue {
   bool identity_ = true;      // In order: available entry i is descriptor i.
   uint32_t batch_left_ = 0;   // In order: chains of the batch being taken...
   uint32_t batch_bytes_ = 0;  // ...and the length of its last one.
-  Ring& ring_;
-  const RingOrder order_;
-  DriverNotifications<RingFormat::kSplit> notifications_;
-  std::optional<Error> broken_;
 };
 
 }  // namespace virtio_user
