@@ -67,7 +67,9 @@ class TxPath {
   }
 
   // Gives back buffers of up to `max_chains` packets that the device is done
-  // with; how many. Sending does this by itself, kMaxBurst at a time.
+  // with; how many. Sending does this by itself, kMaxBurst at a time, where
+  // the ring would run short of room. What the pool runs short of it does not
+  // know: up to kReapFrom packets' buffers stay here until this is called.
   size_t Complete(size_t max_chains) {
     const RingTurn turn(vring_.ring.gate);
     return turn.entered() ? Reap(max_chains) : 0;
