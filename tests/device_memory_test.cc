@@ -198,7 +198,7 @@ TEST(DeviceMemory, RingsInMemoryThatGoesAreStoppedFirstAndForgotten) {
 TEST(DeviceMemory, AControlRingInMemoryThatGoesIsForgottenAndReported) {
   RecordingRig rig;
   ASSERT_TRUE(rig.Run(1));
-  const SplitLayout& ring = rig.driver->control_ring();
+  const RingLayout& ring = rig.driver->control_ring();
 
   rig.memory.AnnounceUnknown(Kind::kRemoving, {ring.desc, 16});
 
@@ -219,7 +219,7 @@ TEST(DeviceMemory, TheReasonOfAResetIsNotReplacedByTheControlRingsLoss) {
   RecordingRig rig;
   ASSERT_TRUE(rig.Run(1));
   ASSERT_FALSE(rig.driver->BreakControlRing());
-  const SplitLayout& ring = rig.driver->control_ring();
+  const RingLayout& ring = rig.driver->control_ring();
 
   rig.memory.AnnounceUnknown(Kind::kRemoving, {ring.desc, 16});
 
@@ -234,7 +234,7 @@ TEST(DeviceMemory, ARingIsNotForgottenUnderItsPoller) {
   for (const bool peer_lost : {false, true}) {
     RecordingRig rig;
     ASSERT_TRUE(rig.Run(1));
-    const SplitLayout ring = rig.device->vring(0).ring.layout;
+    const RingLayout ring = rig.device->vring(0).ring.layout;
     if (peer_lost) rig.backend->Close();
     {
       const RingTurn turn(rig.device->vring(0).ring.gate);

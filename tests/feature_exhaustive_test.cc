@@ -25,6 +25,8 @@ constexpr std::array<unsigned, 17> kSeedBits = {
 constexpr uint32_t kSubsets = uint32_t{1} << kSeedBits.size();
 // 0x910cf99a3, as the seed has it.
 constexpr uint64_t kSeedMask = 0x9'10cf'99a3;
+// With RING_PACKED (34) and ORDER_PLATFORM (36).
+constexpr uint64_t kImplementedMask = kSeedMask | uint64_t{0x14} << 32;
 
 // Subset number `index` as a mask: bit i of the index is kSeedBits[i].
 FeatureSet Subset(uint32_t index) {
@@ -49,6 +51,7 @@ NegotiationInputs InputsOf(const feature_oracle::Options& options) {
           .control_queue = options.cq,
           .mrg_rxbuf = options.mrg_rxbuf,
           .in_order = options.in_order,
+          .packed = options.packed,
           .link_state = options.link_state,
           .multiqueue = options.multiqueue};
 }
@@ -85,8 +88,8 @@ const Tables& Oracle() {
   return *tables;
 }
 
-TEST(FeatureExhaustiveTest, TheImplementedBitsAreTheSeeds) {
-  EXPECT_EQ(kImplementedFeatures, FeatureSet::FromWords(kSeedMask));
+TEST(FeatureExhaustiveTest, TheImplementedBitsAreTheSeedsAndThoseOfRings) {
+  EXPECT_EQ(kImplementedFeatures, FeatureSet::FromWords(kImplementedMask));
   EXPECT_EQ(Subset(kSubsets - 1), FeatureSet::FromWords(kSeedMask));
 }
 
@@ -157,7 +160,7 @@ TEST(FeatureExhaustiveTest, AllOffersUnderAllOptions_S17_S20_S38_F05_F07_F17) {
   Random random;
   uint64_t cases = 0;
   uint64_t refused = 0;
-  for (unsigned set = 0; set < feature_oracle::kOptionSets; ++set) {
+  for (unsigned set = 0; set < feature_oracle::kSplitOptionSets; ++set) {
     const OptionSet options(set);
     for (uint32_t i = 0; i < kSubsets; ++i) {
       const auto choice = static_cast<uint32_t>(random.Next() % kSubsets);
@@ -201,7 +204,7 @@ void CheckRandom(Random& random) {
   const FeatureSet offered = masks.Offered();
   ASSERT_EQ(offered,
             feature_oracle::Closure(options.oracle.Candidates(device)));
-  ASSERT_TRUE(FeatureSet::FromWords(kSeedMask).HasAll(offered));
+  ASSERT_TRUE(FeatureSet::FromWords(kImplementedMask).HasAll(offered));
 
   const FeatureSet closed = DependencyClosure(device);
   ASSERT_EQ(closed, feature_oracle::Closure(device));

@@ -49,9 +49,9 @@ const Requirement kTable[] = {
     {50, {{17}}},  // DEVICE_STATS
 };
 
-// The seed's 17 bits.
-constexpr unsigned kImplemented[] = {0,  1,  5,  7,  8,  11, 12, 15, 16,
-                                     17, 18, 19, 22, 23, 28, 32, 35};
+// The seed's 17 bits, RING_PACKED and ORDER_PLATFORM.
+constexpr unsigned kImplemented[] = {0,  1,  5,  7,  8,  11, 12, 15, 16, 17,
+                                     18, 19, 22, 23, 28, 32, 34, 35, 36};
 
 // Never told to a back-end: MAC, STATUS, CTRL_VQ and the commands on it that
 // this front-end carries out itself.
@@ -74,6 +74,7 @@ Options OptionsOf(unsigned index) {
           .cq = (index & 2) != 0,
           .mrg_rxbuf = (index & 4) != 0,
           .in_order = (index & 8) != 0,
+          .packed = (index & 64) != 0,
           .link_state = (index & 16) != 0,
           .multiqueue = (index & 32) != 0};
 }
@@ -116,6 +117,7 @@ Masks MasksOf(const Options& options) {
   only_if(options.link_state, 16);
   only_if(options.cq, 17);
   only_if(options.multiqueue, 22);
+  only_if(options.packed, 34);
   only_if(options.in_order, 35);
   constexpr unsigned kAdded[] = {5, 16, 17};
   masks.ours = SetOf(kAdded) & masks.supported;

@@ -20,10 +20,13 @@ struct Options {
   bool cq = false;
   bool mrg_rxbuf = false;
   bool in_order = false;
+  bool packed = false;
   bool link_state = false;
   bool multiqueue = false;
 };
-inline constexpr unsigned kOptionSets = 64;
+inline constexpr unsigned kOptionSets = 128;
+// The first half: without packed rings.
+inline constexpr unsigned kSplitOptionSets = 64;
 // Option set number `index`.
 Options OptionsOf(unsigned index);
 

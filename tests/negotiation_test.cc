@@ -32,6 +32,7 @@ std::string WhyNot(FeatureSet offered, FeatureSet accepted, ErrorCode code) {
 TEST(NegotiationTest, TheThreeMasksAreKeptApart_S38_F05) {
   const FeatureMasks masks = ComposeMasks(kLibVhost, {.mac_known = true,
                                                       .control_queue = true,
+                                                      .packed = true,
                                                       .link_state = true,
                                                       .multiqueue = true});
   EXPECT_EQ(masks.device, kLibVhost);
@@ -42,6 +43,7 @@ TEST(NegotiationTest, TheThreeMasksAreKeptApart_S38_F05) {
 TEST(NegotiationTest, OfLibVhostsOfferTheDriverSeesWhatIsImplemented_F07_F25) {
   const FeatureMasks masks = ComposeMasks(kLibVhost, {.mac_known = true,
                                                       .control_queue = true,
+                                                      .packed = false,
                                                       .link_state = true,
                                                       .multiqueue = true});
   EXPECT_EQ(masks.Offered(),
@@ -89,11 +91,16 @@ TEST(NegotiationTest, OptionsTakeTheirFeatureAway_F25) {
             FeatureSet({kInOrder, kVersion1}));
   EXPECT_EQ(ComposeMasks(device, {.in_order = false}).Offered(),
             FeatureSet({kNetMrgRxbuf, kVersion1}));
+  EXPECT_EQ(ComposeMasks({kRingPacked, kVersion1}, {}).Offered(),
+            FeatureSet({kVersion1}));
+  EXPECT_EQ(ComposeMasks({kRingPacked, kVersion1}, {.packed = true}).Offered(),
+            FeatureSet({kRingPacked, kVersion1}));
 }
 
 TEST(NegotiationTest, ABackEndThatOffersEveryBitAddsNothing_F07_S19) {
   const FeatureMasks masks = ComposeMasks(~FeatureSet(), {.mac_known = true,
                                                           .control_queue = true,
+                                                          .packed = true,
                                                           .link_state = true,
                                                           .multiqueue = true});
   EXPECT_EQ(masks.Offered(), kImplementedFeatures);

@@ -26,7 +26,7 @@ class TxLayouts : public ::testing::TestWithParam<NetLayout> {
 INSTANTIATE_TEST_SUITE_P(All, TxLayouts, ::testing::ValuesIn(AllLayouts()),
                          NetLayoutName());
 
-TEST_P(TxLayouts, FramesGoOutInTurnBehindAHeaderOfZeros) {
+TEST_P(TxLayouts, FramesGoOutInTurnBehindAHeaderOfZeros_H19) {
   Sender tx({.features = features()});
   for (uint64_t i = 0; i < 100; ++i) {
     const Bytes one = MakeFrame(1 + i, i);
