@@ -29,7 +29,7 @@ HeaderPlace RxHeaderPlace(FeatureSet accepted);
 
 // num_buffers of the header of 12 bytes that a device wrote to `header`; read
 // once. Requires: `header` is aligned to 2.
-inline uint16_t LoadNumBuffers(std::byte* header) {
+[[gnu::always_inline]] inline uint16_t LoadNumBuffers(std::byte* header) {
   return LoadRelaxed<uint16_t>(header + offsetof(NetHeader, num_buffers));
 }
 
