@@ -25,9 +25,10 @@ constexpr const char* kFooter = R"text(
 what happens:
   A device is brought up on the back-end. Packets (--size, or a capture's) go
   out on every queue pair, and every byte that comes back is compared. On the
-  way: 1, then all, then 1 pair by commands in the control queue; a memory region
-  is added and removed; the device is stopped and started again, three times
-  (--restarts). The last line is "verdict: pass" or "verdict: FAIL (reason)".
+  way: 1, then all, then 1 pair by commands in the control queue; a memory
+  region is added and removed; the device is stopped and started again, three
+  times (--restarts). The last line is "verdict: pass" or "verdict: FAIL
+  (reason)".
 
 examples:
   vuser run
