@@ -58,7 +58,7 @@ class Unit {
     if (memory) world_.memory().Free(*memory);
   }
 
-  bool Start(const cli::PathWishes& wishes) {
+  bool Open(const cli::PathWishes& wishes) {
     auto device = Device::Create(
         {.queue_size = kRingSize,
          .packed = wishes.packed == cli::Wish::kRequired},
@@ -68,10 +68,16 @@ class Unit {
          .quiescer = world_.quiescer()});
     if (!device) return Complain(device.error());
     device_ = std::move(*device);
+    return true;
+  }
+  bool AddDriver(const cli::PathWishes& wishes) {
     auto driver = cli::NetDriver::Create(*device_, world_.memory(),
                                          {.declined = Declined(wishes)});
     if (!driver) return Complain(driver.error());
     driver_ = std::move(*driver);
+    return true;
+  }
+  bool Start() {
     const Result<void> started = device_->Start();
     return started ? true : Complain(started.error());
   }
@@ -117,22 +123,36 @@ bool MeasurePolls(std::span<const std::unique_ptr<Unit>> units,
 struct Row {
   double start_us = 0;
   double stop_us = 0;
-  double heap_kib = 0;
+  double driver_kib = 0;
+  double rest_kib = 0;
   double poll_ns = 0;
 };
 
-bool Measure(size_t count, const cli::PathWishes& wishes, Row& row) {
-  const double devices = static_cast<double>(count);
+// One step of all devices: its time and what it took from the heap are added.
+template <typename Step>
+bool Measure(const Units& units, double& microseconds, double& kib, Step step) {
+  const double devices = static_cast<double>(units.size());
+  const size_t heap_before = HeapBytes();
+  const Stopwatch watch;
+  for (const auto& unit : units) {
+    if (!step(*unit)) return false;
+  }
+  microseconds += watch.nanoseconds() / 1000 / devices;
+  kib += static_cast<double>(HeapBytes() - heap_before) / 1024 / devices;
+  return true;
+}
+
+bool MeasureAll(size_t count, const cli::PathWishes& wishes, Row& row) {
   Units units;
   for (size_t i = 0; i < count; ++i) units.push_back(std::make_unique<Unit>());
-  const size_t heap_before = HeapBytes();
-  const Stopwatch start;
-  for (const auto& unit : units) {
-    if (!unit->Start(wishes)) return false;
-  }
-  row.start_us = start.nanoseconds() / 1000 / devices;
-  row.heap_kib =
-      static_cast<double>(HeapBytes() - heap_before) / 1024 / devices;
+  double& start = row.start_us;
+  const bool up = Measure(units, start, row.rest_kib,
+                          [&](Unit& unit) { return unit.Open(wishes); }) &&
+                  Measure(units, start, row.driver_kib,
+                          [&](Unit& unit) { return unit.AddDriver(wishes); }) &&
+                  Measure(units, start, row.rest_kib,
+                          [](Unit& unit) { return unit.Start(); });
+  if (!up) return false;
   // The first poll fills the ring.
   for (const auto& unit : units) {
     if (!unit->PollEmpty()) return false;
@@ -140,31 +160,36 @@ bool Measure(size_t count, const cli::PathWishes& wishes, Row& row) {
   if (!MeasurePolls(units, row.poll_ns)) return false;
   const Stopwatch stop;
   for (const auto& unit : units) unit->Stop();
-  row.stop_us = stop.nanoseconds() / 1000 / devices;
+  row.stop_us = stop.nanoseconds() / 1000 / static_cast<double>(count);
   return true;
 }
 
 int Run(size_t most, const DataPath& path) {
   const cli::PathWishes wishes = cli::WishesFor(path);
   fmt::print(
-      "{}, one pair of rings of {}, each device on a simulated back-end "
-      "of its own\n\n",
+      "{}, one pair of rings of {}, each device on a simulated back-end of its "
+      "own\n\n",
       path.name, kRingSize);
-  fmt::print("  {:>7}  {:>12}  {:>15}  {:>14}  {:>11}  {:>13}\n", "devices",
-             "start, ms", "start, us each", "stop, us each", "KiB each",
-             "empty poll ns");
+  const auto line = [](auto... cells) {
+    fmt::print("  {:>7}  {:>9}  {:>13}  {:>12}  {:>10}  {:>8}  {:>14}\n",
+               cells...);
+  };
+  line("devices", "start, ms", "start, us/dev", "stop, us/dev", "driver KiB",
+       "rest KiB", "empty poll, ns");
   for (size_t count = 1; count <= most; count *= 10) {
     Row row;
-    if (!Measure(count, wishes, row)) return 1;
-    fmt::print(
-        "  {:>7}  {:>12.2f}  {:>15.1f}  {:>14.1f}  {:>11.1f}  {:>13.1f}"
-        "\n",
-        count, row.start_us * static_cast<double>(count) / 1000, row.start_us,
-        row.stop_us, row.heap_kib, row.poll_ns);
+    if (!MeasureAll(count, wishes, row)) return 1;
+    const auto number = [](double value) {
+      return fmt::format("{:.1f}", value);
+    };
+    line(count, number(row.start_us * static_cast<double>(count) / 1000),
+         number(row.start_us), number(row.stop_us), number(row.driver_kib),
+         number(row.rest_kib), number(row.poll_ns));
   }
   fmt::print(
-      "\nKiB: of the heap, driver, device and what the back-end keeps "
-      "of them; not the\nmemory that both share: {} KiB each.\n",
+      "\nKiB of the heap each; the rest is the device and what the simulated "
+      "back-end keeps of\nit. Neither has what both share, {} KiB each. A poll "
+      "is of both rings.\n",
       WorldOptions().memory.region_bytes / 1024);
   return 0;
 }

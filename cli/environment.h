@@ -43,6 +43,10 @@ class Environment {
   // Whoever waits for the back-end calls this each time round: `idle` if it
   // found nothing to do. Gives the back-end its turn.
   virtual void Turn(bool idle) = 0;
+  // Lets the back-end's program hear of what its library has just answered,
+  // before packets come: DPDK acknowledges a message first and tells its
+  // application then, and the application drops what it cannot send yet.
+  virtual void Settle() {}
   // A clock that goes on while somebody waits.
   virtual Duration Now() = 0;
 

@@ -99,6 +99,7 @@ std::optional<Failure> Session::Open() {
   if (const auto started = device_->Start(); !started) {
     return Explain(started.error());
   }
+  environment_->Settle();
   return SetOff();
 }
 

@@ -27,8 +27,8 @@ what happens:
   out on every queue pair, and every byte that comes back is compared. On the
   way: 1, then all, then 1 pair by commands in the control queue; a memory
   region is added and removed; the device is stopped and started again, three
-  times (--restarts). The last line is "verdict: pass" or
-  "verdict: FAIL (reason)".
+  times (--restarts). The last line is "verdict: pass" or "verdict: FAIL
+  (reason)".
 
 examples:
   vuser run

@@ -169,6 +169,8 @@ bool Runner::CarryOut() {
                .multiqueue = accepted.Has(Feature::kNetMq),
                .control_rx = accepted.Has(Feature::kNetCtrlRx)});
   for (const Step& step : steps) {
+    // Not among what is timed.
+    if (step.kind == StepKind::kTraffic) environment_.Settle();
     if (!Phase(step.name, step.packets, [&] { return Do(step); })) return false;
   }
   return true;

@@ -5,6 +5,7 @@
 #include <sched.h>
 
 #include <chrono>
+#include <thread>
 #include <utility>
 
 #include "cli/tracing_channel.h"
@@ -17,6 +18,8 @@ namespace {
 // Some tens of microseconds: what a polling back-end on another core takes to
 // answer. On a busy machine, yielding earlier would cost a time slice each.
 constexpr uint32_t kSpinTurns = 500;
+
+constexpr Duration kSettleTime = std::chrono::milliseconds(2);
 
 }  // namespace
 
@@ -66,6 +69,9 @@ void SocketEnvironment::Turn(bool idle) {
   idle_turns_ = 0;
   sched_yield();
 }
+
+// Asleep, so that a thread of the back-end that shares this core can go on.
+void SocketEnvironment::Settle() { std::this_thread::sleep_for(kSettleTime); }
 
 Duration SocketEnvironment::Now() {
   return std::chrono::steady_clock::now().time_since_epoch();
