@@ -197,6 +197,52 @@ TEST_P(AllPathsTest, SingleFramesComeBack) {
 
 INSTANTIATE_TEST_SUITE_P(Paths, AllPathsTest, ValuesIn(kAllPaths));
 
+// --- Captures ----------------------------------------------------------------
+
+void Put32(std::string& to, uint32_t value) {
+  to.append(reinterpret_cast<const char*>(&value), sizeof(value));
+}
+
+// A pcap file of Ethernet frames: IPv4, IPv6, tagged and not, short and long.
+std::string Mixture() {
+  std::string pcap;
+  for (const uint32_t word :
+       {0xa1b2c3d4u, 4u << 16 | 2u, 0u, 0u, 262144u, 1u}) {
+    Put32(pcap, word);
+  }
+  const std::string heads[] = {{"\x08\x00", 2},
+                               {"\x86\xdd", 2},
+                               {"\x81\x00\x00\x2a\x08\x00", 6},
+                               {"\x81\x00\x00\x2a\x86\xdd", 6}};
+  const uint32_t sizes[] = {42, 60, 1514, 1518, 4000, 9000, 9728};
+  for (uint32_t i = 0; i < 2000; ++i) {
+    std::string frame = "\x02vu\x01\x01\x01\x02vu\x02\x02\x02";
+    frame += heads[i % 4];
+    while (frame.size() < sizes[i % 7]) {
+      frame += static_cast<char>(frame.size() * 31 + i);
+    }
+    for (const size_t word :
+         {size_t{1'700'000'000} + i, size_t{i}, frame.size(), frame.size()}) {
+      Put32(pcap, static_cast<uint32_t>(word));
+    }
+    pcap += frame;
+  }
+  return pcap;
+}
+
+TEST_P(AllPathsTest, ACaptureComesBackByteForByte) {
+  const std::string in = run_dir_.Join("in.pcap");
+  const std::string out = run_dir_.Join("out.pcap");
+  const std::string pcap = Mixture();
+  std::ofstream(in, std::ios::binary) << pcap;
+
+  ExpectPass(GetParam(), {"--pcap-in", in, "--pcap-out", out, "--queues", "4"});
+
+  EXPECT_TRUE(ReadFile(out) == pcap);
+}
+
+// --- Rings of any size -------------------------------------------------------
+
 class OddRingTest
     : public PathsTest,
       public testing::WithParamInterface<std::tuple<const char*, const char*>> {
