@@ -9,11 +9,11 @@
 #include <variant>
 #include <vector>
 
-#include "cli/shared_block.h"
 #include "virtio_user/device/device.h"
 #include "virtio_user/ring/packed_driver_queue.h"
 #include "virtio_user/ring/split_driver_queue.h"
 #include "virtio_user/spec/net.h"
+#include "virtio_user/vhost/shared_block.h"
 
 namespace virtio_user::cli {
 

@@ -10,11 +10,11 @@
 #include <vector>
 
 #include "cli/control_driver.h"
-#include "cli/shared_block.h"
 #include "virtio_user/device/device.h"
 #include "virtio_user/net/buffer_pool.h"
 #include "virtio_user/net/rx_queue.h"
 #include "virtio_user/net/tx_queue.h"
+#include "virtio_user/vhost/shared_block.h"
 
 namespace virtio_user::cli {
 

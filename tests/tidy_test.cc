@@ -37,7 +37,6 @@ const std::vector<tidy::Untested>& Exceptions() {
       {.unit = "virtio_user/dpdk/pmd_ops", .reason = "pmd_test"},
       {.unit = "virtio_user/dpdk/pmd_port", .reason = "pmd_test"},
       {.unit = "virtio_user/dpdk/pmd_stats", .reason = "pmd_test"},
-      {.unit = "virtio_user/dpdk/shared_block", .reason = "mbuf_rx_queue_test"},
       {.unit = "virtio_user/net/instances_own_rx", .reason = "rx_queue_test"},
       {.unit = "virtio_user/net/instances_own_tx", .reason = "tx_queue_test"},
       {.unit = "virtio_user/net/packet", .reason = "a value, no code"},

@@ -21,7 +21,7 @@
 #include "virtio_user/dpdk/dpdk_memory.h"
 #include "virtio_user/dpdk/mbuf_rx_queue.h"
 #include "virtio_user/dpdk/mbuf_tx_queue.h"
-#include "virtio_user/dpdk/shared_block.h"
+#include "virtio_user/vhost/shared_block.h"
 #include "virtio_user/net/net_header.h"
 #include "virtio_user/net/path_selection.h"
 #include "virtio_user/ring/device_queue.h"

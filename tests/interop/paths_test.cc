@@ -50,9 +50,8 @@ class PathsTest : public testing::Test {
   }
 
   void SetUp() override {
-    if (const auto why = Testpmd::WhyNot(TestpmdMemory::kOrdinary)) {
-      GTEST_SKIP() << *why;
-    }
+    const auto why = Testpmd::WhyNot(TestpmdMemory::kOrdinary);
+    ASSERT_FALSE(why) << *why;
     ASSERT_NE(testpmd_, nullptr) << "testpmd did not start:\n" << start_log_;
     ASSERT_EQ(testpmd_->Wait(std::chrono::milliseconds(0)), std::nullopt)
         << "testpmd has ended:\n"

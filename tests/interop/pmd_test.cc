@@ -48,9 +48,8 @@ struct LegName {
 class PmdTest : public testing::TestWithParam<Leg> {
  protected:
   void SetUp() override {
-    if (const auto why = Testpmd::WhyNot(TestpmdMemory::kOrdinary)) {
-      GTEST_SKIP() << *why;
-    }
+    const auto why = Testpmd::WhyNot(TestpmdMemory::kOrdinary);
+    ASSERT_FALSE(why) << *why;
   }
 
   std::unique_ptr<PmdTestpmd> StartBackend() {

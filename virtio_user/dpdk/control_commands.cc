@@ -7,10 +7,10 @@
 #include <utility>
 
 #include "virtio_user/base/check.h"
-#include "virtio_user/dpdk/shared_block.h"
 #include "virtio_user/ring/packed_driver_queue.h"
 #include "virtio_user/ring/shared_memory.h"
 #include "virtio_user/ring/split_driver_queue.h"
+#include "virtio_user/vhost/shared_block.h"
 
 namespace virtio_user {
 namespace {

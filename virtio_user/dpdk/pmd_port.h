@@ -14,8 +14,8 @@
 #include "virtio_user/dpdk/mbuf_rx_queue.h"
 #include "virtio_user/dpdk/mbuf_tx_queue.h"
 #include "virtio_user/dpdk/pmd_args.h"
-#include "virtio_user/dpdk/shared_block.h"
 #include "virtio_user/os/membarrier_quiescer.h"
+#include "virtio_user/vhost/shared_block.h"
 
 namespace virtio_user {
 

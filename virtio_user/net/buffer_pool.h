@@ -11,7 +11,6 @@
 #include <cstring>
 #include <optional>
 #include <span>
-#include <utility>
 #include <vector>
 
 #include "virtio_user/base/check.h"

@@ -12,7 +12,6 @@
 #include <cstdint>
 #include <optional>
 #include <span>
-#include <utility>
 
 #include "virtio_user/base/check.h"
 #include "virtio_user/net/net_header.h"

@@ -6,7 +6,6 @@
 #define VIRTIO_USER_NET_TX_PATH_H_
 
 #include <algorithm>
-#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 
-#ifndef CLI_SHARED_BLOCK_H_
-#define CLI_SHARED_BLOCK_H_
+#ifndef VIRTIO_USER_VHOST_SHARED_BLOCK_H_
+#define VIRTIO_USER_VHOST_SHARED_BLOCK_H_
 
 #include <cstddef>
 #include <span>
@@ -10,7 +10,7 @@
 #include "virtio_user/base/device_addr.h"
 #include "virtio_user/vhost/memory_provider.h"
 
-namespace virtio_user::cli {
+namespace virtio_user {
 
 // Owns memory that the back-end shares.
 class SharedBlock {
@@ -31,8 +31,9 @@ class SharedBlock {
   }
 
   // Zeroed, aligned to a cache line. `memory` outlives the block.
-  static Result<SharedBlock> Allocate(MemoryProvider& memory, size_t bytes,
-                                      AddressSpace space);
+  static Result<SharedBlock> Allocate(
+      MemoryProvider& memory, size_t bytes,
+      AddressSpace space = AddressSpace::kPublished);
 
   std::span<std::byte> span() const { return span_; }
   // Of the first byte, as the back-end sees it.
@@ -44,6 +45,6 @@ class SharedBlock {
   DeviceAddr addr_;
 };
 
-}  // namespace virtio_user::cli
+}  // namespace virtio_user
 
-#endif  // CLI_SHARED_BLOCK_H_
+#endif  // VIRTIO_USER_VHOST_SHARED_BLOCK_H_
