@@ -16,6 +16,7 @@
 
 #include "gtest/gtest.h"
 #include "tests/driver_queue_support.h"
+#include "virtio_user/base/overloaded.h"
 
 namespace virtio_user {
 
@@ -52,6 +53,7 @@ class DriverQueuePlayer {
       }
       if (random_.OneIn(8)) burst_ = 1 + random_.Below(9);
       if (random_.OneIn(64)) burst_ = num_;
+      if (random_.OneIn(32)) in_order_ = Kind::kInOrder || !in_order_;
     }
     Drain();
   }
@@ -101,12 +103,30 @@ class DriverQueuePlayer {
       return OfferedBuffer<uint32_t>{offered_.back().buffers[0].buffer,
                                      offered_.back().cookie};
     };
+    const auto make_four = [&](size_t i, OfferedFour& four) {
+      if (i + 4 > misfit) return false;
+      for (size_t k = 0; k < 4; ++k) {
+        const OfferedBuffer<uint32_t> one = make(i + k);
+        (k % 2 == 0 ? four.addr.even : four.addr.odd)[k / 2] =
+            one.buffer.addr.value;
+        four.bytes[k] = one.buffer.bytes;
+        four.cookies[k] = one.cookie;
+      }
+      return true;
+    };
     const uint32_t done =
-        writable ? queue_.template OfferEach<BufferUse::kDeviceWrites>(
-                       count, fits, make)
-                 : queue_.template OfferEach<BufferUse::kDeviceReads>(
-                       count, fits, make);
+        random_.OneIn(2)
+            ? OfferEach(writable, count, fits, make)
+            : OfferEach(writable, count, fits, Overloaded{make, make_four});
     EXPECT_EQ(done, std::min(misfit, count));
+  }
+  template <typename Fits, typename Make>
+  uint32_t OfferEach(bool writable, uint32_t count, const Fits& fits,
+                     const Make& make) {
+    return writable ? queue_.template OfferEach<BufferUse::kDeviceWrites>(
+                          count, fits, make)
+                    : queue_.template OfferEach<BufferUse::kDeviceReads>(
+                          count, fits, make);
   }
   bool OfferChain() {
     if (free_cookies_.empty()) return false;
@@ -169,7 +189,7 @@ class DriverQueuePlayer {
     const bool batch = Kind::kInOrder && random_.OneIn(2);
     std::vector<SeenChain> chains;
     for (uint32_t i = 0; i < count; ++i) {
-      const size_t at = Kind::kInOrder ? 0 : random_.Below(Size(with_device_));
+      const size_t at = in_order_ ? 0 : random_.Below(Size(with_device_));
       std::swap(with_device_[0], with_device_[at]);
       Note note = std::move(with_device_[0]);
       with_device_.pop_front();
@@ -336,6 +356,7 @@ class DriverQueuePlayer {
   std::deque<Note> used_;
   std::set<uint16_t> ids_;
   uint32_t burst_ = 4;
+  bool in_order_ = true;  // In any order: for the moment.
   uint64_t taken_ = 0;
 };
 

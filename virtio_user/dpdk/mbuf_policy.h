@@ -36,6 +36,7 @@ class MbufPolicy {
  public:
   using Packet = rte_mbuf*;
   using Handle = rte_mbuf*;
+  static constexpr bool kInLanes = false;
 
   static constexpr uint32_t kHeadroom = RTE_PKTMBUF_HEADROOM;
   static_assert(kHeadroom >= kHashNetHeaderBytes);
@@ -115,7 +116,7 @@ class MbufPolicy {
     std::array<Handle, kMaxBurst> ones_;
   };
 
-  // Until Settle, pkt_len is what the device has used.
+  // Until Settle, pkt_len is what the device has used less a header.
   static void Note(Packet& packet, Handle handle, uint32_t bytes) {
     packet = handle;
     handle->pkt_len = bytes;

@@ -16,6 +16,7 @@
 #include "virtio_user/base/check.h"
 #include "virtio_user/base/device_addr.h"
 #include "virtio_user/base/error.h"
+#include "virtio_user/base/lanes.h"
 #include "virtio_user/net/offload.h"
 #include "virtio_user/net/packet.h"
 #include "virtio_user/ring/driver_queue.h"
@@ -78,6 +79,8 @@ class BufferPool {
   // --- The buffer policy that RxPath and TxPath take -------------------------
 
   using Handle = uint32_t;
+  // Whether handles come in lanes too.
+  static constexpr bool kInLanes = true;
 
   // What addresses are computed from for headers of one length; copied before
   // a loop, so that it stays in registers.
@@ -110,16 +113,60 @@ class BufferPool {
               packet.buffer};
     }
 
+    // The same four at a time. ReceiveRoom:
+    [[gnu::always_inline]] OfferedFour ReceiveRooms(U32x4 handles) const {
+      const U64Four at = Times(handles, strides_);
+      return {.addr = {at.even + room_addrs_, at.odd + room_addrs_},
+              .bytes = rooms_bytes_,
+              .cookies = handles};
+    }
+    // What is left of used bytes behind the header.
+    [[gnu::always_inline]] U32x4 FrameBytes(U32x4 used) const {
+      return used - headers_bytes_;
+    }
+    // Whole, if the four can go out so: clears `kBytes` in front of each frame.
+    template <size_t kBytes>
+    [[gnu::always_inline]] bool Wholes(const Packet* packets,
+                                       OfferedFour& four) const {
+      const auto a = std::bit_cast<U64x2>(packets[0]);
+      const auto b = std::bit_cast<U64x2>(packets[1]);
+      const auto c = std::bit_cast<U64x2>(packets[2]);
+      const auto d = std::bit_cast<U64x2>(packets[3]);
+      const U64x2 rest =
+          (HighHalves(a, b) ^ kPlainRest) | (HighHalves(c, d) ^ kPlainRest);
+      const U64x2 low = LowHalves(a, b);
+      const U64x2 high = LowHalves(c, d);
+      const U32x4 bytes = OddLanes(low, high);
+      const U32x4 plain = reinterpret_cast<U32x4>(rest) == 0;
+      const U32x4 fits = BelowSigned(bytes - 1, frame_rooms_);
+      if (!AllHighBits(plain & fits)) return false;
+      const U32x4 handles = EvenLanes(low, high);
+      const U64Four at = Times(handles, strides_);
+      const std::array offsets = {at.even[0], at.odd[0], at.even[1], at.odd[1]};
+      ForEachLane([&](size_t k) __attribute__((always_inline)) {
+        std::memset(frames_ + offsets[k] - kBytes, 0, kBytes);
+      });
+      four = {.addr = {at.even + room_addrs_, at.odd + room_addrs_},
+              .bytes = bytes + headers_bytes_,
+              .cookies = handles};
+      return true;
+    }
+
    private:
     friend class BufferPool;
-    View(const BufferPool& pool, uint32_t header_bytes)
+    [[gnu::always_inline]] View(const BufferPool& pool, uint32_t header_bytes)
         : frames_(pool.memory_ + kHeadroom),
           received_(frames_ - header_bytes),
           stride_(pool.stride_),
           header_bytes_(header_bytes),
           room_addr_(pool.base_ + kHeadroom - header_bytes),
           room_bytes_(pool.stride_ - kHeadroom + header_bytes),
-          frame_room_bytes_(pool.stride_ - kHeadroom) {}
+          frame_room_bytes_(pool.stride_ - kHeadroom),
+          strides_{pool.stride_, pool.stride_},
+          room_addrs_{room_addr_, room_addr_},
+          headers_bytes_(Splat(header_bytes)),
+          rooms_bytes_(Splat(room_bytes_)),
+          frame_rooms_(Splat(frame_room_bytes_)) {}
 
     std::byte* const frames_;    // Where the first buffer's frame begins...
     std::byte* const received_;  // ...and its header.
@@ -128,8 +175,66 @@ class BufferPool {
     const uint64_t room_addr_;
     const uint32_t room_bytes_;
     const uint32_t frame_room_bytes_;
+    const U64x2 strides_;
+    const U64x2 room_addrs_;
+    const U32x4 headers_bytes_;
+    const U32x4 rooms_bytes_;
+    const U32x4 frame_rooms_;
   };
-  View view(uint32_t header_bytes) const { return View(*this, header_bytes); }
+  [[gnu::always_inline]] View view(uint32_t header_bytes) const {
+    return View(*this, header_bytes);
+  }
+
+  // Whether received frames are one buffer each and nothing is said about any
+  // of them. Looks once at each header, as it ends the 16 bytes in front of
+  // the frame.
+  class HeaderCheck {
+   public:
+    // Requires: a header of 10 or 12 bytes; of 12, if it has num_buffers.
+    [[gnu::always_inline]] HeaderCheck(const View& view, bool has_num_buffers)
+        : view_(view),
+          // Flags and kind of segmentation are its first two bytes.
+          telling_{0,
+                   view.header_bytes_ == kLegacyNetHeaderBytes
+                       ? UINT32_MAX << 16
+                       : UINT32_MAX >> 16,
+                   0, has_num_buffers ? UINT32_MAX << 16 : 0},
+          usual_{0, 0, 0, has_num_buffers ? 1u << 16 : 0} {}
+
+    [[gnu::always_inline]] void One(Handle handle, uint32_t frame_bytes) {
+      Look(handle * view_.stride_);
+      short_ |= Splat(frame_bytes - 1);
+    }
+    [[gnu::always_inline]] void Four(U32x4 handles, U32x4 frame_bytes) {
+      const U64Four at = Times(handles, view_.strides_);
+      Look(at.even[0]);
+      Look(at.odd[0]);
+      Look(at.even[1]);
+      Look(at.odd[1]);
+      // No frame has 2 GiB: the highest bit is there if it has less than 1.
+      short_ |= frame_bytes - 1;
+    }
+    bool AllWhole() const {
+      constexpr uint32_t kHighBit = 0x80000000;
+      const auto other = reinterpret_cast<U64x2>((said_ & telling_) |
+                                                 (short_ & Splat(kHighBit)));
+      return (other[0] | other[1]) == 0;
+    }
+
+   private:
+    [[gnu::always_inline]] void Look(uint64_t offset) {
+      const volatile SharedU32x4* const at =
+          reinterpret_cast<const volatile SharedU32x4*>(view_.frames_ + offset -
+                                                        sizeof(SharedU32x4));
+      said_ |= *at ^ usual_;
+    }
+
+    const View& view_;
+    const U32x4 telling_;
+    const U32x4 usual_;
+    U32x4 said_{};
+    U32x4 short_{};
+  };
 
   // Takes up to `wanted` single buffers, each of which is then used.
   class Taking {
@@ -141,6 +246,9 @@ class BufferPool {
     }
     uint32_t count() const { return count_; }
     Handle operator[](size_t i) const { return *(top_ - i); }
+    [[gnu::always_inline]] U32x4 Four(size_t i) const {
+      return LoadLanes<U32x4>(top_ - i - 3);
+    }
 
    private:
     const uint32_t count_;
@@ -155,6 +263,7 @@ class BufferPool {
     Returning& operator=(const Returning&) = delete;
     // A packet that was sent as it lies in one buffer: the i-th of a row.
     void One(size_t i, Handle handle) { top_[i] = handle; }
+    void Four(size_t i, U32x4 handles) { StoreLanes(top_ + i, handles); }
     // There were so many in the row.
     void EndOnes(uint32_t count) {
       pool_.free_count_ += count;
@@ -177,6 +286,16 @@ class BufferPool {
     packet.buffer = handle;
     packet.bytes = bytes;
     std::memcpy(&packet.offset, &kPlainRest, sizeof(kPlainRest));
+  }
+  [[gnu::always_inline]] static void NoteFour(Packet* packets, U32x4 handles,
+                                              U32x4 bytes) {
+    const U64x2 low = LowPairs(handles, bytes);
+    const U64x2 high = HighPairs(handles, bytes);
+    const U64x2 rest = {kPlainRest, kPlainRest};
+    StoreAligned(packets, LowHalves(low, rest));
+    StoreAligned(packets + 1, HighHalves(low, rest));
+    StoreAligned(packets + 2, LowHalves(high, rest));
+    StoreAligned(packets + 3, HighHalves(high, rest));
   }
   static void Settle(Packet& packet, uint32_t frame_bytes) {
     packet.bytes = frame_bytes;

@@ -11,7 +11,7 @@ namespace virtio_user {
 // A handle: whoever holds it owns the buffers. Made by the pool or by a
 // receive queue; the fields are theirs, except that `offset` and `bytes` may
 // be moved within the first buffer, as when a tag is cut off in front.
-struct Packet {
+struct alignas(16) Packet {
   uint32_t buffer = 0;        // The first one.
   uint32_t bytes = 0;         // Of the frame, in all buffers together.
   uint16_t offset = 0;        // Of the frame's first byte in the first buffer.

@@ -14,6 +14,8 @@
 #include <span>
 
 #include "virtio_user/base/check.h"
+#include "virtio_user/base/lanes.h"
+#include "virtio_user/base/overloaded.h"
 #include "virtio_user/net/net_header.h"
 #include "virtio_user/net/net_queue.h"
 #include "virtio_user/net/offload.h"
@@ -48,6 +50,7 @@ class RxPath {
   RxPath(VringState& vring, Buffers& buffers, FeatureSet features)
       : vring_(vring),
         buffers_(buffers),
+        view_(buffers.view(static_cast<uint32_t>(NetHeaderBytes(features)))),
         queue_(vring.ring, RingOrderFor(features)),
         features_(features),
         header_bytes_(static_cast<uint32_t>(NetHeaderBytes(features))),
@@ -92,20 +95,20 @@ class RxPath {
 
  private:
   // Makes packets of used buffers; how many. Of each buffer the ring tells its
-  // length, which is noted where the packet will stand; then the headers are
-  // looked at. (All in one loop, there are too few registers.)
+  // length, which is noted where the packet will stand, less the header's (it
+  // may be less than nothing); then the headers are looked at.
   size_t Take(std::span<Packet> out) {
     size_t made = 0;
     uint64_t bytes = 0;
     while (made < out.size()) {
-      const std::span<Packet> noted = Note(out.subspan(made));
-      const size_t whole = always_decode_ ? 0 : SettleWhole(noted, bytes);
+      bool all_whole = false;
+      const std::span<Packet> noted = Note(out.subspan(made), all_whole, bytes);
+      const size_t whole = all_whole        ? noted.size()
+                           : always_decode_ ? 0
+                                            : SettleWhole(noted, bytes);
       made += whole;
-      if (whole < noted.size()) {
-        made += SettleRest(noted, whole, bytes);
-        continue;
-      }
-      break;
+      if (whole == noted.size()) break;
+      made += SettleRest(noted, whole, bytes);
     }
     if (made != 0) {
       counters_.packets.Add(made);
@@ -114,50 +117,80 @@ class RxPath {
     return made;
   }
 
-  // Notes used buffers.
-  std::span<Packet> Note(std::span<Packet> out) {
+  // Notes used buffers. Where handles come in lanes, their headers are looked
+  // at on the way: `all_whole` says that nothing is left to do, and only then
+  // the frames are added to `bytes`.
+  std::span<Packet> Note(std::span<Packet> out, bool& all_whole,
+                         uint64_t& bytes) {
     Packet* next = out.data();
-    next += queue_.TakeEach(
-        static_cast<uint32_t>(std::min<size_t>(out.size(), kMaxRingSize)),
-        [&](size_t i, Handle handle, uint32_t bytes) __attribute__((
-            always_inline)) { Buffers::Note(next[i], handle, bytes); },
-        [&](uint32_t plain, Handle handle, uint32_t bytes) {
-          next += plain;
-          Buffers::Note(*next++, handle, bytes);
-        });
+    const auto most =
+        static_cast<uint32_t>(std::min<size_t>(out.size(), kMaxRingSize));
+    const uint32_t header_bytes = header_bytes_;
+    const auto other = [&](uint32_t plain, Handle handle, uint32_t used) {
+      next += plain;
+      Buffers::Note(*next++, handle, used - header_bytes);
+      all_whole = false;
+    };
+    if constexpr (Buffers::kInLanes) {
+      typename Buffers::HeaderCheck check(view_,
+                                          kMerging == Merging::kMergeable);
+      U32x4 sums = {};
+      all_whole = !always_decode_;
+      const auto one = [&](size_t i, Handle handle, uint32_t used)
+                           __attribute__((always_inline)) {
+                             const uint32_t frame_bytes = used - header_bytes;
+                             Buffers::Note(next[i], handle, frame_bytes);
+                             check.One(handle, frame_bytes);
+                             sums[0] += frame_bytes;
+                           };
+      const auto four = [&](size_t i, U32x4 handles, U32x4 used)
+                            __attribute__((always_inline)) {
+                              const U32x4 frame_bytes = view_.FrameBytes(used);
+                              Buffers::NoteFour(next + i, handles, frame_bytes);
+                              check.Four(handles, frame_bytes);
+                              sums += frame_bytes;
+                            };
+      next += queue_.TakeEach(most, Overloaded{one, four}, other);
+      all_whole = all_whole && check.AllWhole();
+      if (all_whole) bytes += SumOfLanes(sums);
+    } else {
+      const auto one = [&](size_t i, Handle handle,
+                           uint32_t used) __attribute__((always_inline)) {
+        Buffers::Note(next[i], handle, used - header_bytes);
+      };
+      next += queue_.TakeEach(most, one, other);
+    }
     return out.first(static_cast<size_t>(next - out.data()));
+  }
+
+  // Not 0: the header says more than "here is a frame, in one buffer".
+  [[gnu::always_inline]] static uint32_t SaysAnything(std::byte* header) {
+    // Flags and kind of segmentation in one load: both 0, nothing is said.
+    uint32_t said = LoadRelaxed<uint16_t>(header);
+    if constexpr (kMerging == Merging::kMergeable) {
+      said |= LoadNumBuffers(header) ^ 1u;
+    }
+    return said;
   }
 
   // Makes packets of those in front that are one buffer each and about which
   // nothing is said; how many.
   size_t SettleWhole(std::span<Packet> noted, uint64_t& bytes) {
-    const auto view = buffers_.view(header_bytes_);
-    const uint32_t header_bytes = header_bytes_;
+    const auto& view = view_;
     Packet* const first = noted.data();
-    uint64_t sum = 0;
-    const size_t count = ByFours(
+    return ByFours(
         noted.size(),
         [&](size_t i) __attribute__((always_inline)) {
-          std::byte* const header =
-              view.ReceivedHeader(Buffers::HandleOf(first[i]));
-          // Flags and kind of segmentation in one load: both 0, nothing is
-          // said.
-          uint32_t said = LoadRelaxed<uint16_t>(header);
-          if constexpr (kMerging == Merging::kMergeable) {
-            said |= LoadNumBuffers(header) ^ 1u;
-          }
-          return said;
+          return SaysAnything(view.ReceivedHeader(Buffers::HandleOf(first[i])));
         },
         [](size_t, uint32_t said) { return said; },
         [&](size_t i, uint32_t) __attribute__((always_inline)) {
-          return Buffers::BytesOf(first[i]) > header_bytes;
+          return static_cast<int32_t>(Buffers::BytesOf(first[i])) > 0;
         },
         [&](size_t i, uint32_t) __attribute__((always_inline)) {
-          sum += Buffers::BytesOf(first[i]);
-          buffers_.Settle(first[i], Buffers::BytesOf(first[i]) - header_bytes);
+          bytes += Buffers::BytesOf(first[i]);
+          buffers_.Settle(first[i], Buffers::BytesOf(first[i]));
         });
-    bytes += sum - count * uint64_t{header_bytes};
-    return count;
   }
 
   // The same for those from `begin` on, whatever they are; how many packets,
@@ -179,14 +212,13 @@ class RxPath {
   UsedChain<Handle> NextNoted() {
     const Packet& front = noted_.front();
     noted_ = noted_.subspan(1);
-    return {Buffers::HandleOf(front), Buffers::BytesOf(front)};
+    return {Buffers::HandleOf(front), Buffers::BytesOf(front) + header_bytes_};
   }
 
   // A frame that has several buffers, or of which the header says something,
   // or that is no frame. False: there is no packet.
   bool TakeUnusual(UsedChain<Handle> chain, Packet& packet) {
-    std::byte* const header =
-        buffers_.view(header_bytes_).ReceivedHeader(chain.cookie);
+    std::byte* const header = view_.ReceivedHeader(chain.cookie);
     const uint32_t frame_bytes = chain.bytes - header_bytes_;
     const bool whole = chain.bytes > header_bytes_;
     const HeaderCopy copy =
@@ -254,15 +286,25 @@ class RxPath {
     uint32_t offered = 0;
     uint32_t room = queue_.free_count();
     while (room != 0) {
-      const auto view = buffers_.view(header_bytes_);
+      const auto& view = view_;
       typename Buffers::Taking taking(buffers_, room);
-      const uint32_t count =
-          queue_.template OfferEach<BufferUse::kDeviceWrites>(
-              taking.count(), [](size_t) { return true; },
-              [&](size_t i) __attribute__((always_inline)) {
-                return OfferedBuffer<Handle>{view.ReceiveRoom(taking[i]),
-                                             taking[i]};
-              });
+      const auto one = [&](size_t i) __attribute__((always_inline)) {
+        return OfferedBuffer<Handle>{view.ReceiveRoom(taking[i]), taking[i]};
+      };
+      const auto always = [](size_t) { return true; };
+      uint32_t count = 0;
+      if constexpr (Buffers::kInLanes) {
+        const auto four = [&](size_t i, OfferedFour& rooms)
+                              __attribute__((always_inline)) {
+                                rooms = view.ReceiveRooms(taking.Four(i));
+                                return true;
+                              };
+        count = queue_.template OfferEach<BufferUse::kDeviceWrites>(
+            taking.count(), always, Overloaded{one, four});
+      } else {
+        count = queue_.template OfferEach<BufferUse::kDeviceWrites>(
+            taking.count(), always, one);
+      }
       if (count == 0) {
         counters_.no_buffer.Add(1);
         break;
@@ -283,8 +325,7 @@ class RxPath {
         break;
       }
       const Handle handle = taking[0];
-      const DeviceBuffer room =
-          buffers_.view(header_bytes_).ReceiveRoom(handle);
+      const DeviceBuffer room = view_.ReceiveRoom(handle);
       const std::array parts = {DeviceBuffer{room.addr, header_bytes_},
                                 DeviceBuffer{{room.addr.value + header_bytes_},
                                              room.bytes - header_bytes_}};
@@ -297,6 +338,7 @@ class RxPath {
 
   VringState& vring_;
   Buffers& buffers_;
+  const typename Buffers::View view_;
   Queue queue_;
   const FeatureSet features_;
   const uint32_t header_bytes_;

@@ -14,6 +14,8 @@
 #include <vector>
 
 #include "virtio_user/base/check.h"
+#include "virtio_user/base/lanes.h"
+#include "virtio_user/base/overloaded.h"
 #include "virtio_user/net/net_header.h"
 #include "virtio_user/net/net_queue.h"
 #include "virtio_user/net/offload.h"
@@ -38,6 +40,8 @@ class TxPath {
   TxPath(VringState& vring, Buffers& buffers, const NetQueueOptions& options)
       : vring_(vring),
         buffers_(buffers),
+        view_(buffers.view(
+            static_cast<uint32_t>(NetHeaderBytes(options.features)))),
         queue_(vring.ring, RingOrderFor(options.features)),
         features_(options.features),
         scratch_(options.scratch),
@@ -134,25 +138,57 @@ class TxPath {
   // nothing is to be said about it; how many.
   size_t SendWhole(std::span<const Packet> packets, Burst& burst) {
     if (header_place_ != HeaderPlace::kWithData) return 0;
-    const auto view = buffers_.view(header_bytes_);
     const size_t room = std::min<size_t>(packets.size(), queue_.free_count());
+    return header_bytes_ <= kUsualCleared
+               ? SendCleared<kUsualCleared>(packets.first(room), burst)
+               : SendCleared<kClearedBytes>(packets.first(room), burst);
+  }
+
+  // The same, with so many bytes in front of each frame cleared. Requires: the
+  // ring has room.
+  template <size_t kBytes>
+  size_t SendCleared(std::span<const Packet> packets, Burst& burst) {
+    const auto& view = view_;
     const Packet* const first = packets.data();
-    const size_t count =
-        header_bytes_ <= kUsualCleared
-            ? ClearHeaders<kUsualCleared>(packets.first(room), burst)
-            : ClearHeaders<kClearedBytes>(packets.first(room), burst);
-    queue_.template OfferEach<BufferUse::kDeviceReads>(
-        static_cast<uint32_t>(count), [](size_t) { return true; },
-        [&](size_t i)
-            __attribute__((always_inline)) { return view.Whole(first[i]); });
-    return count;
+    if constexpr (Buffers::kInLanes) {
+      U32x4 sums = {};
+      uint64_t sum = 0;
+      const auto one = [&](size_t i) __attribute__((always_inline)) {
+        std::memset(view.Frame(first[i]) - kBytes, 0, kBytes);
+        const auto whole = view.Whole(first[i]);
+        sum += whole.buffer.bytes;
+        return whole;
+      };
+      const auto four =
+          [&](size_t i, OfferedFour& wholes) __attribute__((always_inline)) {
+            if (!view.template Wholes<kBytes>(first + i, wholes)) return false;
+            sums += wholes.bytes;
+            return true;
+          };
+      const size_t count = queue_.template OfferEach<BufferUse::kDeviceReads>(
+          static_cast<uint32_t>(packets.size()),
+          [&](size_t i) __attribute__((always_inline)) {
+            return view.NotWhole(first[i]) == 0 && view.FitsBuffer(first[i]);
+          },
+          Overloaded{one, four});
+      burst.packets += count;
+      burst.bytes += sum + SumOfLanes(sums) - count * uint64_t{header_bytes_};
+      return count;
+    } else {
+      const size_t count = ClearHeaders<kBytes>(packets, burst);
+      queue_.template OfferEach<BufferUse::kDeviceReads>(
+          static_cast<uint32_t>(count), [](size_t) { return true; },
+          [&](size_t i)
+              __attribute__((always_inline)) { return view.Whole(first[i]); });
+      return count;
+    }
   }
 
   // Clears the headers of whole packets in front; how many. (In one loop with
   // what the ring does, there are too few registers.)
   template <size_t kBytes>
   size_t ClearHeaders(std::span<const Packet> packets, Burst& burst) {
-    const auto view = buffers_.view(header_bytes_);
+    const auto& view = view_;
     const Packet* const first = packets.data();
     uint64_t bytes = 0;
     const size_t count = ByFours(
@@ -269,21 +305,30 @@ class TxPath {
   size_t ReapBurst(uint32_t max_chains) {
     typename Buffers::Returning returning(buffers_);
     size_t reaped = 0;
-    const uint32_t last = queue_.TakeEach(
-        max_chains,
+    const auto one =
         [&](size_t i, Handle handle, uint32_t)
-            __attribute__((always_inline)) { returning.One(i, handle); },
-        [&](uint32_t plain, Handle handle, uint32_t) {
-          returning.EndOnes(plain);
-          returning.Chain(handle);
-          reaped += plain + 1;
-        });
+            __attribute__((always_inline)) { returning.One(i, handle); };
+    const auto other = [&](uint32_t plain, Handle handle, uint32_t) {
+      returning.EndOnes(plain);
+      returning.Chain(handle);
+      reaped += plain + 1;
+    };
+    uint32_t last = 0;
+    if constexpr (Buffers::kInLanes) {
+      const auto four =
+          [&](size_t i, U32x4 handles, U32x4)
+              __attribute__((always_inline)) { returning.Four(i, handles); };
+      last = queue_.TakeEach(max_chains, Overloaded{one, four}, other);
+    } else {
+      last = queue_.TakeEach(max_chains, one, other);
+    }
     returning.EndOnes(last);
     return reaped + last;
   }
 
   VringState& vring_;
   Buffers& buffers_;
+  const typename Buffers::View view_;
   Queue queue_;
   const FeatureSet features_;
   const std::span<std::byte> scratch_;

@@ -17,6 +17,7 @@
 #include "virtio_user/base/device_addr.h"
 #include "virtio_user/base/error.h"
 #include "virtio_user/base/function_ref.h"
+#include "virtio_user/base/lanes.h"
 #include "virtio_user/ring/ring_layout.h"
 
 namespace virtio_user {
@@ -52,6 +53,14 @@ struct OfferedBuffer {
   Cookie cookie{};
 };
 
+// Four of them, for queues with cookies of four bytes. Requires: each has less
+// than 2 GiB.
+struct OfferedFour {
+  U64Four addr;
+  U32x4 bytes;
+  U32x4 cookies;
+};
+
 template <typename Cookie>
 struct UsedChain {
   Cookie cookie{};
@@ -83,7 +92,9 @@ concept DriverQueue = requires(
   queue.template OfferOne<BufferUse::kDeviceWrites>(buffer, cookie);
   // The same for up to `most` buffers, and faster: what the queue knows stays
   // in registers. Each is what `make` answers for 0, 1, 2 and so on, as long as
-  // `fits` says yes of it. Returns how many. Neither may touch the queue.
+  // `fits` says yes of it. Where `make` also takes (size_t i, OfferedFour&),
+  // the queue asks that first: false says that the four from i on do not fit.
+  // Returns how many. Neither may touch the queue.
   // Requires: most <= free_count().
   {
     queue.template OfferEach<BufferUse::kDeviceReads>(uint32_t{}, fits, make)
@@ -112,8 +123,9 @@ concept DriverQueue = requires(
   // The same, and faster: `plain` gets what OfferOne and OfferEach offered,
   // numbered from 0 on, `other` what Offer did (in order: maybe the plain ones
   // of a batch as well), with the count of plain ones since the last other, and
-  // they are numbered from 0 again. Returns how many plain ones followed the
-  // last other. Neither may touch the queue.
+  // they are numbered from 0 again. Where `plain` also takes (size_t i, U32x4
+  // cookies, U32x4 bytes), that gets most of them, four at a time. Returns how
+  // many plain ones followed the last other. Neither may touch the queue.
   { queue.TakeEach(uint32_t{}, plain, other) } -> std::same_as<uint32_t>;
   // Marks the queue broken for a reason that the caller found in what it got.
   queue.Break(reason);

@@ -4,6 +4,7 @@
 #define VIRTIO_USER_RING_DRIVER_QUEUE_CALLS_H_
 
 #include <algorithm>
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -11,6 +12,8 @@
 
 #include "virtio_user/base/check.h"
 #include "virtio_user/base/error.h"
+#include "virtio_user/base/lanes.h"
+#include "virtio_user/base/overloaded.h"
 #include "virtio_user/ring/driver_chain.h"
 #include "virtio_user/ring/driver_notifications.h"
 #include "virtio_user/ring/driver_queue.h"
@@ -26,7 +29,7 @@ class DriverQueueCalls {
  public:
   template <BufferUse kUse>
   [[gnu::always_inline]] void OfferOne(DeviceBuffer buffer, Cookie cookie) {
-    VU_CHECK(queue().free_count_ != 0);
+    VU_CHECK(queue().free_count() != 0);
     queue().PutRun(
         1, [](size_t) { return true; },
         [&](size_t) {
@@ -37,18 +40,26 @@ class DriverQueueCalls {
   template <BufferUse kUse, typename Fits, typename Make>
   [[gnu::always_inline]] uint32_t OfferEach(uint32_t most, const Fits& fits,
                                             const Make& make) {
-    VU_CHECK(most <= queue().free_count_);
+    VU_CHECK(most <= queue().free_count());
     uint32_t done = 0;
     while (done < most) {
       const uint32_t run = std::min(most - done, queue().PutRunMax());
-      const size_t begin = done;
-      const uint32_t put = queue().PutRun(
-          run,
-          [&](size_t i)
-              __attribute__((always_inline)) { return fits(begin + i); },
-          [&](size_t i) __attribute__((always_inline)) {
-            return PlainOffer<Cookie>::template Of<kUse>(make(begin + i));
-          });
+      size_t begin = done;
+      uint32_t put = 0;
+      if constexpr (std::invocable<const Make&, size_t, OfferedFour&>) {
+        put = queue().template PutRunOfFours<kUse>(
+            run, [&](size_t i, OfferedFour& four) __attribute__((
+                     always_inline)) { return make(begin + i, four); });
+        begin += put;
+      }
+      if (put < run)
+        put += queue().PutRun(
+            run - put,
+            [&](size_t i)
+                __attribute__((always_inline)) { return fits(begin + i); },
+            [&](size_t i) __attribute__((always_inline)) {
+              return PlainOffer<Cookie>::template Of<kUse>(make(begin + i));
+            });
       done += put;
       if (put < run) break;
     }
@@ -59,7 +70,7 @@ class DriverQueueCalls {
     const ChainBuffers buffers(chain);
     const bool indirect = !chain.table_memory.empty();
     const ChainShape shape = CheckOffer(buffers, indirect, queue().num_);
-    if (broken_ || queue().free_count_ < shape.count) return false;
+    if (broken_ || queue().free_count() < shape.count) return false;
     if (indirect && kFormat == RingFormat::kPacked) {
       WritePackedTable(buffers, chain.table_memory);
     } else if (indirect) {
@@ -68,7 +79,7 @@ class DriverQueueCalls {
     if (shape.count > 1) {
       queue().PutChain(buffers, shape, chain.cookie);
     } else {
-      ChainNote& note = queue().notes_[queue().next_slot()];
+      ChainNote& note = queue().NextNote();
       note.writable_bytes = shape.writable_bytes;
       note.count = 1;
       queue().PutRun(
@@ -88,15 +99,23 @@ class DriverQueueCalls {
 
   size_t TakeUsed(std::span<UsedChain<Cookie>> out) {
     UsedChain<Cookie>* next = out.data();
-    next += queue().TakeEach(
-        static_cast<uint32_t>(std::min<size_t>(out.size(), queue().num_)),
-        [&](size_t i, Cookie cookie, uint32_t bytes) {
-          next[i] = {cookie, bytes};
-        },
-        [&](uint32_t plain, Cookie cookie, uint32_t bytes) {
-          next += plain;
-          *next++ = {cookie, bytes};
-        });
+    const auto most =
+        static_cast<uint32_t>(std::min<size_t>(out.size(), queue().num_));
+    const auto one = [&](size_t i, Cookie cookie, uint32_t bytes) {
+      next[i] = {cookie, bytes};
+    };
+    const auto other = [&](uint32_t plain, Cookie cookie, uint32_t bytes) {
+      next += plain;
+      *next++ = {cookie, bytes};
+    };
+    if constexpr (std::same_as<Cookie, uint32_t>) {
+      const auto four = [&](size_t i, U32x4 cookies, U32x4 bytes) {
+        ForEachLane([&](size_t k) { next[i + k] = {cookies[k], bytes[k]}; });
+      };
+      next += queue().TakeEach(most, Overloaded{one, four}, other);
+    } else {
+      next += queue().TakeEach(most, one, other);
+    }
     return static_cast<size_t>(next - out.data());
   }
 

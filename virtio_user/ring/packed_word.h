@@ -78,8 +78,13 @@ inline std::byte* PackedTailAt(const RingLayout& layout, uint32_t index) {
   return PackedTailAt(layout.desc, index);
 }
 
-// Pairs with the other side's StorePackedTail with release: what it wrote
+// Pairs with the other side's release store of the same word: what it wrote
 // before is seen.
+inline uint64_t LoadPackedWord(std::byte* desc, size_t index) {
+  return SharedWord<uint64_t>(PackedTailAt(desc, index))
+      .load(std::memory_order_acquire);
+}
+// Pairs with the other side's StorePackedTail with release, likewise.
 inline PackedTail LoadPackedTail(const RingLayout& layout, uint32_t index) {
   return TailOf(SharedWord<uint64_t>(PackedTailAt(layout, index))
                     .load(std::memory_order_acquire));

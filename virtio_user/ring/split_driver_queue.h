@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -15,10 +16,11 @@
 #include "virtio_user/base/check.h"
 #include "virtio_user/base/error.h"
 #include "virtio_user/base/function_ref.h"
-#include "virtio_user/ring/by_fours.h"
 #include "virtio_user/ring/driver_chain.h"
+#include "virtio_user/ring/driver_loops.h"
 #include "virtio_user/ring/driver_queue.h"
 #include "virtio_user/ring/driver_queue_calls.h"
+#include "virtio_user/ring/four_words.h"
 #include "virtio_user/ring/ring_barrier.h"
 #include "virtio_user/ring/ring_layout.h"
 #include "virtio_user/ring/shared_memory.h"
@@ -58,7 +60,7 @@ class SplitDriverQueue
         notes_(std::make_unique<ChainNote[]>(num_)) {
     VU_CHECK(ring.layout.format == RingFormat::kSplit);
     VU_CHECK(ring.layout.Check().has_value());
-    if constexpr (!kInOrder) free_ = std::make_unique<uint16_t[]>(num_);
+    if constexpr (!kInOrder) free_ = std::make_unique<uint32_t[]>(num_);
     Reset();
   }
 
@@ -89,13 +91,10 @@ class SplitDriverQueue
         }
       }
       const uint32_t run = std::min(left, TakeRunMax());
-      const size_t begin = done;
-      const uint32_t taken = TakePlain(
-          run, [&](size_t i, Cookie cookie, uint32_t bytes) __attribute__((
-                   always_inline)) { plain(begin + i, cookie, bytes); });
+      const uint32_t taken = TakeRun(run, Shifted<Plain>{plain, done});
       left -= taken;
       done += taken;
-      if (taken == run) continue;
+      if (taken != 0) continue;
       const VirtqUsedElem element =
           LoadUsed(used_ + (taken_ & mask_) * sizeof(VirtqUsedElem));
       if (!Accept(element)) break;
@@ -130,7 +129,7 @@ class SplitDriverQueue
   uint16_t next_slot() const {
     VU_CHECK(free_count_ != 0);
     if constexpr (kInOrder) return static_cast<uint16_t>(next_);
-    return free_[free_count_ - 1];
+    return static_cast<uint16_t>(free_[free_count_ - 1]);
   }
   uint16_t in_flight() const {
     return static_cast<uint16_t>(offered_ - taken_);
@@ -143,7 +142,10 @@ class SplitDriverQueue
   using Calls::ring_;
   using Slot = ChainSlot<Cookie>;
   static constexpr bool kInOrder = kOrder == UseOrder::kInOrder;
+  static constexpr SlotOrder kSlotOrder =
+      kInOrder ? SlotOrder::kSequence : SlotOrder::kStack;
 
+  ChainNote& NextNote() { return notes_[next_slot()]; }
   uint32_t After(uint32_t index, uint32_t count) const {
     return (index + count) & mask_;
   }
@@ -158,7 +160,7 @@ class SplitDriverQueue
         notes_[i].link = static_cast<uint16_t>(i);
         StoreAvail(avail_, i, i);
       } else {
-        free_[i] = static_cast<uint16_t>(num_ - 1 - i);
+        free_[i] = num_ - 1 - i;
       }
     }
     free_count_ = num_;
@@ -169,50 +171,76 @@ class SplitDriverQueue
     notifications_.Write();
   }
 
-  // Offers `count` chains of one descriptor, without going round the ring's
-  // end. What it works on is in locals: an atomic access would have members
-  // loaded anew.
+  // Offers up to `count` chains of one descriptor, as long as they fit, without
+  // going round the ring's end; how many.
   template <typename Fits, typename Make>
   [[gnu::always_inline]] uint32_t PutRun(uint32_t count, const Fits& fits,
                                          const Make& make) {
-    if constexpr (kInOrder) {
-      if (identity_) [[likely]]
-        return PutRunAs<false>(count, fits, make);
-    }
-    return PutRunAs<true>(count, fits, make);
+    return kInOrder && identity_ ? PutRunAs<false>(count, fits, make)
+                                 : PutRunAs<true>(count, fits, make);
   }
   template <bool kStoreEntries, typename Fits, typename Make>
   [[gnu::always_inline]] uint32_t PutRunAs(uint32_t count, const Fits& fits,
                                            const Make& make) {
     const size_t entry = offered_ & mask_;
-    const size_t first = next_;
     std::byte* const desc = desc_;
     std::byte* const avail = avail_ + entry * sizeof(uint16_t);
-    Slot* const slots = slots_.get();
-    const uint16_t* const top = kInOrder ? nullptr : &free_[free_count_ - 1];
-    const auto done = static_cast<uint32_t>(ByFours(
-        count, [](size_t) { return 0; }, [](size_t, int) { return 0u; },
-        [&](size_t i, int) __attribute__((always_inline)) { return fits(i); },
-        [&](size_t i, int) __attribute__((always_inline)) {
-          const size_t head = kInOrder ? first + i : *(top - i);
-          const PlainOffer<Cookie> offer = make(i);
-          slots[head].cookie = offer.cookie;
-          StoreSplitDesc(desc, head, offer.buffer, offer.flags);
-          slots[head].bound = offer.bound;
-          if (kStoreEntries) StoreAvail(avail, i, head);
-          if (kStoreEntries && kInOrder) {
-            notes_[head].link = static_cast<uint16_t>(entry + i);
-          }
-        }));
-    if (kInOrder) next_ = After(next_, done);
-    free_count_ -= done;
-    offered_ = static_cast<uint16_t>(offered_ + done);
+    const uint32_t done = PutSingles<kSlotOrder>(
+        Stretch(next_), count, fits, make,
+        [&](size_t i, size_t head, const PlainOffer<Cookie>& offer)
+            __attribute__((always_inline)) {
+              StoreSplitDesc(desc, head, offer.buffer, offer.flags);
+              if (kStoreEntries) StoreAvail(avail, i, head);
+              if (kStoreEntries && kInOrder) {
+                notes_[head].link = static_cast<uint16_t>(entry + i);
+              }
+            });
+    Offered(done);
     return done;
   }
   // What PutRun can do at once.
   uint32_t PutRunMax() const {
     const uint32_t most = num_ - (offered_ & mask_);
     return kInOrder ? std::min(most, num_ - next_) : most;
+  }
+
+  // For the loops, from next_ or oldest_ on.
+  SlotStretch<Cookie> Stretch(uint32_t first) const {
+    return {.slots = slots_.get(),
+            .first = first,
+            .top = kInOrder ? nullptr : free_.get() + free_count_};
+  }
+  // Chains of one descriptor each were put into slots and into the ring.
+  void Offered(uint32_t count) {
+    if (kInOrder) next_ = After(next_, count);
+    free_count_ -= count;
+    offered_ = static_cast<uint16_t>(offered_ + count);
+  }
+
+  // PutRun for as many fours as there are; none where entries that name the
+  // descriptors must be written in order.
+  template <BufferUse kUse, typename Make>
+  [[gnu::always_inline]] uint32_t PutRunOfFours(uint32_t count,
+                                                const Make& make) {
+    if (kInOrder && !identity_) return 0;
+    const size_t first = next_;
+    std::byte* const desc = desc_;
+    std::byte* const avail = avail_ + (offered_ & mask_) * sizeof(uint16_t);
+    const uint32_t done = PutFours<kSlotOrder, kUse>(
+        Stretch(next_), count, make,
+        [&](size_t i, U32x4 heads, const OfferedFour& four)
+            __attribute__((always_inline)) {
+              const DescFour descs = DescsOf(four, Splat(FlagsOf<kUse>()));
+              ForEachLane([&](size_t k) __attribute__((always_inline)) {
+                StoreDesc(desc, kInOrder ? first + i + k : heads[k], descs[k]);
+              });
+              if constexpr (!kInOrder) {
+                StoreLanes(avail + i * sizeof(uint16_t),
+                           __builtin_convertvector(heads, U16x4));
+              }
+            });
+    Offered(done);
+    return done;
   }
 
   // Offers a chain of several descriptors.
@@ -259,42 +287,36 @@ class SplitDriverQueue
   // Takes chains as long as each has an element of its own, one descriptor and
   // a length that fits, without going round the ring's end; how many.
   template <typename Sink>
-  [[gnu::always_inline]] uint32_t TakePlain(uint32_t limit, const Sink& sink) {
-    const size_t oldest = oldest_;
-    const uint32_t no_slot = ~mask_;
+  [[gnu::always_inline]] uint32_t TakeRun(uint32_t limit, const Sink& sink) {
     std::byte* const at = used_ + (taken_ & mask_) * sizeof(VirtqUsedElem);
-    Slot* const slots = slots_.get();
-    uint16_t* const top = kInOrder ? nullptr : free_.get() + free_count_;
-    const auto slot_of = [&](size_t i, VirtqUsedElem element)
-                             __attribute__((always_inline)) -> Slot& {
-      return slots[kInOrder ? oldest + i : element.id];
-    };
-    const auto taken = static_cast<uint32_t>(ByFours(
-        limit,
-        [&](size_t i) __attribute__((always_inline)) {
-          return LoadUsed(at + i * sizeof(VirtqUsedElem));
-        },
-        [&](size_t i, VirtqUsedElem element) __attribute__((always_inline)) {
-          if (!kInOrder) return element.id & no_slot;
-          return element.id ^ static_cast<uint32_t>(oldest + i);
-        },
-        [&](size_t i, VirtqUsedElem element) __attribute__((always_inline)) {
-          return element.len < slot_of(i, element).bound;
-        },
-        [&](size_t i, VirtqUsedElem element) __attribute__((always_inline)) {
-          Slot& slot = slot_of(i, element);
-          sink(i, slot.cookie, element.len);
-          if constexpr (!kInOrder) {
-            slot.bound = 0;
-            top[i] = static_cast<uint16_t>(element.id);
-          }
-        }));
+    const auto stretch = Stretch(oldest_);
+    // In any order the id must be a slot's number.
+    const DueWord word = {.due = kInOrder ? oldest_ : 0,
+                          .mask = kInOrder ? UINT32_MAX : ~mask_};
+    uint32_t taken = 0;
+    if constexpr (TakesFours<Sink>) {
+      taken = TakeFours<kSlotOrder>(
+          stretch, limit, word,
+          [&](size_t i) __attribute__((always_inline)) {
+            return LoadSplitUsedFour(at + i * sizeof(VirtqUsedElem));
+          },
+          sink);
+    }
+    if (taken == 0) {
+      taken = TakeSingles<kSlotOrder>(
+          stretch, limit, word,
+          [&](size_t i) __attribute__((always_inline)) {
+            const VirtqUsedElem used = LoadUsed(at + i * sizeof(VirtqUsedElem));
+            return UsedOne{used.id, used.len};
+          },
+          sink);
+    }
     if (kInOrder) oldest_ = After(oldest_, taken);
     free_count_ += taken;
     taken_ = static_cast<uint16_t>(taken_ + taken);
     return taken;
   }
-  // What TakePlain can do at once.
+  // What TakeRun can do at once.
   uint32_t TakeRunMax() const {
     const uint32_t most = num_ - (taken_ & mask_);
     return kInOrder ? std::min(most, num_ - oldest_) : most;
@@ -330,7 +352,7 @@ class SplitDriverQueue
     const ChainShape shape = ShapeOf(slot, note);
     uint32_t index = element.id;
     for (uint32_t i = 0; i < shape.count; ++i) {
-      free_[free_count_++] = static_cast<uint16_t>(index);
+      free_[free_count_++] = index;
       index = notes_[index].link;
     }
     slot.bound = 0;
@@ -359,7 +381,7 @@ class SplitDriverQueue
   std::byte* const used_;   // Element 0.
   std::unique_ptr<Slot[]> slots_;
   std::unique_ptr<ChainNote[]> notes_;
-  std::unique_ptr<uint16_t[]> free_;  // Any order: a stack.
+  std::unique_ptr<uint32_t[]> free_;  // Any order: a stack.
   uint32_t free_count_ = 0;
   uint32_t next_ = 0;         // In order: the next free descriptor...
   uint32_t oldest_ = 0;       // ...and the one that was given out first.
