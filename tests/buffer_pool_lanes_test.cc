@@ -4,12 +4,10 @@
 
 #include <array>
 #include <cstring>
-#include <string>
 
 #include "gtest/gtest.h"
 #include "tests/ring_support.h"
 #include "virtio_user/net/buffer_pool.h"
-#include "virtio_user/spec/net.h"
 
 namespace virtio_user {
 namespace {
@@ -46,6 +44,8 @@ TEST_F(BufferPoolLanesTest, RoomsAreThoseOfTheSingleBuffers) {
       EXPECT_EQ(rooms.bytes[k], room.bytes);
       EXPECT_EQ(rooms.cookies[k], kHandles[k]);
       EXPECT_EQ(view.FrameBytes(rooms.bytes)[k], room.bytes - header_bytes);
+      EXPECT_EQ(view.ReceivedHeaders(kHandles)[k],
+                view.ReceivedHeader(kHandles[k]));
     });
   }
 }
@@ -131,81 +131,6 @@ TEST_F(BufferPoolLanesTest, OneMisfitAtAnyPlaceKeepsAllFourBack) {
     }
   }
 }
-
-// --- Receiving ---------------------------------------------------------------
-
-struct HeaderKind {
-  uint32_t bytes;
-  bool has_num_buffers;
-};
-
-class HeaderCheckTest : public BufferPoolLanesTest,
-                        public ::testing::WithParamInterface<HeaderKind> {
- protected:
-  // What a conforming device puts there, in memory that held something else.
-  void WriteHeaders() {
-    std::memset(memory_.data(), 0xee, memory_.size());
-    NetHeader header{};
-    // Without MRG_RXBUF the field says nothing to whoever reads it here.
-    header.num_buffers = GetParam().has_num_buffers ? 1 : 0xee;
-    for (uint32_t i = 0; i < 8; ++i) {
-      std::memcpy(HeaderOf(i, GetParam().bytes), &header, GetParam().bytes);
-    }
-  }
-  bool AllWhole(U32x4 frame_bytes) {
-    const BufferPool::View view = pool_.view(GetParam().bytes);
-    BufferPool::HeaderCheck four(view, GetParam().has_num_buffers);
-    four.Four(kHandles, frame_bytes);
-    BufferPool::HeaderCheck one(view, GetParam().has_num_buffers);
-    ForEachLane([&](size_t k) { one.One(kHandles[k], frame_bytes[k]); });
-    EXPECT_EQ(one.AllWhole(), four.AllWhole());
-    return four.AllWhole();
-  }
-};
-
-TEST_P(HeaderCheckTest, PlainHeadersSayNothing) {
-  WriteHeaders();
-  EXPECT_TRUE(AllWhole(U32x4{1, 60, 1514, 65536}));
-}
-
-TEST_P(HeaderCheckTest, EveryByteOfAHeaderCountsIfTheSpecGivesItAMeaning) {
-  const HeaderKind kind = GetParam();
-  for (uint32_t lane = 0; lane < 4; ++lane) {
-    for (uint32_t byte = 0; byte < kind.bytes; ++byte) {
-      for (uint32_t bit = 0; bit < 8; ++bit) {
-        WriteHeaders();
-        HeaderOf(kHandles[lane], kind.bytes)[byte] ^=
-            static_cast<std::byte>(1u << bit);
-        // flags and gso_type; num_buffers. The others say nothing alone.
-        const bool tells =
-            byte < 2 ||
-            (kind.has_num_buffers && byte >= offsetof(NetHeader, num_buffers));
-        ASSERT_EQ(AllWhole(Splat(60)), !tells) << lane << " " << byte;
-      }
-    }
-  }
-}
-
-TEST_P(HeaderCheckTest, AFrameWithoutAByteIsNoneAtAnyPlace) {
-  WriteHeaders();
-  for (uint32_t lane = 0; lane < 4; ++lane) {
-    for (const uint32_t bytes : {0u, 0xffffffffu, 0u - 12u, 0u - 20u}) {
-      U32x4 frames = Splat(60);
-      frames[lane] = bytes;
-      EXPECT_FALSE(AllWhole(frames)) << lane << " " << bytes;
-    }
-  }
-}
-
-INSTANTIATE_TEST_SUITE_P(Kinds, HeaderCheckTest,
-                         ::testing::Values(HeaderKind{10, false},
-                                           HeaderKind{12, false},
-                                           HeaderKind{12, true}),
-                         [](const auto& kind) {
-                           return "Of" + std::to_string(kind.param.bytes) +
-                                  (kind.param.has_num_buffers ? "Mergeable"
-                                                              : "");
-                         });
 
 }  // namespace
 }  // namespace virtio_user

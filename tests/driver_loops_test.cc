@@ -191,7 +191,7 @@ struct Stored {
   size_t slot;
   uint64_t addr;
   uint32_t bytes;
-  friend auto operator<=>(const Stored&, const Stored&) = default;
+  friend bool operator==(const Stored&, const Stored&) = default;
 };
 
 template <SlotOrder kOrder>

@@ -9,6 +9,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <ostream>
@@ -116,27 +117,31 @@ class NetBench {
     uint32_t buffer_bytes = 256;
     FeatureSet features = {Feature::kVersion1};
     bool scratch = true;
+    uint64_t published = TestArena::kPublished;
+    // Somebody else's vring, which then has this ring; nothing: an own one.
+    std::function<VringState&(const RingLayout&, const TestArena&)> borrow{};
   };
 
   explicit NetBench(const Shape& shape)
       : format(shape.features.Has(Feature::kRingPacked) ? RingFormat::kPacked
                                                         : RingFormat::kSplit),
         arena(RingLayout::BytesFor(format, shape.num) +
-              size_t{shape.buffer_count} * shape.buffer_bytes +
-              TxScratchBytes(shape.num) + 4096),
+                  size_t{shape.buffer_count} * shape.buffer_bytes +
+                  TxScratchBytes(shape.num) + 4096,
+              shape.published),
         buffers(arena.Take(size_t{shape.buffer_count} * shape.buffer_bytes)),
         pool(*BufferPool::Create({.memory = buffers,
                                   .memory_addr = arena.Addr(buffers.data()),
                                   .buffer_bytes = shape.buffer_bytes})),
-        options{.features = shape.features} {
+        options{.features = shape.features},
+        layout(*RingLayout::PlaceIn(
+            arena.Take(RingLayout::BytesFor(format, shape.num)), format,
+            shape.num)),
+        vring(shape.borrow ? shape.borrow(layout, arena) : OwnVring()) {
     if (shape.scratch) {
       options.scratch = arena.Take(TxScratchBytes(shape.num));
       options.scratch_addr = arena.Addr(options.scratch.data());
     }
-    const size_t ring_bytes = RingLayout::BytesFor(format, shape.num);
-    vring.ring.layout =
-        *RingLayout::PlaceIn(arena.Take(ring_bytes), format, shape.num);
-    vring.kick = FileDescriptor(fd_ops, 3);
     device.emplace(vring.ring.layout);
   }
 
@@ -242,8 +247,17 @@ class NetBench {
   BufferPool pool;
   NetQueueOptions options;
   CountingFdOps fd_ops;
-  VringState vring;
+  VringState own_vring;
+  const RingLayout layout;
+  VringState& vring;
   std::optional<DeviceQueue> device;
+
+ private:
+  VringState& OwnVring() {
+    own_vring.ring.layout = layout;
+    own_vring.kick = FileDescriptor(fd_ops, 3);
+    return own_vring;
+  }
 };
 
 // All that a poll of a receive queue gives, as frames that are freed.

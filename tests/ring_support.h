@@ -50,8 +50,10 @@ class TestArena {
   static constexpr uint64_t kPublished = 0x7a00'0000'1000;
   static constexpr std::byte kGuard{0xa5};
 
-  explicit TestArena(size_t bytes)
-      : bytes_(bytes),
+  // `published`: what the device calls its first byte.
+  explicit TestArena(size_t bytes, uint64_t published = kPublished)
+      : published_(published),
+        bytes_(bytes),
         memory_(static_cast<std::byte*>(
             ::operator new(bytes, std::align_val_t{4096}))) {
     std::memset(memory_, static_cast<int>(kGuard), bytes);
@@ -72,15 +74,18 @@ class TestArena {
   }
 
   DeviceAddr Addr(const std::byte* at) const {
-    return {kPublished + static_cast<uint64_t>(at - memory_)};
+    return {published_ + static_cast<uint64_t>(at - memory_)};
   }
   Result<std::span<std::byte>> Resolve(DeviceBuffer buffer) const {
-    const uint64_t offset = buffer.addr.value - kPublished;
+    const uint64_t offset = buffer.addr.value - published_;
     if (offset > bytes_ || buffer.bytes > bytes_ - offset) {
       return Fail(ErrorCode::kInvalidArgument, "outside the test's memory");
     }
     return std::span<std::byte>(memory_ + offset, buffer.bytes);
   }
+  std::span<std::byte> memory() const { return {memory_, bytes_}; }
+  uint64_t published() const { return published_; }
+
   bool GuardsIntact() const {
     const std::byte* at = memory_;
     const auto is_guard = [](std::byte b) { return b == kGuard; };
@@ -96,6 +101,7 @@ class TestArena {
   }
 
  private:
+  const uint64_t published_;
   size_t bytes_;
   std::byte* memory_;
   size_t next_ = 0;

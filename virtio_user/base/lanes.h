@@ -123,10 +123,9 @@ template <typename Lanes>
 #endif
 }
 
-// Whether each is above 0 as a signed number.
-[[gnu::always_inline]] inline bool AllPositive(U32x4 lanes) {
-  return AllHighBits(
-      reinterpret_cast<U32x4>(reinterpret_cast<I32x4>(lanes) > 0));
+// Whether it is set in any of them.
+[[gnu::always_inline]] inline bool AnyHighBit(U32x4 lanes) {
+  return !AllHighBits(~lanes);
 }
 
 // Where 0 <= a < b as signed numbers, with the highest bit of a lane as the

@@ -120,6 +120,13 @@ class BufferPool {
               .bytes = rooms_bytes_,
               .cookies = handles};
     }
+    // ReceivedHeader:
+    [[gnu::always_inline]] std::array<std::byte*, 4> ReceivedHeaders(
+        U32x4 handles) const {
+      const U64Four at = Times(handles, strides_);
+      return {received_ + at.even[0], received_ + at.odd[0],
+              received_ + at.even[1], received_ + at.odd[1]};
+    }
     // What is left of used bytes behind the header.
     [[gnu::always_inline]] U32x4 FrameBytes(U32x4 used) const {
       return used - headers_bytes_;
@@ -184,57 +191,6 @@ class BufferPool {
   [[gnu::always_inline]] View view(uint32_t header_bytes) const {
     return View(*this, header_bytes);
   }
-
-  // Whether received frames are one buffer each and nothing is said about any
-  // of them. Looks once at each header, as it ends the 16 bytes in front of
-  // the frame.
-  class HeaderCheck {
-   public:
-    // Requires: a header of 10 or 12 bytes; of 12, if it has num_buffers.
-    [[gnu::always_inline]] HeaderCheck(const View& view, bool has_num_buffers)
-        : view_(view),
-          // Flags and kind of segmentation are its first two bytes.
-          telling_{0,
-                   view.header_bytes_ == kLegacyNetHeaderBytes
-                       ? UINT32_MAX << 16
-                       : UINT32_MAX >> 16,
-                   0, has_num_buffers ? UINT32_MAX << 16 : 0},
-          usual_{0, 0, 0, has_num_buffers ? 1u << 16 : 0} {}
-
-    [[gnu::always_inline]] void One(Handle handle, uint32_t frame_bytes) {
-      Look(handle * view_.stride_);
-      short_ |= Splat(frame_bytes - 1);
-    }
-    [[gnu::always_inline]] void Four(U32x4 handles, U32x4 frame_bytes) {
-      const U64Four at = Times(handles, view_.strides_);
-      Look(at.even[0]);
-      Look(at.odd[0]);
-      Look(at.even[1]);
-      Look(at.odd[1]);
-      // No frame has 2 GiB: the highest bit is there if it has less than 1.
-      short_ |= frame_bytes - 1;
-    }
-    bool AllWhole() const {
-      constexpr uint32_t kHighBit = 0x80000000;
-      const auto other = reinterpret_cast<U64x2>((said_ & telling_) |
-                                                 (short_ & Splat(kHighBit)));
-      return (other[0] | other[1]) == 0;
-    }
-
-   private:
-    [[gnu::always_inline]] void Look(uint64_t offset) {
-      const volatile SharedU32x4* const at =
-          reinterpret_cast<const volatile SharedU32x4*>(view_.frames_ + offset -
-                                                        sizeof(SharedU32x4));
-      said_ |= *at ^ usual_;
-    }
-
-    const View& view_;
-    const U32x4 telling_;
-    const U32x4 usual_;
-    U32x4 said_{};
-    U32x4 short_{};
-  };
 
   // Takes up to `wanted` single buffers, each of which is then used.
   class Taking {

@@ -131,42 +131,68 @@ class RxPath {
       Buffers::Note(*next++, handle, used - header_bytes);
       all_whole = false;
     };
-    if constexpr (Buffers::kInLanes) {
-      typename Buffers::HeaderCheck check(view_,
-                                          kMerging == Merging::kMergeable);
-      U32x4 sums = {};
-      all_whole = !always_decode_;
-      const auto one = [&](size_t i, Handle handle, uint32_t used)
-                           __attribute__((always_inline)) {
-                             const uint32_t frame_bytes = used - header_bytes;
-                             Buffers::Note(next[i], handle, frame_bytes);
-                             check.One(handle, frame_bytes);
-                             sums[0] += frame_bytes;
-                           };
+    const auto one = [&](size_t i, Handle handle, uint32_t used)
+                         __attribute__((always_inline)) {
+                           Buffers::Note(next[i], handle, used - header_bytes);
+                         };
+    if constexpr (!Buffers::kInLanes) {
+      next += queue_.TakeEach(most, one, other);
+    } else {
+      HeaderLook look;
+      const auto one_whole = [&](size_t i, Handle handle, uint32_t used)
+                                 __attribute__((always_inline)) {
+                                   one(i, handle, used);
+                                   look.One(view_, handle, used - header_bytes);
+                                 };
       const auto four = [&](size_t i, U32x4 handles, U32x4 used)
                             __attribute__((always_inline)) {
                               const U32x4 frame_bytes = view_.FrameBytes(used);
                               Buffers::NoteFour(next + i, handles, frame_bytes);
-                              check.Four(handles, frame_bytes);
-                              sums += frame_bytes;
+                              look.Four(view_, handles, frame_bytes);
                             };
-      next += queue_.TakeEach(most, Overloaded{one, four}, other);
-      all_whole = all_whole && check.AllWhole();
-      if (all_whole) bytes += SumOfLanes(sums);
-    } else {
-      const auto one = [&](size_t i, Handle handle,
-                           uint32_t used) __attribute__((always_inline)) {
-        Buffers::Note(next[i], handle, used - header_bytes);
-      };
-      next += queue_.TakeEach(most, one, other);
+      all_whole = !always_decode_;
+      next += queue_.TakeEach(most, Overloaded{one_whole, four}, other);
+      all_whole = all_whole && look.AllWhole();
+      if (all_whole) bytes += look.frame_bytes();
     }
     return out.first(static_cast<size_t>(next - out.data()));
   }
 
+  // What the headers of a burst say, each looked at once, and what its frames
+  // have in all.
+  class HeaderLook {
+   public:
+    template <typename View>
+    [[gnu::always_inline]] void One(const View& view, Handle handle,
+                                    uint32_t frame_bytes) {
+      said_ |= SaysAnything(view.ReceivedHeader(handle));
+      not_frames_ |= Splat(frame_bytes - 1);
+      bytes_[0] += frame_bytes;
+    }
+    template <typename View>
+    [[gnu::always_inline]] void Four(const View& view, U32x4 handles,
+                                     U32x4 frame_bytes) {
+      const auto headers = view.ReceivedHeaders(handles);
+      ForEachLane([&](size_t k) __attribute__((always_inline)) {
+        said_ |= SaysAnything(headers[k]);
+      });
+      not_frames_ |= frame_bytes - 1;
+      bytes_ += frame_bytes;
+    }
+    bool AllWhole() const { return said_ == 0 && !AnyHighBit(not_frames_); }
+    // Requires: AllWhole(), so that no sum is too large.
+    uint32_t frame_bytes() const { return SumOfLanes(bytes_); }
+
+   private:
+    uint16_t said_ = 0;
+    U32x4 not_frames_{};  // The highest bit: there was one without a byte.
+    U32x4 bytes_{};
+  };
+
   // Not 0: the header says more than "here is a frame, in one buffer".
-  [[gnu::always_inline]] static uint32_t SaysAnything(std::byte* header) {
+  [[gnu::always_inline]] static uint16_t SaysAnything(std::byte* header) {
     // Flags and kind of segmentation in one load: both 0, nothing is said.
-    uint32_t said = LoadRelaxed<uint16_t>(header);
+    uint16_t said = LoadRelaxed<uint16_t>(header);
     if constexpr (kMerging == Merging::kMergeable) {
       said |= LoadNumBuffers(header) ^ 1u;
     }

@@ -77,8 +77,9 @@ template <SlotOrder kOrder, BufferUse kUse, typename Make, typename Store>
   const SlotStretch<uint32_t> at = stretch;
   U32x4 numbers = Splat(static_cast<uint32_t>(at.first)) + kFirstFour;
   OfferedFour four;
+  const size_t end = limit - limit % 4;
   size_t i = 0;
-  for (; i + 4 <= limit && make(i, four); i += 4) {
+  for (; i != end && make(i, four); i += 4) {
     const U32x4 bounds =
         kUse == BufferUse::kDeviceReads ? Splat(1) : four.bytes + 1;
     const U64x2 low = LowPairs(four.cookies, bounds);
@@ -177,8 +178,9 @@ template <SlotOrder kOrder, typename Load, typename Sink>
   const SlotStretch<uint32_t> at = stretch;
   U32x4 due = Splat(word.due);
   if (kOrder == SlotOrder::kSequence) due += kFirstFour;
+  const size_t end = limit - limit % 4;
   size_t i = 0;
-  for (; i + 4 <= limit; i += 4) {
+  for (; i != end; i += 4) {
     const UsedFour used = load(i);
     const U32x4 as_due = (used.what & Splat(word.mask)) == due;
     if constexpr (kOrder == SlotOrder::kSequence) {
