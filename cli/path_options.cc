@@ -42,6 +42,23 @@ std::expected<void, Failure> CheckPairsOfOptions(
   return {};
 }
 
+// DPDK's vectorized paths by name. On the ring each is the layout beside it,
+// without indirect tables.
+struct Vectorized {
+  std::string_view name;
+  std::string_view layout;
+};
+constexpr Vectorized kVectorized[] = {
+    {"split-vec", "split-nomrg"},
+    {"packed-vec", "packed-inorder-nomrg"},
+};
+const Vectorized* FindVectorized(std::string_view name) {
+  for (const Vectorized& path : kVectorized) {
+    if (path.name == name) return &path;
+  }
+  return nullptr;
+}
+
 }  // namespace
 
 std::string_view ToString(Wish wish) {
@@ -76,11 +93,15 @@ std::expected<PathWishes, Failure> CheckPathArguments(
       return Usage(fmt::format("--path {}: say one of {}", *arguments.path,
                                PathNames()));
     }
-    if (const auto other = Contradiction(*path, arguments); !other.empty()) {
+    const bool vectorized = FindVectorized(*arguments.path) != nullptr;
+    std::string_view other = Contradiction(*path, arguments);
+    if (vectorized && arguments.indirect) other = "--indirect";
+    if (!other.empty()) {
       return Usage(fmt::format("--path {}: {} says the opposite; leave one out",
-                               path->name, other));
+                               *arguments.path, other));
     }
     wishes = WishesFor(*path);
+    if (vectorized) wishes.indirect = Wish::kRefused;
   } else {
     wishes.packed = RequiredOrRefused(arguments.packed);
     if (arguments.in_order) wishes.in_order = Wish::kRequired;
@@ -131,6 +152,7 @@ std::optional<Failure> CheckOffer(const PathWishes& wishes,
 }
 
 const DataPath* FindPath(std::string_view name) {
+  if (const Vectorized* const path = FindVectorized(name)) name = path->layout;
   for (const DataPath& path : AllDataPaths()) {
     if (path.name == name) return &path;
   }
@@ -141,6 +163,9 @@ std::string PathNames() {
   std::string names;
   for (const DataPath& path : AllDataPaths()) {
     names += fmt::format("{}{}", names.empty() ? "" : ", ", path.name);
+  }
+  for (const Vectorized& path : kVectorized) {
+    names += fmt::format(", {}", path.name);
   }
   return names;
 }

@@ -58,7 +58,8 @@ FeatureSet Declined(const PathWishes& wishes);
 // which feature in vain (kUsage).
 std::optional<Failure> CheckOffer(const PathWishes& wishes, FeatureSet offered);
 
-// The path of that name; null where there is none.
+// The path of that name; null where there is none. "split-vec" and "packed-vec"
+// are names too.
 const DataPath* FindPath(std::string_view name);
 // All names: "split-nomrg, split-mrg, ...".
 std::string PathNames();

@@ -94,7 +94,8 @@ void AddPathOptions(CLI::App& run, PathArguments& arguments) {
   run.add_option("--path", arguments.path,
                  "Insist on one data path:\n"
                  "split-mrg, split-nomrg, split-inorder-mrg,\n"
-                 "split-inorder-nomrg, and the same with packed-")
+                 "split-inorder-nomrg, and the same with packed-;\n"
+                 "split-vec, packed-vec: without indirect tables")
       ->type_name("NAME");
 }
 

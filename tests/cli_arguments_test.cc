@@ -48,7 +48,8 @@ std::vector<BadInput> BadRings() {
 std::vector<BadInput> BadPaths() {
   const std::string names =
       "split-nomrg, split-mrg, split-inorder-nomrg, split-inorder-mrg, "
-      "packed-nomrg, packed-mrg, packed-inorder-nomrg, packed-inorder-mrg";
+      "packed-nomrg, packed-mrg, packed-inorder-nomrg, packed-inorder-mrg, "
+      "split-vec, packed-vec";
   const auto opposite = [](const char* path, const char* option) {
     return BadInput{{"run", "--path", path, option},
                     "--path " + std::string(path) + ": " + option +
@@ -59,6 +60,9 @@ std::vector<BadInput> BadPaths() {
       {{"run", "--path", ""}, "--path : say one of " + names},
       opposite("split-mrg", "--packed"),
       opposite("packed-mrg", "--in-order"),
+      opposite("split-vec", "--indirect"),
+      opposite("split-vec", "--packed"),
+      opposite("packed-vec", "--no-in-order"),
       opposite("packed-inorder-mrg", "--no-in-order"),
       opposite("split-inorder-mrg", "--no-mrg-rxbuf"),
       {{"run", "--in-order", "--no-in-order"},

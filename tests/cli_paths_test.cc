@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 #include <string>
 #include <tuple>
+#include <utility>
 #include <vector>
 
 #include "tests/cli_support.h"
@@ -96,6 +97,18 @@ TEST(WishesTest, WithoutAnOptionRingsAreSplitAndTheRestIsUsedIfOffered) {
 
   EXPECT_THAT(outcome.out, HasSubstr("data path: split-inorder-mrg ("));
   EXPECT_THAT(outcome.out, HasSubstr(" with indirect tables"));
+}
+
+TEST(WishesTest, TheVectorizedPathsAreLayoutsWithoutTables) {
+  for (const auto& [name, layout] :
+       {std::pair("split-vec", "split-nomrg ("),
+        std::pair("packed-vec", "packed-inorder-nomrg (")}) {
+    const Outcome outcome = RunWith({"--packets", "1000", "--path", name});
+
+    EXPECT_EQ(outcome.code, 0) << outcome.err;
+    EXPECT_THAT(outcome.out, HasSubstr("data path: " + std::string(layout)));
+    EXPECT_THAT(outcome.out, HasSubstr(" without indirect tables"));
+  }
 }
 
 TEST(WishesTest, ABackendThatOffersLittleIsTakenAsItIs) {
