@@ -10,8 +10,10 @@
 #include <atomic>
 #include <cstdint>
 #include <cstring>
+#include <functional>
 #include <optional>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "tests/ring_support.h"
@@ -38,8 +40,15 @@ struct SeenChain {
 
 class BareDevice {
  public:
+  // What the device may reach.
+  using Resolver = std::function<Result<std::span<std::byte>>(DeviceBuffer)>;
+
+  BareDevice(const RingLayout& layout, Resolver resolve)
+      : layout_(layout), resolve_(std::move(resolve)) {}
   BareDevice(const RingLayout& layout, const TestArena& arena)
-      : layout_(layout), arena_(arena) {}
+      : BareDevice(layout, [&arena](DeviceBuffer buffer) {
+          return arena.Resolve(buffer);
+        }) {}
 
   // The next chain that is available.
   std::optional<SeenChain> Pop() { return packed() ? PopPacked() : PopSplit(); }
@@ -195,7 +204,7 @@ class BareDevice {
   // Split tables are chained from 0 on, packed ones are just in a row.
   void ReadTable(DeviceBuffer table, SeenChain& chain) const {
     chain.indirect = true;
-    const std::span<std::byte> memory = *arena_.Resolve(table);
+    const std::span<std::byte> memory = *resolve_(table);
     VU_CHECK(!memory.empty() && memory.size() % 16 == 0);
     for (size_t i = 0; i < memory.size() / 16; ++i) {
       const Desc desc = ReadDesc(memory.data() + 16 * i);
@@ -213,7 +222,7 @@ class BareDevice {
   }
 
   const RingLayout layout_;
-  const TestArena& arena_;
+  const Resolver resolve_;
   uint32_t next_ = 0;
   uint32_t used_ = 0;
   bool wrap_ = true;

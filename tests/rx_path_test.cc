@@ -2,17 +2,19 @@
 //
 // RxPath against the device's side of the ring, at random moments. What the
 // device has used and the driver has not seen stands in a std::deque, and is
-// compared byte by byte.
+// compared byte by byte. Any kind of buffers.
 
 #include "virtio_user/net/rx_path.h"
 
 #include <cstdio>
 #include <deque>
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "gtest/gtest.h"
-#include "tests/net_support.h"
+#include "tests/net_rig.h"
+#include "tests/ring_support.h"
 
 namespace virtio_user {
 namespace {
@@ -24,27 +26,29 @@ class RxModel {
         mergeable_(layout.mergeable()),
         num_(num),
         random_(seed),
-        rx_({.num = num,
-             .buffer_count = BufferCount(),
-             .buffer_bytes = 128,
-             .features = layout.features}) {}
+        rx_(MakeRxRig({.features = layout.features,
+                       .num = num,
+                       .buffer_count = BufferCount(),
+                       .room_bytes = kRoom})),
+        side_(rx_->side()) {}
 
   void Run(int steps) {
     for (int i = 0; i < steps && !::testing::Test::HasFailure(); ++i) {
       Step();
-      ASSERT_EQ(rx_.pool.free_count() + rx_.queue->in_flight() + held_buffers_,
-                rx_.pool.size());
+      ASSERT_EQ(rx_->buffers_out(), rx_->in_flight() + held_buffers_);
     }
     if (::testing::Test::HasFailure()) return;
     Settle();
-    EXPECT_EQ(rx_.queue->stats().dropped, 0u);
-    EXPECT_EQ(rx_.queue->stats().packets, received_);
-    EXPECT_TRUE(rx_.arena.GuardsIntact());
+    EXPECT_EQ(rx_->stats().dropped, 0u);
+    EXPECT_EQ(rx_->stats().packets, received_);
     Reclaim();
+    rx_->ExpectSound();
   }
   uint64_t received() const { return received_; }
 
  private:
+  static constexpr uint32_t kRoom = 64;
+
   // What the device is about to say that it used.
   struct Filled {
     Bytes frame;
@@ -55,6 +59,11 @@ class RxModel {
   uint32_t BufferCount() {
     const uint32_t counts[] = {num_ / 2u + 1, num_, num_ + 70u};
     return counts[random_.Below(3)];
+  }
+  // How many buffers FillOne takes for such a frame.
+  size_t BuffersFor(size_t bytes) const {
+    const size_t header = side_.header_bytes();
+    return (bytes + header + kRoom + header - 1) / (kRoom + header);
   }
   uint32_t Few() { return 1 + random_.Below(random_.OneIn(8) ? 2u * num_ : 6); }
 
@@ -79,7 +88,7 @@ class RxModel {
 
   void Take(uint32_t count) {
     DescriptorChain chain;
-    while (count-- != 0 && rx_.Pop(chain)) taken_.push_back(chain);
+    while (count-- != 0 && side_.Pop(chain)) taken_.push_back(chain);
   }
 
   // The device uses up to `count` frames' buffers.
@@ -90,7 +99,7 @@ class RxModel {
       } else {
         const Filled filled = FillOne(false);
         for (size_t i = 0; i < filled.tokens.size(); ++i) {
-          rx_.device->Put(filled.tokens[i], filled.written[i]);
+          side_.device->Put(filled.tokens[i], filled.written[i]);
         }
         unpublished_.push_back(filled.frame);
       }
@@ -110,10 +119,10 @@ class RxModel {
       unpublished_.push_back(filled.frame);
       if (final) break;
     }
-    rx_.device->PutBatch(tokens, last);
+    side_.device->PutBatch(tokens, last);
   }
   void Publish() {
-    if (!unpublished_.empty()) rx_.device->Publish();
+    if (!unpublished_.empty()) side_.device->Publish();
     due_.insert(due_.end(), unpublished_.begin(), unpublished_.end());
     unpublished_.clear();
   }
@@ -123,8 +132,8 @@ class RxModel {
         mergeable_ ? static_cast<uint32_t>(std::min<size_t>(taken_.size(), 5))
                    : 1;
     const uint32_t buffers = 1 + random_.Below(most);
-    const size_t header = rx_.header_bytes();
-    const size_t each = rx_.pool.room_bytes() + header;
+    const size_t header = side_.header_bytes();
+    const size_t each = kRoom + header;
     const size_t whole = buffers * each - header;
     size_t bytes = whole;
     if (!full) {
@@ -139,7 +148,7 @@ class RxModel {
     for (uint32_t i = 0; i < buffers; ++i) {
       const DescriptorChain chain = PickTaken();
       filled.tokens.push_back(chain.token);
-      filled.written.push_back(rx_.Fill(chain, rest));
+      filled.written.push_back(side_.Fill(chain, rest));
     }
     EXPECT_TRUE(rest.empty());
     return filled;
@@ -155,28 +164,24 @@ class RxModel {
   }
 
   void Receive(uint32_t count) {
-    std::vector<Packet> packets(count);
-    packets.resize(rx_.queue->Receive(packets));
-    ASSERT_FALSE(rx_.queue->broken()) << rx_.queue->broken()->text();
-    ASSERT_EQ(packets.size(), std::min<size_t>(count, due_.size()));
-    for (const Packet& packet : packets) {
-      Bytes frame(packet.bytes);
-      ASSERT_EQ(rx_.pool.CopyOut(packet, frame), frame.size());
+    const std::vector<Bytes> frames = rx_->Receive(count);
+    ASSERT_FALSE(rx_->broken()) << rx_->broken()->text();
+    ASSERT_EQ(frames.size(), std::min<size_t>(count, due_.size()));
+    for (const Bytes& frame : frames) {
       ASSERT_EQ(frame, due_.front());
       due_.pop_front();
-      held_.push_back(packet);
-      held_buffers_ += packet.buffer_count;
+      held_.push_back(BuffersFor(frame.size()));
+      held_buffers_ += held_.back();
       ++received_;
     }
     if (!random_.OneIn(4)) FreeSome(2 * Few());
   }
   void FreeSome(uint32_t count) {
     while (count-- != 0 && !held_.empty()) {
-      std::swap(held_.back(),
-                held_[random_.Below(static_cast<uint32_t>(held_.size()))]);
-      held_buffers_ -= held_.back().buffer_count;
-      rx_.pool.Free(held_.back());
-      held_.pop_back();
+      const size_t index = random_.Below(static_cast<uint32_t>(held_.size()));
+      held_buffers_ -= held_[index];
+      held_.erase(held_.begin() + static_cast<ptrdiff_t>(index));
+      rx_->FreeHeld(index);
     }
   }
 
@@ -184,23 +189,22 @@ class RxModel {
   void Restart() {
     Use(UINT32_MAX);
     Publish();
-    rx_.Close();
-    std::vector<Packet> none(4);
-    ASSERT_EQ(rx_.queue->Receive(none), 0u);
-    rx_.RestartDevice();
-    rx_.Open();
+    side_.Close();
+    ASSERT_TRUE(rx_->Receive(4).empty());
+    side_.RestartDevice();
+    side_.Open();
   }
   // The device is gone, with everything that it had.
   void Reclaim() {
-    rx_.Close();
-    const size_t in_flight = rx_.queue->in_flight();
-    ASSERT_EQ(rx_.queue->ReclaimAll(), in_flight);
-    ASSERT_EQ(rx_.pool.free_count() + held_buffers_, rx_.pool.size());
+    side_.Close();
+    const size_t in_flight = rx_->in_flight();
+    ASSERT_EQ(rx_->ReclaimAll(), in_flight);
+    ASSERT_EQ(rx_->buffers_out(), held_buffers_);
     taken_.clear();
     unpublished_.clear();
     due_.clear();
-    rx_.device.emplace(rx_.vring.ring.layout);
-    rx_.Open();
+    side_.NewDevice();
+    side_.Open();
   }
   // Everything that is under way arrives.
   void Settle() {
@@ -213,11 +217,12 @@ class RxModel {
   const bool mergeable_;
   const uint16_t num_;
   TestRandom random_;
-  Receiver rx_;
+  const std::unique_ptr<RxRig> rx_;
+  DeviceSide& side_;
   std::deque<DescriptorChain> taken_;  // By the device, and not used.
   std::vector<Bytes> unpublished_;
   std::deque<Bytes> due_;
-  std::vector<Packet> held_;
+  std::vector<size_t> held_;  // By the rig: buffers of each.
   size_t held_buffers_ = 0;
   uint64_t used_ = 0;
   uint64_t received_ = 0;
@@ -233,7 +238,7 @@ class RxPathTest : public ::testing::TestWithParam<NetLayout> {
     EXPECT_GT(model.received(), 20u);
   }
 };
-INSTANTIATE_TEST_SUITE_P(All, RxPathTest, ::testing::ValuesIn(AllLayouts()),
+INSTANTIATE_TEST_SUITE_P(All, RxPathTest, ::testing::ValuesIn(RigLayouts()),
                          NetLayoutName());
 
 TEST_P(RxPathTest, EveryByteArrivesOnEveryRingUnderAnyInterleaving) {

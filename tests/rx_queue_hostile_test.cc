@@ -2,14 +2,16 @@
 //
 // Receiving from a device that lies about lengths and num_buffers. What a
 // frame may not be is dropped and counted; what leaves open where the next
-// frame begins breaks the queue.
+// frame begins breaks the queue. Any kind of buffers.
 
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
-#include "tests/net_support.h"
+#include "tests/net_rig.h"
+#include "virtio_user/net/net_header.h"
 
 namespace virtio_user {
 namespace {
@@ -20,73 +22,97 @@ using ::testing::IsEmpty;
 
 class HostileRx : public ::testing::TestWithParam<NetLayout> {
  protected:
-  HostileRx()
-      : rx_({.num = 16,
-             .buffer_count = 40,
-             .features =
-                 GetParam().features |
-                 FeatureSet{Feature::kNetGuestCsum, Feature::kNetGuestTso4}}) {}
-
   Bytes Wire(uint16_t num_buffers, const Bytes& frame) const {
-    return WithHeader(rx_.header_bytes(), num_buffers, frame);
+    return WithHeader(header_bytes(), num_buffers, frame);
   }
   uint32_t header_bytes() const {
-    return static_cast<uint32_t>(rx_.header_bytes());
+    return static_cast<uint32_t>(NetHeaderBytes(GetParam().features));
   }
-  std::vector<Bytes> Poll() { return virtio_user::Poll(rx_, *rx_.queue); }
+  std::vector<Bytes> Poll() { return rx_->Poll(); }
+  // A buffer with these bytes is used, for `used` of them.
+  void Use(const Bytes& bytes, uint32_t used) { side_.Use(bytes, used); }
   void UseHonestly(uint64_t number) {
-    ASSERT_TRUE(rx_.Deliver(Wire(1, MakeFrame(60, number))));
+    ASSERT_TRUE(side_.Deliver(Wire(1, MakeFrame(60, number))));
   }
   // The queue stays as it is, and gives everything back.
   void ExpectBroken(const std::string& reason) {
-    ASSERT_TRUE(rx_.queue->broken().has_value());
-    EXPECT_EQ(rx_.queue->broken()->code(), ErrorCode::kProtocol);
-    EXPECT_THAT(std::string(rx_.queue->broken()->text()), HasSubstr(reason));
-    const RingPosition published = rx_.vring.ring.published;
-    const int signals = rx_.fd_ops.signals;
+    ASSERT_TRUE(rx_->broken().has_value());
+    EXPECT_EQ(rx_->broken()->code(), ErrorCode::kProtocol);
+    EXPECT_THAT(std::string(rx_->broken()->text()), HasSubstr(reason));
+    const RingPosition published = side_.Vring().ring.published;
+    const uint64_t kicks = rx_->stats().kicks;
     EXPECT_THAT(Poll(), IsEmpty());
-    EXPECT_EQ(rx_.vring.ring.published, published);
-    EXPECT_EQ(rx_.fd_ops.signals, signals);
-    EXPECT_TRUE(rx_.arena.GuardsIntact());
+    EXPECT_EQ(side_.Vring().ring.published, published);
+    EXPECT_EQ(rx_->stats().kicks, kicks);
     StartOver();
   }
   void StartOver() {
-    rx_.Close();
-    rx_.queue->ReclaimAll();
-    EXPECT_EQ(rx_.pool.free_count(), rx_.pool.size());
-    EXPECT_FALSE(rx_.queue->broken().has_value());
-    rx_.device.emplace(rx_.vring.ring.layout);
-    rx_.Open();
+    side_.Close();
+    rx_->ReclaimAll();
+    EXPECT_EQ(rx_->buffers_out(), 0u);
+    rx_->ExpectSound();
+    EXPECT_FALSE(rx_->broken().has_value());
+    side_.NewDevice();
+    side_.Open();
     EXPECT_THAT(Poll(), IsEmpty());
     UseHonestly(77);
     EXPECT_THAT(Poll(), ElementsAre(MakeFrame(60, 77)));
   }
-  uint64_t dropped() const { return rx_.queue->stats().dropped; }
+  // No buffer is lost, and none is anywhere twice.
+  void ExpectAllAccountedFor() {
+    EXPECT_EQ(rx_->buffers_out(), rx_->in_flight());
+    rx_->ExpectSound();
+  }
+  uint64_t dropped() const { return rx_->stats().dropped; }
 
-  Receiver rx_;
+  static constexpr uint32_t kRoom = 192;
+  const std::unique_ptr<RxRig> rx_ = MakeRxRig(
+      {.features = GetParam().features |
+                   FeatureSet{Feature::kNetGuestCsum, Feature::kNetGuestTso4},
+       .num = 16,
+       .buffer_count = 40,
+       .room_bytes = kRoom});
+  DeviceSide& side_ = rx_->side();
 };
-INSTANTIATE_TEST_SUITE_P(All, HostileRx, ::testing::ValuesIn(AllLayouts()),
+INSTANTIATE_TEST_SUITE_P(All, HostileRx, ::testing::ValuesIn(RigLayouts()),
                          NetLayoutName());
 
 TEST_P(HostileRx, LessThanAHeaderAndAByteIsDroppedAndCounted) {
   for (uint32_t used = 0; used <= header_bytes(); ++used) {
-    rx_.Use(Wire(1, MakeFrame(60, 1)), used);
+    Use(Wire(1, MakeFrame(60, 1)), used);
     EXPECT_THAT(Poll(), IsEmpty()) << used;
     EXPECT_EQ(dropped(), used + 1);
   }
-  rx_.Use(Wire(1, MakeFrame(60, 1)), header_bytes() + 1);
+  Use(Wire(1, MakeFrame(60, 1)), header_bytes() + 1);
   EXPECT_THAT(Poll(), ElementsAre(MakeFrame(1, 1)));
-  EXPECT_EQ(rx_.pool.free_count() + rx_.queue->in_flight(), 40u);
+  ExpectAllAccountedFor();
 }
 
 TEST_P(HostileRx, MoreThanABufferHoldsBreaksTheQueue_H18) {
-  const uint32_t room = rx_.pool.room_bytes() + header_bytes();
+  const uint32_t room = kRoom + header_bytes();
   for (const uint32_t used : {room + 1, 0x7fffffffu, 0xffffffffu}) {
     UseHonestly(1);
-    rx_.Use(Wire(1, MakeFrame(60, 3)), used);
+    Use(Wire(1, MakeFrame(60, 3)), used);
     UseHonestly(2);
     EXPECT_THAT(Poll(), ElementsAre(MakeFrame(60, 1)));
     ExpectBroken(std::to_string(used) + " bytes");
+  }
+}
+
+// The queue may look at several elements before it takes one.
+TEST_P(HostileRx, MoreThanABufferHoldsBreaksTheQueueAnywhereInARow) {
+  for (const uint32_t place : {0, 1, 2, 3, 4, 5, 6, 7}) {
+    for (const uint32_t used : {kRoom + header_bytes() + 1, 0x80000000u}) {
+      std::vector<Bytes> sound;
+      for (uint32_t i = 0; i < place; ++i) {
+        UseHonestly(i);
+        sound.push_back(MakeFrame(60, i));
+      }
+      Use(Wire(1, MakeFrame(60, 9)), used);
+      for (uint32_t i = place + 1; i < 8; ++i) UseHonestly(i);
+      EXPECT_EQ(Poll(), sound);
+      ExpectBroken(std::to_string(used) + " bytes");
+    }
   }
 }
 
@@ -96,7 +122,7 @@ TEST_P(HostileRx, AChecksumOutsideOfTheFrameIsDropped_D12) {
   header.base.csum_start = 59;
   header.base.num_buffers = 1;
   ASSERT_TRUE(
-      rx_.Deliver(WithHeader(header_bytes(), header, MakeFrame(60, 1))));
+      side_.Deliver(WithHeader(header_bytes(), header, MakeFrame(60, 1))));
   UseHonestly(2);
   EXPECT_THAT(Poll(), ElementsAre(MakeFrame(60, 2)));
   EXPECT_EQ(dropped(), 1u);
@@ -109,11 +135,11 @@ TEST_P(HostileRx, SegmentsOfNothingOrOfAnUnknownKindAreDropped) {
     header.base.gso_size = kind == 1 ? 0 : 1448;
     header.base.num_buffers = 1;
     ASSERT_TRUE(
-        rx_.Deliver(WithHeader(header_bytes(), header, MakeFrame(60, 1))));
+        side_.Deliver(WithHeader(header_bytes(), header, MakeFrame(60, 1))));
     EXPECT_THAT(Poll(), IsEmpty()) << int{kind};
   }
   EXPECT_EQ(dropped(), 9u);
-  EXPECT_EQ(rx_.pool.free_count() + rx_.queue->in_flight(), 40u);
+  ExpectAllAccountedFor();
 }
 
 // The header is the caller's no more than the frame is the device's: what was
@@ -123,18 +149,17 @@ TEST_P(HostileRx, AHeaderThatChangesAfterwardsChangesNothing) {
   header.base.flags = kNetHeaderDataValid;
   header.base.num_buffers = 1;
   DescriptorChain chain;
-  ASSERT_TRUE(rx_.Pop(chain));
+  ASSERT_TRUE(side_.Pop(chain));
   const Bytes wire = WithHeader(header_bytes(), header, MakeFrame(60, 1));
   std::span<const std::byte> rest = wire;
-  rx_.device->Push(chain.token, rx_.Fill(chain, rest));
-  std::vector<Packet> got(4);
-  ASSERT_EQ(rx_.queue->Receive(got), 1u);
-  const std::span<std::byte> memory = *rx_.arena.Resolve(chain.writable[0]);
+  side_.device->Push(chain.token, side_.Fill(chain, rest));
+  ASSERT_THAT(rx_->Receive(4), ElementsAre(MakeFrame(60, 1)));
+  const std::span<std::byte> memory = *side_.Resolve(chain.writable[0]);
   std::fill_n(memory.begin(), header_bytes(), std::byte{0xff});
-  EXPECT_EQ(rx_.pool.offload(got[0]), (Offload{.checksum = Checksum::kValid}));
-  EXPECT_EQ(rx_.Frame(got[0]), MakeFrame(60, 1));
+  EXPECT_EQ(rx_->checksum(0), Checksum::kValid);
+  rx_->FreeAllHeld();
   EXPECT_THAT(Poll(), IsEmpty());
-  EXPECT_EQ(rx_.pool.free_count() + rx_.queue->in_flight(), 40u);
+  ExpectAllAccountedFor();
 }
 
 class HostilePlain : public HostileRx {};
@@ -148,14 +173,14 @@ INSTANTIATE_TEST_SUITE_P(All, HostilePlain, ::testing::ValuesIn(PlainLayouts()),
 
 TEST_P(HostilePlain, NumBuffersMeansNothingWithoutMergeableBuffers) {
   for (const uint16_t num_buffers : {0, 2, 65535}) {
-    rx_.Use(Wire(num_buffers, MakeFrame(60, 3)), header_bytes() + 60);
+    Use(Wire(num_buffers, MakeFrame(60, 3)), header_bytes() + 60);
     EXPECT_THAT(Poll(), ElementsAre(MakeFrame(60, 3)));
   }
 }
 
 class HostileMerge : public HostileRx {};
 std::vector<NetLayout> MergeableLayouts() {
-  std::vector<NetLayout> layouts = AllLayouts();
+  std::vector<NetLayout> layouts = RigLayouts();
   std::erase_if(layouts, [](const auto& l) { return !l.mergeable(); });
   return layouts;
 }
@@ -164,7 +189,7 @@ INSTANTIATE_TEST_SUITE_P(All, HostileMerge,
                          NetLayoutName());
 
 TEST_P(HostileMerge, NoBuffersAtAllIsDroppedAndCounted_H18) {
-  rx_.Use(Wire(0, MakeFrame(60, 1)), header_bytes() + 60);
+  Use(Wire(0, MakeFrame(60, 1)), header_bytes() + 60);
   UseHonestly(2);
   EXPECT_THAT(Poll(), ElementsAre(MakeFrame(60, 2)));
   EXPECT_EQ(dropped(), 1u);
@@ -175,9 +200,9 @@ TEST_P(HostileMerge, MoreBuffersThanWereUsedBreaksTheQueue_H18_D09) {
   for (const uint16_t num_buffers : {5, 17, 65535}) {
     SCOPED_TRACE(num_buffers);
     UseHonestly(1);
-    rx_.Use(Wire(num_buffers, MakeFrame(60, 2)), header_bytes() + 60);
-    rx_.Use(MakeFrame(60, 3), 60);
-    rx_.Use(MakeFrame(60, 4), 60);
+    Use(Wire(num_buffers, MakeFrame(60, 2)), header_bytes() + 60);
+    Use(MakeFrame(60, 3), 60);
+    Use(MakeFrame(60, 4), 60);
     EXPECT_THAT(Poll(), ElementsAre(MakeFrame(60, 1)));
     ExpectBroken("a frame of " + std::to_string(num_buffers) +
                  " buffers, of which the device has used 3");
@@ -185,9 +210,9 @@ TEST_P(HostileMerge, MoreBuffersThanWereUsedBreaksTheQueue_H18_D09) {
 }
 
 TEST_P(HostileMerge, WhatFollowsMayBeShortOrEmpty) {
-  rx_.Use(Wire(3, MakeFrame(20, 2)), header_bytes() + 20);
-  rx_.Use(MakeFrame(60, 3), 0);
-  rx_.Use(MakeFrame(10, 4), 10);
+  Use(Wire(3, MakeFrame(20, 2)), header_bytes() + 20);
+  Use(MakeFrame(60, 3), 0);
+  Use(MakeFrame(10, 4), 10);
   Bytes want = MakeFrame(20, 2);
   const Bytes rest = MakeFrame(10, 4);
   want.insert(want.end(), rest.begin(), rest.end());
@@ -197,7 +222,7 @@ TEST_P(HostileMerge, WhatFollowsMayBeShortOrEmpty) {
 // A first buffer without a byte of the frame is dropped alone: its header is
 // not looked at.
 TEST_P(HostileMerge, AHeaderAloneIsDroppedWhateverItSays) {
-  rx_.Use(Wire(2, {}), header_bytes());
+  Use(Wire(2, {}), header_bytes());
   UseHonestly(2);
   EXPECT_THAT(Poll(), ElementsAre(MakeFrame(60, 2)));
   EXPECT_EQ(dropped(), 1u);
@@ -207,14 +232,14 @@ TEST_P(HostileMerge, ABadHeaderTakesAllBuffersOfItsFrameAlong) {
   HashNetHeader header{};
   header.base.gso_type = 0x7f;
   header.base.num_buffers = 3;
-  rx_.Use(WithHeader(header_bytes(), header, MakeFrame(60, 1)),
-          header_bytes() + 60);
-  rx_.Use(MakeFrame(60, 2), 60);
-  rx_.Use(MakeFrame(60, 3), 60);
+  Use(WithHeader(header_bytes(), header, MakeFrame(60, 1)),
+      header_bytes() + 60);
+  Use(MakeFrame(60, 2), 60);
+  Use(MakeFrame(60, 3), 60);
   UseHonestly(4);
   EXPECT_THAT(Poll(), ElementsAre(MakeFrame(60, 4)));
   EXPECT_EQ(dropped(), 1u);
-  EXPECT_EQ(rx_.pool.free_count() + rx_.queue->in_flight(), 40u);
+  ExpectAllAccountedFor();
 }
 
 }  // namespace

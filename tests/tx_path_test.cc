@@ -3,18 +3,20 @@
 // TxPath against the device's side of the ring, at random moments. What the
 // driver sent and the device has not seen stands in a std::deque; every byte
 // is compared when the device takes a chain and once more before it gives it
-// back.
+// back. Any kind of buffers.
 
 #include "virtio_user/net/tx_path.h"
 
 #include <cstdio>
 #include <deque>
+#include <memory>
 #include <string>
 #include <tuple>
 #include <vector>
 
 #include "gtest/gtest.h"
-#include "tests/net_support.h"
+#include "tests/net_rig.h"
+#include "tests/ring_support.h"
 
 namespace virtio_user {
 namespace {
@@ -27,26 +29,28 @@ class TxModel {
       : in_order_(features.Has(Feature::kInOrder)),
         num_(num),
         random_(seed),
-        tx_({.num = num,
-             .buffer_count = BufferCount(),
-             .buffer_bytes = 128,
-             .features = features | kOffloads}) {}
+        tx_(MakeTxRig({.features = features | kOffloads,
+                       .num = num,
+                       .buffer_count = BufferCount(),
+                       .room_bytes = kRoom})),
+        side_(tx_->side()) {}
 
   void Run(int steps) {
     for (int i = 0; i < steps && !::testing::Test::HasFailure(); ++i) {
       Step();
-      ASSERT_EQ(tx_.pool.free_count() + in_flight_buffers_ + held_buffers_,
-                tx_.pool.size());
+      ASSERT_EQ(tx_->buffers_out(), in_flight_buffers_ + held_buffers_);
     }
     if (::testing::Test::HasFailure()) return;
     Settle();
-    EXPECT_EQ(tx_.queue->stats().packets, sent_);
-    EXPECT_TRUE(tx_.arena.GuardsIntact());
+    EXPECT_EQ(tx_->stats().packets, sent_);
     Reclaim();
+    tx_->ExpectSound();
   }
   uint64_t sent() const { return sent_; }
 
  private:
+  static constexpr uint32_t kRoom = 64;
+
   struct Taken {
     DescriptorChain chain;
     Bytes want;
@@ -85,48 +89,40 @@ class TxModel {
   // Makes packets until there are `count` of them, and offers them all.
   void Send(uint32_t count) {
     while (held_.size() < count && MakeOne()) continue;
-    const size_t before = tx_.queue->in_flight();
-    const size_t taken = tx_.queue->Send(held_);
-    ASSERT_FALSE(tx_.queue->broken()) << tx_.queue->broken()->text();
+    const size_t before = tx_->in_flight();
+    const size_t taken = tx_->Send();
+    ASSERT_FALSE(tx_->broken()) << tx_->broken()->text();
+    ASSERT_LE(taken, held_.size());
     for (size_t i = 0; i < taken; ++i) {
-      held_buffers_ -= held_[i].buffer_count;
-      in_flight_buffers_ += held_[i].buffer_count;
-      due_.push_back({expected_.front(), held_[i].buffer_count});
-      expected_.pop_front();
+      held_buffers_ -= held_.front().buffers;
+      in_flight_buffers_ += held_.front().buffers;
+      due_.push_back(std::move(held_.front()));
+      held_.pop_front();
     }
-    held_.erase(held_.begin(), held_.begin() + static_cast<ptrdiff_t>(taken));
     sent_ += taken;
-    Completed(before + taken - tx_.queue->in_flight());
+    Completed(before + taken - tx_->in_flight());
   }
   bool MakeOne() {
     const uint32_t most = std::min<uint32_t>(num_ >= 32 ? 20 : num_ - 1, 20);
-    const uint32_t room = tx_.pool.room_bytes();
     const uint32_t buffers = random_.OneIn(2) ? 1 : 1 + random_.Below(most);
-    const uint32_t least = (buffers - 1) * room + 1;
-    Bytes frame = MakeFrame(least + random_.Below(room), made_);
-    std::optional<Packet> packet = tx_.pool.Make(frame);
-    if (!packet) return false;
+    const uint32_t least = (buffers - 1) * kRoom + 1;
+    const Bytes frame = MakeFrame(least + random_.Below(kRoom), made_);
+    if (!tx_->Make(frame)) return false;
     ++made_;
-    if (random_.OneIn(8)) MoveToFront(*packet, frame);
+    // Takes the headroom away, or most of it.
+    if (random_.OneIn(8)) {
+      tx_->MoveFront(static_cast<uint16_t>(random_.Below(24)));
+    }
     HashNetHeader header{};
-    if (random_.OneIn(4)) header.base = Ask(*packet);
-    expected_.push_back(WithHeader(tx_.header_bytes(), header, frame));
-    held_buffers_ += packet->buffer_count;
-    held_.push_back(*packet);
+    if (random_.OneIn(4)) header.base = Ask(frame.size());
+    held_.push_back({WithHeader(side_.header_bytes(), header, frame), buffers});
+    held_buffers_ += buffers;
     return true;
   }
-  // Takes the headroom away from a packet, or most of it.
-  void MoveToFront(Packet& packet, Bytes& frame) {
-    const std::span<std::byte> front = tx_.pool.Front(packet);
-    const size_t bytes = front.size();
-    packet.offset = static_cast<uint16_t>(random_.Below(24));
-    std::byte* const to = tx_.Host(packet.buffer, packet.offset);
-    std::memmove(to, front.data(), bytes);
-    ASSERT_TRUE(std::equal(to, to + bytes, frame.begin()));
-  }
-  NetHeader Ask(Packet& packet) {
-    if (packet.bytes < 2) return {};
-    const auto start = static_cast<uint16_t>(random_.Below(packet.bytes - 1));
+  NetHeader Ask(size_t bytes) {
+    if (bytes < 2) return {};
+    const auto start =
+        static_cast<uint16_t>(random_.Below(static_cast<uint32_t>(bytes) - 1));
     Offload offload{.checksum = Checksum::kPartial, .csum_start = start};
     NetHeader header{};
     header.flags = 1;
@@ -137,15 +133,14 @@ class TxModel {
       offload.segment_bytes = header.gso_size = 1448;
       offload.header_bytes = header.hdr_len = 54;
     }
-    tx_.pool.SetOffload(packet, offload);
-    return header;
+    return tx_->Ask(offload) ? header : NetHeader{};
   }
 
   void Take(uint32_t count) {
     DescriptorChain chain;
-    while (count-- != 0 && tx_.Pop(chain)) {
+    while (count-- != 0 && side_.Pop(chain)) {
       ASSERT_FALSE(due_.empty());
-      ASSERT_EQ(tx_.Gather(chain.readable), due_.front().wire);
+      ASSERT_EQ(side_.Gather(chain.readable), due_.front().wire);
       taken_.push_back(
           {chain, std::move(due_.front().wire), due_.front().buffers});
       due_.pop_front();
@@ -158,7 +153,7 @@ class TxModel {
         batch.push_back(UseOne());
       }
       // Some devices say how much they read.
-      tx_.device->PutBatch(batch, random_.OneIn(3) ? 60 : 0);
+      side_.device->PutBatch(batch, random_.OneIn(3) ? 60 : 0);
       if (!random_.OneIn(4)) Publish();
     }
   }
@@ -169,20 +164,20 @@ class TxModel {
     }
     const Taken taken = std::move(taken_.front());
     taken_.pop_front();
-    EXPECT_EQ(tx_.Gather(taken.chain.readable), taken.want);
+    EXPECT_EQ(side_.Gather(taken.chain.readable), taken.want);
     unpublished_.push_back(taken.buffers);
     return taken.chain.token;
   }
   void Publish() {
-    if (!unpublished_.empty()) tx_.device->Publish();
+    if (!unpublished_.empty()) side_.device->Publish();
     used_.insert(used_.end(), unpublished_.begin(), unpublished_.end());
     unpublished_.clear();
   }
 
   void Complete(uint32_t count) {
     const size_t want = std::min<size_t>(count, used_.size());
-    ASSERT_EQ(tx_.queue->Complete(count), want);
-    ASSERT_FALSE(tx_.queue->broken()) << tx_.queue->broken()->text();
+    ASSERT_EQ(tx_->Complete(count), want);
+    ASSERT_FALSE(tx_->broken()) << tx_->broken()->text();
     Completed(want);
   }
   void Completed(size_t count) {
@@ -197,26 +192,26 @@ class TxModel {
   void Restart() {
     Use(UINT32_MAX);
     Publish();
-    tx_.Close();
-    ASSERT_EQ(tx_.queue->Send(held_), 0u);
-    ASSERT_EQ(tx_.queue->Complete(4), 0u);
-    tx_.RestartDevice();
-    tx_.Open();
+    side_.Close();
+    ASSERT_EQ(tx_->Send(), 0u);
+    ASSERT_EQ(tx_->Complete(4), 0u);
+    side_.RestartDevice();
+    side_.Open();
   }
   // The device is gone, with everything that it had.
   void Reclaim() {
-    tx_.Close();
-    const size_t in_flight = tx_.queue->in_flight();
+    side_.Close();
+    const size_t in_flight = tx_->in_flight();
     ASSERT_EQ(in_flight,
               due_.size() + taken_.size() + unpublished_.size() + used_.size());
-    ASSERT_EQ(tx_.queue->ReclaimAll(), in_flight);
+    ASSERT_EQ(tx_->ReclaimAll(), in_flight);
     in_flight_buffers_ = 0;
     due_.clear();
     taken_.clear();
     unpublished_.clear();
     used_.clear();
-    tx_.device.emplace(tx_.vring.ring.layout);
-    tx_.Open();
+    side_.NewDevice();
+    side_.Open();
   }
   // Everything that is under way arrives.
   void Settle() {
@@ -231,15 +226,15 @@ class TxModel {
     Publish();
     Complete(UINT32_MAX);
     EXPECT_TRUE(due_.empty());
-    EXPECT_EQ(tx_.pool.free_count(), tx_.pool.size());
+    EXPECT_EQ(tx_->buffers_out(), 0u);
   }
 
   const bool in_order_;
   const uint16_t num_;
   TestRandom random_;
-  Sender tx_;
-  std::vector<Packet> held_;    // By the caller, and refused up to now.
-  std::deque<Bytes> expected_;  // Of them.
+  const std::unique_ptr<TxRig> tx_;
+  DeviceSide& side_;
+  std::deque<Expected> held_;  // By the rig, and refused up to now.
   std::deque<Expected> due_;
   std::deque<Taken> taken_;
   std::vector<size_t> unpublished_;  // Buffers of each.
@@ -265,7 +260,7 @@ class TxPathTest
   }
 };
 INSTANTIATE_TEST_SUITE_P(All, TxPathTest,
-                         ::testing::Combine(::testing::ValuesIn(AllLayouts()),
+                         ::testing::Combine(::testing::ValuesIn(RigLayouts()),
                                             ::testing::Bool()),
                          [](const auto& chosen) {
                            return std::get<0>(chosen.param).name +

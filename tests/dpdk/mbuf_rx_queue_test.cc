@@ -40,7 +40,7 @@ TEST_P(MbufRxQueueTest, BytesArriveUnchangedRoundAndRoundTheRing) {
   EXPECT_TRUE(Poll().empty());
   for (uint64_t i = 0; i < 200; ++i) {
     const Bytes frame = MakeFrame(60 + i * 7, i);
-    ASSERT_TRUE(rig_.Deliver(frame, 1));
+    ASSERT_TRUE(rig_.DeliverFrame(frame, 1));
     const auto packets = Poll();
     ASSERT_EQ(packets.size(), 1u);
     EXPECT_EQ(packets[0]->port, kPort);
@@ -60,7 +60,7 @@ TEST_P(MbufRxMergeableTest, AFrameOfSeveralBuffersIsAChain) {
   EXPECT_TRUE(Poll().empty());
   for (uint64_t i = 0; i < 20; ++i) {
     const Bytes frame = MakeFrame(9728, i);
-    ASSERT_TRUE(rig_.Deliver(frame, 5));
+    ASSERT_TRUE(rig_.DeliverFrame(frame, 5));
     const auto packets = Poll();
     ASSERT_EQ(packets.size(), 1u);
     EXPECT_EQ(packets[0]->nb_segs, 5);
@@ -87,7 +87,7 @@ TEST_P(MbufRxQueueTest, D01AnEmptyPoolIsRecoveredFrom) {
   EXPECT_EQ(queue_->in_flight(), 16u);
 
   const Bytes frame = MakeFrame(100, 1);
-  ASSERT_TRUE(rig_.Deliver(frame, 1));
+  ASSERT_TRUE(rig_.DeliverFrame(frame, 1));
   const auto packets = Poll();
   ASSERT_EQ(packets.size(), 1u);
   EXPECT_EQ(FrameOf(packets[0]), frame);
@@ -109,7 +109,7 @@ TEST_P(MbufRxQueueTest, MbufsWithAPastComeBackAsNew) {
   EXPECT_TRUE(Poll().empty());
 
   const Bytes frame = MakeFrame(1000, 2);
-  ASSERT_TRUE(rig_.Deliver(frame, 1));
+  ASSERT_TRUE(rig_.DeliverFrame(frame, 1));
   const auto packets = Poll();
 
   ASSERT_EQ(packets.size(), 1u);
@@ -125,7 +125,7 @@ TEST_P(MbufRxQueueTest, MbufsWithAPastComeBackAsNew) {
 TEST_P(MbufRxQueueTest, D09ABrokenFrameGivesAllOfItsMbufsBack) {
   EXPECT_TRUE(Poll().empty());
   // A header and nothing behind it.
-  ASSERT_TRUE(rig_.Deliver({}, 1));
+  ASSERT_TRUE(rig_.DeliverFrame({}, 1));
   EXPECT_TRUE(Poll().empty());
   EXPECT_EQ(queue_->stats().dropped, 1u);
   EXPECT_EQ(pool_.out(), 16u);
@@ -133,7 +133,7 @@ TEST_P(MbufRxQueueTest, D09ABrokenFrameGivesAllOfItsMbufsBack) {
 
 TEST_P(MbufRxQueueTest, D18EveryMbufIsBackAfterTheStop) {
   EXPECT_TRUE(Poll().empty());
-  ASSERT_TRUE(rig_.Deliver(MakeFrame(64, 1), 1));
+  ASSERT_TRUE(rig_.DeliverFrame(MakeFrame(64, 1), 1));
   EXPECT_EQ(pool_.out(), 16u);
 
   rig_.Close();

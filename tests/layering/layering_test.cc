@@ -3,6 +3,7 @@
 // Holds the dependency graph of virtio_user/, as Bazel knows it, to the layers.
 // tidy_test holds the includes to the same layers.
 
+#include <algorithm>
 #include <cstdlib>
 #include <fstream>
 #include <string>
@@ -19,17 +20,21 @@ using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 
+// A header that stands for the label. Headers of DPDK go with DPDK itself.
+std::string HeaderOf(const std::string& label) {
+  if (label.starts_with("@dpdk//")) return "<rte_eal.h>";
+  const size_t colon = label.find(':');
+  if (!label.starts_with("//") || colon == std::string::npos) return label;
+  return label.substr(2, colon - 2) + "/x.h";
+}
+
 // The labels among `labels` that the production package `layer` must not need.
 std::vector<std::string> Forbidden(std::string_view layer,
                                    const std::vector<std::string>& labels) {
   const std::string path = "virtio_user/" + std::string(layer) + "/x.h";
   std::vector<std::string> forbidden;
   for (const std::string& label : labels) {
-    const size_t colon = label.find(':');
-    const bool ours = label.starts_with("//") && colon != std::string::npos;
-    const std::string header =
-        ours ? label.substr(2, colon - 2) + "/x.h" : label;
-    if (!tidy::MayInclude(path, header)) forbidden.push_back(label);
+    if (!tidy::MayInclude(path, HeaderOf(label))) forbidden.push_back(label);
   }
   return forbidden;
 }
@@ -50,6 +55,20 @@ struct Library {
   std::string_view deps;  // The query's name.
 };
 
+constexpr Library kLibraries[] = {
+    {.layer = "base", .deps = "base"},
+    {.layer = "base", .deps = "base_posix_fd_ops"},
+    {.layer = "device", .deps = "device"},
+    {.layer = "dpdk", .deps = "dpdk"},
+    {.layer = "dpdk", .deps = "dpdk_driver"},
+    {.layer = "net", .deps = "net"},
+    {.layer = "os", .deps = "os"},
+    {.layer = "ring", .deps = "ring"},
+    {.layer = "spec", .deps = "spec"},
+    {.layer = "vhost", .deps = "vhost"},
+    {.layer = "vhost_user", .deps = "vhost_user"},
+};
+
 class LayeringTest : public ::testing::TestWithParam<Library> {};
 
 TEST_P(LayeringTest, NeedsNothingFromAboveOrBeside) {
@@ -59,18 +78,17 @@ TEST_P(LayeringTest, NeedsNothingFromAboveOrBeside) {
   EXPECT_THAT(Forbidden(GetParam().layer, labels), IsEmpty());
 }
 
-INSTANTIATE_TEST_SUITE_P(
-    Production, LayeringTest,
-    ::testing::Values(Library{.layer = "base", .deps = "base"},
-                      Library{.layer = "base", .deps = "base_posix_fd_ops"},
-                      Library{.layer = "device", .deps = "device"},
-                      Library{.layer = "net", .deps = "net"},
-                      Library{.layer = "os", .deps = "os"},
-                      Library{.layer = "ring", .deps = "ring"},
-                      Library{.layer = "spec", .deps = "spec"},
-                      Library{.layer = "vhost", .deps = "vhost"},
-                      Library{.layer = "vhost_user", .deps = "vhost_user"}),
-    [](const auto& test) { return std::string(test.param.deps); });
+INSTANTIATE_TEST_SUITE_P(Production, LayeringTest,
+                         ::testing::ValuesIn(kLibraries), [](const auto& test) {
+                           return std::string(test.param.deps);
+                         });
+
+TEST(LibrariesTest, EveryLayerIsLookedAt) {
+  for (const std::string_view layer : tidy::LayerNames()) {
+    EXPECT_TRUE(std::ranges::count(kLibraries, layer, &Library::layer))
+        << layer;
+  }
+}
 
 TEST(ForbiddenTest, AnUpwardDependencyIsFound) {
   EXPECT_THAT(
@@ -78,6 +96,28 @@ TEST(ForbiddenTest, AnUpwardDependencyIsFound) {
                            "//backend_sim:backend_sim", "@fmt//:fmt"}),
       ElementsAre("//virtio_user/os:os", "//backend_sim:backend_sim",
                   "@fmt//:fmt"));
+}
+
+TEST(ForbiddenTest, TheDpdkLayerNeedsAllOfProductionAndNoJudge) {
+  EXPECT_THAT(
+      Forbidden("dpdk",
+                {"@dpdk//:dpdk", "//virtio_user/os:os", "//virtio_user/net:net",
+                 "//virtio_user/device:device", "//virtio_user/spec:spec",
+                 "//backend_sim:backend_sim", "//tests/dpdk:dpdk_support",
+                 "//cli:cli", "//bench:bench", "@googletest//:gtest"}),
+      ElementsAre("//backend_sim:backend_sim", "//tests/dpdk:dpdk_support",
+                  "//cli:cli", "//bench:bench", "@googletest//:gtest"));
+}
+
+TEST(ForbiddenTest, NoOtherLayerNeedsDpdk) {
+  for (const char* layer :
+       {"base", "spec", "ring", "vhost", "device", "net", "vhost_user", "os"}) {
+    EXPECT_THAT(Forbidden(layer, {"//virtio_user/dpdk:dpdk", "@dpdk//:dpdk",
+                                  "@dpdk//:include0/rte_mbuf.h"}),
+                ElementsAre("//virtio_user/dpdk:dpdk", "@dpdk//:dpdk",
+                            "@dpdk//:include0/rte_mbuf.h"))
+        << layer;
+  }
 }
 
 }  // namespace

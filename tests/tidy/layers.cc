@@ -6,6 +6,7 @@
 #include <array>
 #include <initializer_list>
 #include <string>
+#include <vector>
 
 namespace tidy {
 namespace {
@@ -53,6 +54,12 @@ bool MayIncludeOurs(std::string_view layer, std::string_view header) {
 }
 
 }  // namespace
+
+std::vector<std::string_view> LayerNames() {
+  std::vector<std::string_view> names;
+  for (const Layer& layer : kLayers) names.push_back(layer.name);
+  return names;
+}
 
 bool MayInclude(std::string_view path, std::string_view header) {
   const std::string_view layer = LayerOf(path);

@@ -6,8 +6,12 @@
 #define TESTS_TIDY_LAYERS_H_
 
 #include <string_view>
+#include <vector>
 
 namespace tidy {
+
+// The folders of virtio_user/.
+std::vector<std::string_view> LayerNames();
 
 // True if the production file at `path` may include `header`, which is spelled
 // as between the quotes or with the angle brackets.
