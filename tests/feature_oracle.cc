@@ -49,9 +49,9 @@ const Requirement kTable[] = {
     {50, {{17}}},  // DEVICE_STATS
 };
 
-// The seed's 17 bits, RING_PACKED and ORDER_PLATFORM.
+// The seed's 17 bits, CTRL_RX_EXTRA, RING_PACKED and ORDER_PLATFORM.
 constexpr unsigned kImplemented[] = {0,  1,  5,  7,  8,  11, 12, 15, 16, 17,
-                                     18, 19, 22, 23, 28, 32, 34, 35, 36};
+                                     18, 19, 20, 22, 23, 28, 32, 34, 35, 36};
 
 // Never told to a back-end: MAC, STATUS, CTRL_VQ and the commands on it that
 // this front-end carries out itself.

@@ -25,6 +25,10 @@ namespace virtio_user {
 struct ControlState {
   bool promiscuous = false;
   bool all_multicast = false;
+  bool all_unicast = false;
+  bool no_multicast = false;
+  bool no_unicast = false;
+  bool no_broadcast = false;
   std::optional<MacAddress> mac;  // By ADDR_SET.
   std::vector<MacAddress> unicast_table;
   std::vector<MacAddress> multicast_table;
@@ -48,8 +52,9 @@ inline constexpr size_t kMaxControlRequestBytes = 8192;
 
 // Carries out one request (class, command, data as one stream of bytes) and
 // returns its ack. VIRTIO_NET_ERR, and nothing changed, for: a command that
-// was not negotiated or is unknown, data of another length than its own, a
-// value out of range, a count of pairs that cannot be had.
+// is not in kControlTable, was not negotiated or is for another kind of device;
+// data of another length than its own; a value out of range; a count of pairs
+// that cannot be had.
 uint8_t ExecuteControl(std::span<const std::byte> request,
                        const ControlTarget& target);
 

@@ -12,13 +12,13 @@ namespace virtio_user {
 
 // What this front-end implements. All else is unsupported.
 inline constexpr FeatureSet kImplementedFeatures = {
-    Feature::kNetCsum,       Feature::kNetGuestCsum,   Feature::kNetMac,
-    Feature::kNetGuestTso4,  Feature::kNetGuestTso6,   Feature::kNetHostTso4,
-    Feature::kNetHostTso6,   Feature::kNetMrgRxbuf,    Feature::kNetStatus,
-    Feature::kNetCtrlVq,     Feature::kNetCtrlRx,      Feature::kNetCtrlVlan,
-    Feature::kNetMq,         Feature::kNetCtrlMacAddr, Feature::kIndirectDesc,
-    Feature::kVersion1,      Feature::kInOrder,        Feature::kRingPacked,
-    Feature::kOrderPlatform,
+    Feature::kNetCsum,        Feature::kNetGuestCsum,  Feature::kNetMac,
+    Feature::kNetGuestTso4,   Feature::kNetGuestTso6,  Feature::kNetHostTso4,
+    Feature::kNetHostTso6,    Feature::kNetMrgRxbuf,   Feature::kNetStatus,
+    Feature::kNetCtrlVq,      Feature::kNetCtrlRx,     Feature::kNetCtrlVlan,
+    Feature::kNetCtrlRxExtra, Feature::kNetMq,         Feature::kNetCtrlMacAddr,
+    Feature::kIndirectDesc,   Feature::kVersion1,      Feature::kInOrder,
+    Feature::kRingPacked,     Feature::kOrderPlatform,
 };
 
 // What decides about features beside the back-end's offer.
