@@ -5,7 +5,7 @@
 
 #include "virtio_user/device/control_command.h"
 
-#include <algorithm>
+#include <optional>
 #include <vector>
 
 #include "gtest/gtest.h"
@@ -32,9 +32,15 @@ class ControlCommandTest : public ::testing::Test {
       pairs_ = pairs;
       return {};
     };
-    return ExecuteControl(
-        request,
-        {.accepted = accepted_, .state = state_, .set_queue_pairs = set_pairs});
+    const auto set_offloads = [this](FeatureSet offloads) -> Result<void> {
+      if (refuse_) return Fail(ErrorCode::kRefused, "the back-end says no");
+      offloads_ = offloads;
+      return {};
+    };
+    return ExecuteControl(request, {.accepted = accepted_,
+                                    .state = state_,
+                                    .set_queue_pairs = set_pairs,
+                                    .set_guest_offloads = set_offloads});
   }
   uint8_t Send(uint8_t ctrl_class, uint8_t command, const Bytes& data) {
     Bytes request = FromInts({ctrl_class, command});
@@ -47,6 +53,7 @@ class ControlCommandTest : public ::testing::Test {
   uint16_t pairs_ = 1;
   bool refuse_ = false;
   std::vector<uint16_t> asked_;
+  std::optional<FeatureSet> offloads_;
 };
 
 // --- Every class and command -------------------------------------------------
@@ -110,7 +117,7 @@ TEST_F(ControlCommandTest, EveryClassCommandGateAndLength_S67_S69_F30_H15) {
   EXPECT_EQ(cases, 30u * ((65536u - 26u) * 4u + 156u + 26u * 3u));
   // Each that is carried out, with all, with its own gate, and without each of
   // the 13 others.
-  EXPECT_EQ(ok, 15u * 11u);
+  EXPECT_EQ(ok, 15u * 12u);
 }
 
 TEST_F(ControlCommandTest, ARequestShorterThanItsHeaderIsAnError_S67) {
@@ -126,7 +133,6 @@ TEST_F(ControlCommandTest, CommandsOfAControlQueueOfItsOwnAreErrors_S69) {
       FromInts({3, 0}),                          // ANNOUNCE, ACK
       FromInts({4, 1, 0}),                       // MQ, RSS_CONFIG
       FromInts({4, 2, 0}),                       // MQ, HASH_CONFIG
-      FromInts({5, 0, 0, 0, 0, 0, 0, 0, 0, 0}),  // GUEST_OFFLOADS, SET
       FromInts({6, 0, 0, 0, 0, 0, 0, 0, 0, 0}),  // NOTF_COAL, TX_SET
       FromInts({7, 0, 0, 0, 0, 0}),              // HASH_TUNNEL, SET
       FromInts({8, 0}),                          // STATS, QUERY
@@ -199,6 +205,37 @@ TEST_F(ControlCommandTest, AFailedSwitchOfPairsIsAnErrorOfValue1_S61) {
   EXPECT_EQ(Send(4, 0, FromInts({3, 0})), kErr);
   EXPECT_EQ(pairs_, 2);
   EXPECT_EQ(state_, ControlState());
+}
+
+// --- Offloads ----------------------------------------------------------------
+
+// The mask is le64: GUEST_CSUM is 1, GUEST_TSO4 7, GUEST_USO6 55.
+TEST_F(ControlCommandTest, OffloadsAreSwitchedAndRemembered) {
+  const FeatureSet some = {Feature::kNetGuestCsum, Feature::kNetGuestTso4,
+                           Feature::kNetGuestUso6};
+  EXPECT_EQ(Send(5, 0, FromInts({0x82, 0, 0, 0, 0, 0, 0x80, 0})), kOk);
+  EXPECT_EQ(offloads_, some);
+  EXPECT_EQ(state_.guest_offloads, some);
+  EXPECT_EQ(Send(5, 0, Bytes(8)), kOk);
+  EXPECT_EQ(offloads_, FeatureSet());
+  EXPECT_EQ(state_.guest_offloads, FeatureSet());
+}
+
+TEST_F(ControlCommandTest, AnOffloadThatWasNotNegotiatedIsAnError) {
+  accepted_ = {Feature::kNetCtrlGuestOffloads, Feature::kNetGuestCsum};
+  EXPECT_EQ(Send(5, 0, FromInts({0x82, 0, 0, 0, 0, 0, 0, 0})), kErr);
+  EXPECT_EQ(Send(5, 0, FromInts({3, 0, 0, 0, 0, 0, 0, 0})), kErr);
+  EXPECT_EQ(offloads_, std::nullopt);
+  EXPECT_EQ(state_, ControlState());
+  EXPECT_EQ(Send(5, 0, FromInts({2, 0, 0, 0, 0, 0, 0, 0})), kOk);
+}
+
+TEST_F(ControlCommandTest, OffloadsThatTheBackEndRefusesStayAsTheyWere) {
+  state_.guest_offloads = FeatureSet{Feature::kNetGuestCsum};
+  const ControlState before = state_;
+  refuse_ = true;
+  EXPECT_EQ(Send(5, 0, Bytes(8)), kErr);
+  EXPECT_EQ(state_, before);
 }
 
 // --- Address -----------------------------------------------------------------

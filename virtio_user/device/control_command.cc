@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "virtio_user/device/control_table.h"
+#include "virtio_user/device/guest_offloads.h"
 
 namespace virtio_user {
 namespace {
@@ -80,6 +81,14 @@ bool SetPairs(Data data, const ControlTarget& target) {
   return pairs >= kMinQueuePairs && target.set_queue_pairs(pairs).has_value();
 }
 
+bool SetGuestOffloads(Data data, const ControlTarget& target) {
+  const auto offloads =
+      DecodeGuestOffloads(Read<uint64_t>(data, 0), target.accepted);
+  if (!offloads || !target.set_guest_offloads(*offloads)) return false;
+  target.state.guest_offloads = offloads;
+  return true;
+}
+
 // How the commands that are not for a control queue of the device's own are
 // carried out. Whether they may be, and the length of their data, is known.
 struct Action {
@@ -100,6 +109,7 @@ constexpr Action kActions[] = {
     {CtrlClass::kVlan, kCtrlVlanAdd, SetVlan<true>},
     {CtrlClass::kVlan, kCtrlVlanDel, SetVlan<false>},
     {CtrlClass::kMq, kCtrlMqVqPairsSet, SetPairs},
+    {CtrlClass::kGuestOffloads, kCtrlGuestOffloadsSet, SetGuestOffloads},
 };
 
 constexpr const Action* FindAction(const ControlRow& row) {

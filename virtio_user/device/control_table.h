@@ -98,7 +98,7 @@ inline constexpr auto kControlTable = [] {
        kHashConfig, kOwnControlQueue},
       {kGuestOffloads, kCtrlGuestOffloadsSet,
        "VIRTIO_NET_CTRL_GUEST_OFFLOADS_SET", kNetCtrlGuestOffloads, Exactly(8),
-       kOwnControlQueue},
+       kBackEnd},
       {kNotfCoal, kCtrlNotfCoalTxSet, "VIRTIO_NET_CTRL_NOTF_COAL_TX_SET",
        kNetNotfCoal, Exactly(8), kOwnControlQueue},
       {kNotfCoal, kCtrlNotfCoalRxSet, "VIRTIO_NET_CTRL_NOTF_COAL_RX_SET",
