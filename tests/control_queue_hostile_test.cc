@@ -186,10 +186,8 @@ TEST_F(ControlQueueHostileTest, EveryGarbageRingIsSurvived_S71_S72_B39_H15) {
     const auto resolve = [this](DeviceBuffer b) {
       return rig_.arena().Resolve(b);
     };
-    const auto no_pairs = [](uint16_t) -> Result<void> { return {}; };
-    const auto done = queue.Serve(resolve, {.accepted = rig_.accepted,
-                                            .state = rig_.state,
-                                            .set_queue_pairs = no_pairs});
+    const auto done =
+        queue.Serve(resolve, WillingTarget(rig_.accepted, rig_.state));
     served += done.value_or(0);
     broken += done ? 0 : 1;
     ASSERT_EQ(bare().used_idx(), done.value_or(bare().used_idx()));

@@ -142,10 +142,8 @@ TEST_F(ControlQueuePackedTest, EveryGarbageRingIsSurvived) {
     const auto resolve = [this](DeviceBuffer b) {
       return rig_.arena().Resolve(b);
     };
-    const auto no_pairs = [](uint16_t) -> Result<void> { return {}; };
-    const auto done = queue.Serve(resolve, {.accepted = rig_.accepted,
-                                            .state = rig_.state,
-                                            .set_queue_pairs = no_pairs});
+    const auto done =
+        queue.Serve(resolve, WillingTarget(rig_.accepted, rig_.state));
     served += done.value_or(0);
     broken += done ? 0 : 1;
     size_t used = 0;

@@ -72,10 +72,7 @@ TEST_F(ControlQueueTest, ADriverThatKeepsAddingGetsItsTurnLater_S71) {
     if (calls++ % 3 == 0) rig_.Offer(0);
     return rig_.arena().Resolve(buffer);
   };
-  const auto no_pairs = [](uint16_t) -> Result<void> { return {}; };
-  const ControlTarget target = {.accepted = rig_.accepted,
-                                .state = rig_.state,
-                                .set_queue_pairs = no_pairs};
+  const ControlTarget target = WillingTarget(rig_.accepted, rig_.state);
   ASSERT_EQ(*rig_.queue().Serve(resolve, target), size_t{ControlRig::kNum});
   EXPECT_EQ(bare().used_idx(), ControlRig::kNum);
   EXPECT_EQ(*rig_.Serve(), 1u);
@@ -197,11 +194,8 @@ TEST_P(LongRequestTest, MoreThan8192BytesAreAnsweredWith1_S67_H15) {
   ControlQueue queue(layout);
   ControlState state;
   const auto resolve = [&](DeviceBuffer b) { return arena.Resolve(b); };
-  const auto no_pairs = [](uint16_t) -> Result<void> { return {}; };
   ack = std::byte{0xee};
-  ASSERT_EQ(*queue.Serve(resolve, {.accepted = {Feature::kNetCtrlRx},
-                                   .state = state,
-                                   .set_queue_pairs = no_pairs}),
+  ASSERT_EQ(*queue.Serve(resolve, WillingTarget({Feature::kNetCtrlRx}, state)),
             1u);
   const bool fits = request.size() <= 8192;
   EXPECT_EQ(ack, fits ? std::byte{0} : std::byte{1});

@@ -31,6 +31,18 @@ struct Framing {
   std::optional<size_t> before_table;
 };
 
+// A device that can do whatever it is asked.
+inline ControlTarget WillingTarget(FeatureSet accepted, ControlState& state) {
+  static constexpr auto kPairs = [](uint16_t) -> Result<void> { return {}; };
+  static constexpr auto kOffloads = [](FeatureSet) -> Result<void> {
+    return {};
+  };
+  return {.accepted = accepted,
+          .state = state,
+          .set_queue_pairs = kPairs,
+          .set_guest_offloads = kOffloads};
+}
+
 // A device's control queue in plain memory whose device addresses are no
 // pointers, and the driver's hands.
 class ControlRig {
@@ -51,10 +63,15 @@ class ControlRig {
   std::span<std::byte> buffers() { return buffers_; }
   std::span<std::byte> table() { return table_; }
 
-  FeatureSet accepted = {Feature::kNetCtrlRx, Feature::kNetCtrlMacAddr,
-                         Feature::kNetCtrlVlan, Feature::kNetMq};
+  FeatureSet accepted = {Feature::kNetCtrlRx,
+                         Feature::kNetCtrlMacAddr,
+                         Feature::kNetCtrlVlan,
+                         Feature::kNetMq,
+                         Feature::kNetCtrlGuestOffloads,
+                         Feature::kNetGuestCsum};
   ControlState state;
   uint16_t pairs = 1;
+  std::optional<FeatureSet> offloads;
   bool refuse_pairs = false;
 
   Result<size_t> Serve() {
@@ -65,12 +82,17 @@ class ControlRig {
       pairs = wanted;
       return {};
     };
+    const auto set_offloads = [this](FeatureSet wanted) -> Result<void> {
+      offloads = wanted;
+      return {};
+    };
     const auto resolve = [this](DeviceBuffer buffer) {
       return arena_.Resolve(buffer);
     };
-    return queue_.Serve(
-        resolve,
-        {.accepted = accepted, .state = state, .set_queue_pairs = set_pairs});
+    return queue_.Serve(resolve, {.accepted = accepted,
+                                  .state = state,
+                                  .set_queue_pairs = set_pairs,
+                                  .set_guest_offloads = set_offloads});
   }
 
   // Makes `head` the next available one.

@@ -25,8 +25,10 @@ constexpr std::array<unsigned, 17> kSeedBits = {
 constexpr uint32_t kSubsets = uint32_t{1} << kSeedBits.size();
 // 0x910cf99a3, as the seed has it.
 constexpr uint64_t kSeedMask = 0x9'10cf'99a3;
-// With RING_PACKED (34) and ORDER_PLATFORM (36).
-constexpr uint64_t kImplementedMask = kSeedMask | uint64_t{0x14} << 32;
+// With CTRL_GUEST_OFFLOADS (2), CTRL_RX_EXTRA (20), RING_PACKED (34) and
+// ORDER_PLATFORM (36).
+constexpr uint64_t kImplementedMask =
+    kSeedMask | 0x10'0004 | uint64_t{0x14} << 32;
 
 // Subset number `index` as a mask: bit i of the index is kSeedBits[i].
 FeatureSet Subset(uint32_t index) {
@@ -53,7 +55,8 @@ NegotiationInputs InputsOf(const feature_oracle::Options& options) {
           .in_order = options.in_order,
           .packed = options.packed,
           .link_state = options.link_state,
-          .multiqueue = options.multiqueue};
+          .multiqueue = options.multiqueue,
+          .guest_offloads = options.guest_offloads};
 }
 
 // splitmix64: the same numbers everywhere.
@@ -88,7 +91,7 @@ const Tables& Oracle() {
   return *tables;
 }
 
-TEST(FeatureExhaustiveTest, TheImplementedBitsAreTheSeedsAndThoseOfRings) {
+TEST(FeatureExhaustiveTest, TheImplementedBitsAreTheSeedsAndAFewMore) {
   EXPECT_EQ(kImplementedFeatures, FeatureSet::FromWords(kImplementedMask));
   EXPECT_EQ(Subset(kSubsets - 1), FeatureSet::FromWords(kSeedMask));
 }

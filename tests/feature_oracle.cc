@@ -49,9 +49,10 @@ const Requirement kTable[] = {
     {50, {{17}}},  // DEVICE_STATS
 };
 
-// The seed's 17 bits, RING_PACKED and ORDER_PLATFORM.
-constexpr unsigned kImplemented[] = {0,  1,  5,  7,  8,  11, 12, 15, 16, 17,
-                                     18, 19, 22, 23, 28, 32, 34, 35, 36};
+// The seed's 17 bits, CTRL_GUEST_OFFLOADS, CTRL_RX_EXTRA, RING_PACKED and
+// ORDER_PLATFORM.
+constexpr unsigned kImplemented[] = {0,  1,  2,  5,  7,  8,  11, 12, 15, 16, 17,
+                                     18, 19, 20, 22, 23, 28, 32, 34, 35, 36};
 
 // Never told to a back-end: MAC, STATUS, CTRL_VQ and the commands on it that
 // this front-end carries out itself.
@@ -76,7 +77,8 @@ Options OptionsOf(unsigned index) {
           .in_order = (index & 8) != 0,
           .packed = (index & 64) != 0,
           .link_state = (index & 16) != 0,
-          .multiqueue = (index & 32) != 0};
+          .multiqueue = (index & 32) != 0,
+          .guest_offloads = (index & 128) != 0};
 }
 
 bool Satisfied(unsigned bit, FeatureSet set) {
@@ -112,6 +114,7 @@ Masks MasksOf(const Options& options) {
   const auto only_if = [&masks](bool wanted, unsigned bit) {
     if (!wanted) masks.supported = Without(masks.supported, bit);
   };
+  only_if(options.guest_offloads && options.cq, 2);
   only_if(options.mac, 5);
   only_if(options.mrg_rxbuf, 15);
   only_if(options.link_state, 16);
@@ -119,7 +122,7 @@ Masks MasksOf(const Options& options) {
   only_if(options.multiqueue, 22);
   only_if(options.packed, 34);
   only_if(options.in_order, 35);
-  constexpr unsigned kAdded[] = {5, 16, 17};
+  constexpr unsigned kAdded[] = {2, 5, 16, 17};
   masks.ours = SetOf(kAdded) & masks.supported;
   return masks;
 }

@@ -23,9 +23,10 @@ struct Options {
   bool packed = false;
   bool link_state = false;
   bool multiqueue = false;
+  bool guest_offloads = false;
 };
-inline constexpr unsigned kOptionSets = 128;
-// The first half: without packed rings.
+inline constexpr unsigned kOptionSets = 256;
+// The first quarter: neither packed rings nor guest offloads.
 inline constexpr unsigned kSplitOptionSets = 64;
 // Option set number `index`.
 Options OptionsOf(unsigned index);

@@ -34,9 +34,11 @@ TEST(NegotiationTest, TheThreeMasksAreKeptApart_S38_F05) {
                                                       .control_queue = true,
                                                       .packed = true,
                                                       .link_state = true,
-                                                      .multiqueue = true});
+                                                      .multiqueue = true,
+                                                      .guest_offloads = true});
   EXPECT_EQ(masks.device, kLibVhost);
-  EXPECT_EQ(masks.frontend, FeatureSet({kNetMac, kNetCtrlVq, kNetStatus}));
+  EXPECT_EQ(masks.frontend, FeatureSet({kNetMac, kNetCtrlVq, kNetStatus,
+                                        kNetCtrlGuestOffloads}));
   EXPECT_EQ(masks.unsupported, ~kImplementedFeatures);
 }
 
@@ -84,6 +86,20 @@ TEST(NegotiationTest, StatusIsOfferedIfAndOnlyIfTheLinkCanBeSeen_S37_F10) {
   EXPECT_EQ(ComposeMasks({kNetStatus}, {}).Offered(), FeatureSet());
 }
 
+// The command is ours, and the back-end's kind decides; its bit does not.
+TEST(NegotiationTest, GuestOffloadsAreOursWhereTheBackEndCanSwitchThem) {
+  const FeatureSet ours = {kNetCtrlVq, kNetCtrlGuestOffloads};
+  const FeatureMasks masks = ComposeMasks(
+      {kNetGuestCsum}, {.control_queue = true, .guest_offloads = true});
+  EXPECT_EQ(masks.frontend, ours);
+  EXPECT_EQ(masks.Offered(), ours | FeatureSet{kNetGuestCsum});
+  EXPECT_EQ(Forwarded(masks, masks.Offered()), FeatureSet({kNetGuestCsum}));
+  EXPECT_EQ(ComposeMasks(ours, {.control_queue = true}).Offered(),
+            FeatureSet({kNetCtrlVq}));
+  EXPECT_EQ(ComposeMasks(ours, {.guest_offloads = true}).Offered(),
+            FeatureSet());
+}
+
 TEST(NegotiationTest, OptionsTakeTheirFeatureAway_F25) {
   const FeatureSet device = {kNetMrgRxbuf, kInOrder, kVersion1};
   EXPECT_EQ(ComposeMasks(device, {}).Offered(), device);
@@ -98,11 +114,13 @@ TEST(NegotiationTest, OptionsTakeTheirFeatureAway_F25) {
 }
 
 TEST(NegotiationTest, ABackEndThatOffersEveryBitAddsNothing_F07_S19) {
-  const FeatureMasks masks = ComposeMasks(~FeatureSet(), {.mac_known = true,
-                                                          .control_queue = true,
-                                                          .packed = true,
-                                                          .link_state = true,
-                                                          .multiqueue = true});
+  const FeatureMasks masks =
+      ComposeMasks(~FeatureSet(), {.mac_known = true,
+                                   .control_queue = true,
+                                   .packed = true,
+                                   .link_state = true,
+                                   .multiqueue = true,
+                                   .guest_offloads = true});
   EXPECT_EQ(masks.Offered(), kImplementedFeatures);
 }
 

@@ -33,6 +33,7 @@ TEST(VhostBackendTest, OperationsAreNamedAsTheSpecificationNamesThem) {
   EXPECT_EQ(ToString(kSetStatus), "SET_STATUS");
   EXPECT_EQ(ToString(kGetConfig), "GET_CONFIG");
   EXPECT_EQ(ToString(kSetConfig), "SET_CONFIG");
+  EXPECT_EQ(ToString(kSetGuestOffloads), "GUEST_OFFLOADS_SET");
   EXPECT_EQ(ToString(static_cast<BackendOperation>(255)), "unknown");
 }
 
@@ -41,7 +42,8 @@ TEST(VhostBackendTest, ABackendHasNothingUntilItSaysSo) {
   EXPECT_EQ(caps.max_queue_pairs, 1u);
   EXPECT_EQ(caps.max_memory_regions, 8u);
   EXPECT_FALSE(caps.status || caps.config || caps.ring_enable ||
-               caps.multiqueue || caps.link_state || caps.own_control_queue);
+               caps.multiqueue || caps.link_state || caps.own_control_queue ||
+               caps.guest_offloads);
   EXPECT_EQ(caps.addresses, AddressSpace::kPublished);
 }
 
@@ -73,6 +75,7 @@ class BatchOnly : public VhostBackend {
               (override));
   MOCK_METHOD(Result<void>, SetConfig, (uint32_t, std::span<const std::byte>),
               (override));
+  MOCK_METHOD(Result<void>, SetGuestOffloads, (FeatureSet), (override));
 };
 
 TEST(VhostBackendTest, ABatchThatIsNotCommittedIsDiscarded) {

@@ -52,6 +52,7 @@ TEST_F(VhostUserBackendTest, OpeningSettlesProtocolFeaturesAndQueues) {
   EXPECT_TRUE(caps.status && caps.config && caps.ring_enable &&
               caps.multiqueue && caps.link_state);
   EXPECT_FALSE(caps.own_control_queue);
+  EXPECT_FALSE(caps.guest_offloads);
   EXPECT_EQ(caps.max_queue_pairs, 4u);
   EXPECT_EQ(caps.max_memory_regions, 8u);
   EXPECT_EQ(caps.addresses, AddressSpace::kPublished);

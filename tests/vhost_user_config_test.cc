@@ -56,6 +56,17 @@ TEST_F(VhostUserConfigTest, ConfigurationIsReadFromItsOffset) {
             FromInts({6, 0, 0, 0, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}));
 }
 
+TEST_F(VhostUserConfigTest, OffloadsCannotBeChangedAndNothingIsSent) {
+  ASSERT_TRUE(rig_.Open().has_value());
+  const size_t messages = peer_.log.size();
+  const auto set = backend_.SetGuestOffloads({});
+  ASSERT_FALSE(set.has_value());
+  EXPECT_EQ(set.error().code(), ErrorCode::kUnsupported);
+  EXPECT_THAT(Text(set.error()), HasSubstr("GUEST_OFFLOADS_SET"));
+  EXPECT_EQ(peer_.log.size(), messages);
+  EXPECT_EQ(rig_.backend.link().Poll(), LinkState::kUp);
+}
+
 TEST_F(VhostUserConfigTest, ConfigurationIsWrittenToItsOffset) {
   ASSERT_TRUE(rig_.Open().has_value());
   ASSERT_TRUE(backend_.SetConfig(6, FromInts({1, 2})).has_value());

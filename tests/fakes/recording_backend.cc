@@ -236,4 +236,10 @@ Result<void> RecordingBackend::SetConfig(uint32_t /*offset*/,
   return Operate(BackendOperation::kSetConfig, "SET_CONFIG");
 }
 
+Result<void> RecordingBackend::SetGuestOffloads(FeatureSet offloads) {
+  VU_CHECK(capabilities.guest_offloads);
+  return Operate(BackendOperation::kSetGuestOffloads,
+                 "GUEST_OFFLOADS " + Hex(offloads.low()));
+}
+
 }  // namespace testing_support

@@ -86,6 +86,8 @@ class RecordingBackend final : public virtio_user::VhostBackend,
                                       std::span<std::byte> bytes) override;
   virtio_user::Result<void> SetConfig(
       uint32_t offset, std::span<const std::byte> bytes) override;
+  virtio_user::Result<void> SetGuestOffloads(
+      virtio_user::FeatureSet offloads) override;
 
  private:
   struct Failure {

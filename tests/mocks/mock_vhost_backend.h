@@ -72,6 +72,8 @@ class MockVhostBackend : public virtio_user::VhostBackend {
               (override));
   MOCK_METHOD(Result<void>, SetConfig, (uint32_t, std::span<const std::byte>),
               (override));
+  MOCK_METHOD(Result<void>, SetGuestOffloads, (virtio_user::FeatureSet),
+              (override));
 };
 
 // GET_VRING_BASE of rings 0 to n - 1, in this order, each answered with its

@@ -4,7 +4,11 @@
 
 #include <algorithm>
 #include <cstring>
+#include <iterator>
 #include <utility>
+
+#include "virtio_user/device/control_table.h"
+#include "virtio_user/device/guest_offloads.h"
 
 namespace virtio_user {
 namespace {
@@ -22,19 +26,12 @@ MacAddress ReadMac(Data data, size_t offset) {
   return {Read<decltype(MacAddress::bytes)>(data, offset)};
 }
 
-bool SetSwitch(bool& what, Data data) {
+template <bool ControlState::* kSwitch>
+bool SetSwitch(Data data, const ControlTarget& target) {
   const auto value = Read<uint8_t>(data, 0);
   if (value > 1) return false;
-  what = value == 1;
+  target.state.*kSwitch = value == 1;
   return true;
-}
-
-bool SetPromiscuous(Data data, const ControlTarget& target) {
-  return SetSwitch(target.state.promiscuous, data);
-}
-
-bool SetAllMulticast(Data data, const ControlTarget& target) {
-  return SetSwitch(target.state.all_multicast, data);
 }
 
 // One of the two address tables: a count, then so many addresses. Moves
@@ -71,19 +68,12 @@ bool SetMac(Data data, const ControlTarget& target) {
   return true;
 }
 
-bool SetVlan(Data data, const ControlTarget& target, bool member) {
+template <bool kMember>
+bool SetVlan(Data data, const ControlTarget& target) {
   const auto vlan = Read<uint16_t>(data, 0);
   if (vlan > kMaxVlanId) return false;
-  target.state.vlans.set(vlan, member);
+  target.state.vlans.set(vlan, kMember);
   return true;
-}
-
-bool AddVlan(Data data, const ControlTarget& target) {
-  return SetVlan(data, target, true);
-}
-
-bool DeleteVlan(Data data, const ControlTarget& target) {
-  return SetVlan(data, target, false);
 }
 
 bool SetPairs(Data data, const ControlTarget& target) {
@@ -91,23 +81,55 @@ bool SetPairs(Data data, const ControlTarget& target) {
   return pairs >= kMinQueuePairs && target.set_queue_pairs(pairs).has_value();
 }
 
-struct Command {
+bool SetGuestOffloads(Data data, const ControlTarget& target) {
+  const auto offloads =
+      DecodeGuestOffloads(Read<uint64_t>(data, 0), target.accepted);
+  if (!offloads || !target.set_guest_offloads(*offloads)) return false;
+  target.state.guest_offloads = offloads;
+  return true;
+}
+
+// How the commands that are not for a control queue of the device's own are
+// carried out. Whether they may be, and the length of their data, is known.
+struct Action {
   CtrlClass ctrl_class;
   uint8_t command;
-  Feature gate;
-  std::optional<size_t> data_bytes;  // Nothing: the command itself checks.
   bool (*execute)(Data, const ControlTarget&);
 };
 
-constexpr Command kCommands[] = {
-    {CtrlClass::kRx, kCtrlRxPromisc, Feature::kNetCtrlRx, 1, SetPromiscuous},
-    {CtrlClass::kRx, kCtrlRxAllMulti, Feature::kNetCtrlRx, 1, SetAllMulticast},
-    {CtrlClass::kMac, kCtrlMacTableSet, Feature::kNetCtrlRx, {}, SetMacTable},
-    {CtrlClass::kMac, kCtrlMacAddrSet, Feature::kNetCtrlMacAddr, 6, SetMac},
-    {CtrlClass::kVlan, kCtrlVlanAdd, Feature::kNetCtrlVlan, 2, AddVlan},
-    {CtrlClass::kVlan, kCtrlVlanDel, Feature::kNetCtrlVlan, 2, DeleteVlan},
-    {CtrlClass::kMq, kCtrlMqVqPairsSet, Feature::kNetMq, 2, SetPairs},
+constexpr Action kActions[] = {
+    {CtrlClass::kRx, kCtrlRxPromisc, SetSwitch<&ControlState::promiscuous>},
+    {CtrlClass::kRx, kCtrlRxAllMulti, SetSwitch<&ControlState::all_multicast>},
+    {CtrlClass::kRx, kCtrlRxAllUni, SetSwitch<&ControlState::all_unicast>},
+    {CtrlClass::kRx, kCtrlRxNoMulti, SetSwitch<&ControlState::no_multicast>},
+    {CtrlClass::kRx, kCtrlRxNoUni, SetSwitch<&ControlState::no_unicast>},
+    {CtrlClass::kRx, kCtrlRxNoBcast, SetSwitch<&ControlState::no_broadcast>},
+    {CtrlClass::kMac, kCtrlMacTableSet, SetMacTable},
+    {CtrlClass::kMac, kCtrlMacAddrSet, SetMac},
+    {CtrlClass::kVlan, kCtrlVlanAdd, SetVlan<true>},
+    {CtrlClass::kVlan, kCtrlVlanDel, SetVlan<false>},
+    {CtrlClass::kMq, kCtrlMqVqPairsSet, SetPairs},
+    {CtrlClass::kGuestOffloads, kCtrlGuestOffloadsSet, SetGuestOffloads},
 };
+
+constexpr const Action* FindAction(const ControlRow& row) {
+  for (const Action& action : kActions) {
+    if (action.ctrl_class == row.ctrl_class && action.command == row.command) {
+      return &action;
+    }
+  }
+  return nullptr;
+}
+
+constexpr bool IsCarriedOutHere(const ControlRow& row) {
+  return row.carrier != ControlCarrier::kOwnControlQueue;
+}
+
+static_assert(std::ranges::all_of(kControlTable, [](const ControlRow& row) {
+  return IsCarriedOutHere(row) == (FindAction(row) != nullptr);
+}));
+static_assert(std::ranges::count_if(kControlTable, IsCarriedOutHere) ==
+              std::ssize(kActions));
 
 }  // namespace
 
@@ -115,20 +137,14 @@ uint8_t ExecuteControl(std::span<const std::byte> request,
                        const ControlTarget& target) {
   constexpr size_t kHeaderBytes = 2;
   if (request.size() < kHeaderBytes) return kCtrlAckErr;
-  const auto ctrl_class = std::to_integer<uint8_t>(request[0]);
-  const auto number = std::to_integer<uint8_t>(request[1]);
+  const ControlRow* const row =
+      FindControlRow(std::to_integer<uint8_t>(request[0]),
+                     std::to_integer<uint8_t>(request[1]));
   const Data data = request.subspan(kHeaderBytes);
-  const auto* const command =
-      std::ranges::find_if(kCommands, [&](const Command& entry) {
-        return std::to_underlying(entry.ctrl_class) == ctrl_class &&
-               entry.command == number;
-      });
-  if (command == std::end(kCommands)) return kCtrlAckErr;
-  if (!target.accepted.Has(command->gate)) return kCtrlAckErr;
-  if (command->data_bytes && *command->data_bytes != data.size()) {
-    return kCtrlAckErr;
-  }
-  return command->execute(data, target) ? kCtrlAckOk : kCtrlAckErr;
+  if (row == nullptr || !IsCarriedOutHere(*row)) return kCtrlAckErr;
+  if (!target.accepted.Has(row->gate)) return kCtrlAckErr;
+  if (!row->data.Allows(data.size())) return kCtrlAckErr;
+  return FindAction(*row)->execute(data, target) ? kCtrlAckOk : kCtrlAckErr;
 }
 
 }  // namespace virtio_user

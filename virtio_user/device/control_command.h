@@ -20,15 +20,22 @@
 
 namespace virtio_user {
 
-// What commands have set. A vhost-user back-end does not filter, so this is
+// What commands have set. A vhost-user back-end does not filter, so filters are
 // what the driver asked for, kept truthfully, and applied by nobody.
 struct ControlState {
   bool promiscuous = false;
   bool all_multicast = false;
+  bool all_unicast = false;
+  bool no_multicast = false;
+  bool no_unicast = false;
+  bool no_broadcast = false;
   std::optional<MacAddress> mac;  // By ADDR_SET.
   std::vector<MacAddress> unicast_table;
   std::vector<MacAddress> multicast_table;
   std::bitset<kMaxVlanId + 1> vlans;
+  // By GUEST_OFFLOADS_SET; nothing: all that were negotiated. The one thing
+  // here that a back-end carries out.
+  std::optional<FeatureSet> guest_offloads;
 
   friend bool operator==(const ControlState&, const ControlState&) = default;
 };
@@ -40,6 +47,9 @@ struct ControlTarget {
   // VIRTIO_NET_CTRL_MQ_VQ_PAIRS_SET, with a count that is not 0; an Error
   // leaves everything as it was.
   FunctionRef<Result<void>(uint16_t pairs)> set_queue_pairs;
+  // VIRTIO_NET_CTRL_GUEST_OFFLOADS_SET: the offloads that stay on, all of them
+  // accepted features; an Error leaves everything as it was.
+  FunctionRef<Result<void>(FeatureSet offloads)> set_guest_offloads;
 };
 
 // The longest request that is read; the address table of a driver with some
@@ -48,8 +58,9 @@ inline constexpr size_t kMaxControlRequestBytes = 8192;
 
 // Carries out one request (class, command, data as one stream of bytes) and
 // returns its ack. VIRTIO_NET_ERR, and nothing changed, for: a command that
-// was not negotiated or is unknown, data of another length than its own, a
-// value out of range, a count of pairs that cannot be had.
+// is not in kControlTable, was not negotiated or is for another kind of device;
+// data of another length than its own; a value out of range; pairs or offloads
+// that cannot be had.
 uint8_t ExecuteControl(std::span<const std::byte> request,
                        const ControlTarget& target);
 

@@ -178,7 +178,8 @@ NegotiationInputs Device::Inputs(FeatureSet device) const {
           .in_order = options_.in_order,
           .packed = options_.packed,
           .link_state = backend_->caps().link_state,
-          .multiqueue = backend_->caps().multiqueue};
+          .multiqueue = backend_->caps().multiqueue,
+          .guest_offloads = backend_->caps().guest_offloads};
 }
 
 Result<void> Device::CheckPairs(const FeatureMasks& masks) const {

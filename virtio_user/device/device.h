@@ -60,6 +60,9 @@ struct DeviceEvents {
   // Why the last VIRTIO_NET_CTRL_MQ_VQ_PAIRS_SET that failed did; the driver
   // saw VIRTIO_NET_ERR and nothing more.
   std::optional<Error> pairs_refused;
+  // Likewise of the last VIRTIO_NET_CTRL_GUEST_OFFLOADS_SET that the back-end
+  // did not carry out.
+  std::optional<Error> offloads_refused;
 };
 
 // What an embedder arms for interrupts: vector i is the call descriptor of
@@ -218,6 +221,7 @@ class Device final : private MemoryListener {
   // What changes while running (device_events.cc).
   Result<void> ServeControlQueue(const MemoryTable& table) VU_REQUIRES(mu_);
   Result<void> SetQueuePairs(uint16_t pairs) VU_REQUIRES(mu_);
+  Result<void> SetGuestOffloads(FeatureSet offloads) VU_REQUIRES(mu_);
   Result<void> SwitchPairs(uint16_t from, uint16_t to) VU_REQUIRES(mu_);
   Result<void> QueueSwitch(uint16_t from, uint16_t to) VU_REQUIRES(mu_);
   void OnMemoryEvent(const MemoryEvent& event,

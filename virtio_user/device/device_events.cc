@@ -40,10 +40,17 @@ Result<void> Device::ServeControlQueue(const MemoryTable& table) {
     if (!done) events_.pairs_refused = done.error();
     return done;
   };
+  const auto set_offloads = [this](FeatureSet offloads) {
+    mu_.AssertHeld();
+    auto done = SetGuestOffloads(offloads);
+    if (!done) events_.offloads_refused = done.error();
+    return done;
+  };
   const auto served =
       control_queue_->Serve(resolve, {.accepted = accepted_,
                                       .state = control_state_,
-                                      .set_queue_pairs = set_pairs});
+                                      .set_queue_pairs = set_pairs,
+                                      .set_guest_offloads = set_offloads});
   if (served) return {};
   // The driver's doing: the back-end knows nothing of it.
   const Error broken = Error::Make(
@@ -74,6 +81,14 @@ Result<void> Device::SetQueuePairs(uint16_t pairs) {
   active_pairs_.store(pairs, std::memory_order_release);
   wanted_pairs_ = pairs;
   return {};
+}
+
+Result<void> Device::SetGuestOffloads(FeatureSet offloads) {
+  // Nobody is there to be told; the next Start will be.
+  if (state() != DeviceState::kRunning) return {};
+  auto done = backend_->SetGuestOffloads(offloads);
+  if (!done && LosesPeer(done.error().code())) EnterNeedsReset(done.error());
+  return done;
 }
 
 // From the first `from` pairs to the first `to` pairs, or all as it was.

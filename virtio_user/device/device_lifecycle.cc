@@ -59,7 +59,8 @@ Result<void> Device::StartLocked(const MemoryTable& table) {
                            .table = table,
                            .vrings = vrings_,
                            .configured_pairs = *pairs,
-                           .active_pairs = active});
+                           .active_pairs = active,
+                           .guest_offloads = control_state_.guest_offloads});
   if (!done) {
     const SequenceFailure& failure = done.error();
     // The first failure may be a refusal, and the next have lost the peer.
@@ -155,6 +156,7 @@ Result<void> Device::Reattach() {
   events_.peer_waiting = false;
   events_.reason.reset();
   events_.pairs_refused.reset();
+  events_.offloads_refused.reset();
   state_.store(negotiated_ ? DeviceState::kNegotiated : DeviceState::kCreated,
                std::memory_order_release);
   return {};

@@ -104,6 +104,13 @@ FeatureMasks ComposeMasks(FeatureSet device, const NegotiationInputs& inputs) {
   } else {
     masks.unsupported.Add(kNetStatus);
   }
+  // Whether it can be done is a matter of the back-end's kind; the command is
+  // ours, so the bit of a back-end says nothing here either.
+  if (inputs.guest_offloads && inputs.control_queue) {
+    masks.frontend.Add(kNetCtrlGuestOffloads);
+  } else {
+    masks.unsupported.Add(kNetCtrlGuestOffloads);
+  }
   return masks;
 }
 

@@ -12,12 +12,26 @@ namespace virtio_user {
 
 // What this front-end implements. All else is unsupported.
 inline constexpr FeatureSet kImplementedFeatures = {
-    Feature::kNetCsum,       Feature::kNetGuestCsum,   Feature::kNetMac,
-    Feature::kNetGuestTso4,  Feature::kNetGuestTso6,   Feature::kNetHostTso4,
-    Feature::kNetHostTso6,   Feature::kNetMrgRxbuf,    Feature::kNetStatus,
-    Feature::kNetCtrlVq,     Feature::kNetCtrlRx,      Feature::kNetCtrlVlan,
-    Feature::kNetMq,         Feature::kNetCtrlMacAddr, Feature::kIndirectDesc,
-    Feature::kVersion1,      Feature::kInOrder,        Feature::kRingPacked,
+    Feature::kNetCsum,
+    Feature::kNetGuestCsum,
+    Feature::kNetCtrlGuestOffloads,
+    Feature::kNetMac,
+    Feature::kNetGuestTso4,
+    Feature::kNetGuestTso6,
+    Feature::kNetHostTso4,
+    Feature::kNetHostTso6,
+    Feature::kNetMrgRxbuf,
+    Feature::kNetStatus,
+    Feature::kNetCtrlVq,
+    Feature::kNetCtrlRx,
+    Feature::kNetCtrlVlan,
+    Feature::kNetCtrlRxExtra,
+    Feature::kNetMq,
+    Feature::kNetCtrlMacAddr,
+    Feature::kIndirectDesc,
+    Feature::kVersion1,
+    Feature::kInOrder,
+    Feature::kRingPacked,
     Feature::kOrderPlatform,
 };
 
@@ -28,14 +42,16 @@ struct NegotiationInputs {
   bool mrg_rxbuf = true;
   bool in_order = true;
   bool packed = false;
-  bool link_state = false;  // The back-end's presence can be seen.
-  bool multiqueue = false;  // The transport can carry several pairs.
+  bool link_state = false;      // The back-end's presence can be seen.
+  bool multiqueue = false;      // The transport can carry several pairs.
+  bool guest_offloads = false;  // The back-end switches them at any time.
 };
 
 // The three masks, kept apart so that each can be asked again later.
 struct FeatureMasks {
-  FeatureSet device;       // What the back-end offers.
-  FeatureSet frontend;     // What we add: MAC, CTRL_VQ, STATUS.
+  FeatureSet device;  // What the back-end offers.
+  // What we add: MAC, CTRL_VQ, STATUS, CTRL_GUEST_OFFLOADS.
+  FeatureSet frontend;
   FeatureSet unsupported;  // What the driver must not see.
 
   // (device | frontend) & ~unsupported, less what lacks a dependency.

@@ -107,6 +107,10 @@ class Start {
 
   Result<void> SetUpRings() {
     Batch batch(backend_);
+    if (plan_.guest_offloads) {
+      auto set = backend_.SetGuestOffloads(*plan_.guest_offloads);
+      if (!set) return set;
+    }
     if (auto set = backend_.SetMemTable(plan_.table); !set) return set;
     for (uint16_t i = 0; i < ring_count(); ++i) {
       if (auto set = SetUpRing(i); !set) return set;

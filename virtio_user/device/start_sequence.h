@@ -8,6 +8,7 @@
 
 #include <cstdint>
 #include <expected>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -25,6 +26,9 @@ struct StartPlan {
   std::span<VringState> vrings;   // Of the device, by index.
   uint16_t configured_pairs = 0;  // Rings 0 to 2 * configured_pairs - 1.
   uint16_t active_pairs = 1;      // Enabled at the end.
+  // What the driver has left on of the offloads among `forwarded`, if it has
+  // changed anything: no packet comes in before the back-end knows.
+  std::optional<FeatureSet> guest_offloads = {};
 };
 
 // Why a sequence failed, and whether every ring is known to be stopped, and

@@ -81,23 +81,38 @@ enum class CtrlClass : uint8_t {
   kAnnounce = 3,       // VIRTIO_NET_CTRL_ANNOUNCE
   kMq = 4,             // VIRTIO_NET_CTRL_MQ
   kGuestOffloads = 5,  // VIRTIO_NET_CTRL_GUEST_OFFLOADS
+  kNotfCoal = 6,       // VIRTIO_NET_CTRL_NOTF_COAL
+  kHashTunnel = 7,     // VIRTIO_NET_CTRL_HASH_TUNNEL
+  kStats = 8,          // VIRTIO_NET_CTRL_STATS
+  kRssContext = 9,     // VIRTNET_RSS_CTX_CTRL
 };
 
-inline constexpr uint8_t kCtrlRxPromisc = 0;     // CTRL_RX
-inline constexpr uint8_t kCtrlRxAllMulti = 1;    // CTRL_RX
-inline constexpr uint8_t kCtrlRxAllUni = 2;      // CTRL_RX_EXTRA
-inline constexpr uint8_t kCtrlRxNoMulti = 3;     // CTRL_RX_EXTRA
-inline constexpr uint8_t kCtrlRxNoUni = 4;       // CTRL_RX_EXTRA
-inline constexpr uint8_t kCtrlRxNoBcast = 5;     // CTRL_RX_EXTRA
-inline constexpr uint8_t kCtrlMacTableSet = 0;   // CTRL_RX
-inline constexpr uint8_t kCtrlMacAddrSet = 1;    // CTRL_MAC_ADDR
-inline constexpr uint8_t kCtrlVlanAdd = 0;       // CTRL_VLAN
-inline constexpr uint8_t kCtrlVlanDel = 1;       // CTRL_VLAN
-inline constexpr uint8_t kCtrlAnnounceAck = 0;   // GUEST_ANNOUNCE
-inline constexpr uint8_t kCtrlMqVqPairsSet = 0;  // MQ
-inline constexpr uint8_t kCtrlMqRssConfig = 1;   // RSS
-inline constexpr uint8_t kCtrlMqHashConfig = 2;  // HASH_REPORT
-inline constexpr uint8_t kCtrlGuestOffloadsSet = 0;
+inline constexpr uint8_t kCtrlRxPromisc = 0;         // CTRL_RX
+inline constexpr uint8_t kCtrlRxAllMulti = 1;        // CTRL_RX
+inline constexpr uint8_t kCtrlRxAllUni = 2;          // CTRL_RX_EXTRA
+inline constexpr uint8_t kCtrlRxNoMulti = 3;         // CTRL_RX_EXTRA
+inline constexpr uint8_t kCtrlRxNoUni = 4;           // CTRL_RX_EXTRA
+inline constexpr uint8_t kCtrlRxNoBcast = 5;         // CTRL_RX_EXTRA
+inline constexpr uint8_t kCtrlMacTableSet = 0;       // CTRL_RX
+inline constexpr uint8_t kCtrlMacAddrSet = 1;        // CTRL_MAC_ADDR
+inline constexpr uint8_t kCtrlVlanAdd = 0;           // CTRL_VLAN
+inline constexpr uint8_t kCtrlVlanDel = 1;           // CTRL_VLAN
+inline constexpr uint8_t kCtrlAnnounceAck = 0;       // GUEST_ANNOUNCE
+inline constexpr uint8_t kCtrlMqVqPairsSet = 0;      // MQ
+inline constexpr uint8_t kCtrlMqRssConfig = 1;       // RSS
+inline constexpr uint8_t kCtrlMqHashConfig = 2;      // HASH_REPORT
+inline constexpr uint8_t kCtrlGuestOffloadsSet = 0;  // CTRL_GUEST_OFFLOADS
+inline constexpr uint8_t kCtrlNotfCoalTxSet = 0;     // NOTF_COAL
+inline constexpr uint8_t kCtrlNotfCoalRxSet = 1;     // NOTF_COAL
+inline constexpr uint8_t kCtrlNotfCoalVqSet = 2;     // VQ_NOTF_COAL
+inline constexpr uint8_t kCtrlNotfCoalVqGet = 3;     // VQ_NOTF_COAL
+inline constexpr uint8_t kCtrlHashTunnelSet = 0;     // HASH_TUNNEL
+inline constexpr uint8_t kCtrlStatsQuery = 0;        // DEVICE_STATS
+inline constexpr uint8_t kCtrlStatsGet = 1;          // DEVICE_STATS
+inline constexpr uint8_t kCtrlRssContextCapGet = 0;  // RSS_CONTEXT
+inline constexpr uint8_t kCtrlRssContextAdd = 1;     // RSS_CONTEXT
+inline constexpr uint8_t kCtrlRssContextMod = 2;     // RSS_CONTEXT
+inline constexpr uint8_t kCtrlRssContextDel = 3;     // RSS_CONTEXT
 
 // VLAN identifiers have 12 bits.
 inline constexpr uint16_t kMaxVlanId = 4095;

@@ -38,6 +38,8 @@ std::string_view ToString(BackendOperation operation) {
       return "GET_CONFIG";
     case BackendOperation::kSetConfig:
       return "SET_CONFIG";
+    case BackendOperation::kSetGuestOffloads:
+      return "GUEST_OFFLOADS_SET";
   }
   return "unknown";
 }

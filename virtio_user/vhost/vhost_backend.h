@@ -35,6 +35,7 @@ struct BackendCaps {
   bool multiqueue = false;   // VIRTIO_NET_F_MQ can be carried.
   bool link_state = false;   // A lost connection is seen.
   bool own_control_queue = false;
+  bool guest_offloads = false;  // SetGuestOffloads reaches what sends packets.
   AddressSpace addresses = AddressSpace::kPublished;
 };
 
@@ -55,9 +56,10 @@ enum class BackendOperation : uint8_t {
   kSetStatus,
   kGetConfig,
   kSetConfig,
+  kSetGuestOffloads,
 };
 
-// "SET_VRING_KICK" and so on.
+// "SET_VRING_KICK" and so on; where vhost has no message, virtio's name.
 std::string_view ToString(BackendOperation operation);
 
 // Which operation of a batch failed first, on which ring, and how.
@@ -160,6 +162,11 @@ class VhostBackend {
                                  std::span<std::byte> bytes) = 0;
   virtual Result<void> SetConfig(uint32_t offset,
                                  std::span<const std::byte> bytes) = 0;
+  // Which of the offloads (the GUEST_* features) of SetFeatures, which turns
+  // all of them on, are on from now on; the others are off. No answer. A
+  // refusal leaves them as they were. kUnsupported without
+  // BackendCaps::guest_offloads.
+  virtual Result<void> SetGuestOffloads(FeatureSet offloads) = 0;
 };
 
 // A batch as a scope: what is not committed is discarded.

@@ -66,6 +66,8 @@ class VhostUserBackend final : public VhostBackend, private PeerLink {
   Result<void> GetConfig(uint32_t offset, std::span<std::byte> bytes) override;
   Result<void> SetConfig(uint32_t offset,
                          std::span<const std::byte> bytes) override;
+  // Always kUnsupported.
+  Result<void> SetGuestOffloads(FeatureSet offloads) override;
 
  private:
   // PeerLink.

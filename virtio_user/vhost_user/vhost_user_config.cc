@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
-// The messages about the configuration space.
+// The messages about the configuration space, and what has no message.
 
 #include <algorithm>
 #include <utility>
@@ -91,6 +91,12 @@ Result<void> VhostUserBackend::SetConfig(uint32_t offset,
   return Tell({.begin = begin,
                .request = VhostUserRequest::kSetConfig,
                .operation = BackendOperation::kSetConfig});
+}
+
+Result<void> VhostUserBackend::SetGuestOffloads(FeatureSet /*offloads*/) {
+  return Fail(ErrorCode::kUnsupported,
+              "GUEST_OFFLOADS_SET: vhost-user has no message that changes "
+              "offloads after SET_FEATURES");
 }
 
 }  // namespace virtio_user
