@@ -33,7 +33,7 @@ fi
 cat >"$out/Makefile" <<'EOF'
 GTEST := /usr/src/googletest
 LIBRARY := $(wildcard $(addprefix virtio_user/,base/*.cc spec/*.cc ring/*.cc \
-  net/*.cc)) $(addprefix $(GTEST)/,googletest/src/gtest-all.cc \
+  net/*.cc)) tests/own_rig.cc $(addprefix $(GTEST)/,googletest/src/gtest-all.cc \
   googlemock/src/gmock-all.cc googletest/src/gtest_main.cc)
 OBJECTS := $(LIBRARY:%.cc=$(OUT)/o/%.o)
 CPPFLAGS := -I. $(foreach d,googletest googlemock,-isystem $(GTEST)/$d/include \
