@@ -19,11 +19,13 @@ cd "$root"
 tools/setup.sh build aarch64
 mkdir -p "$out"
 
-# Without arguments: the tests that stand on ring/ and net/ alone.
+# Without arguments: the tests that stand on ring/ and net/ alone, or on what
+# tests of those share.
 names=("$@")
 if [[ $# == 0 ]]; then
   mapfile -t names < <(
-    grep -lE '"virtio_user/(ring|net)/' tests/*_test.cc |
+    grep -lE '"(virtio_user/(ring|net)/|virtio_user/base/lanes\.h|tests/(bare|driver_queue|net|ring)_)' \
+      tests/*_test.cc |
       xargs grep -LE '"(backend_sim|cli|bench|virtio_user/(device|os|vhost_user))/' |
       xargs grep -LE '"tests/(sim|fakes|mocks|support)/' |
       sed 's,tests/\(.*\)\.cc,\1,' | grep -vE '_thread_test$|^(cli|device)_'
