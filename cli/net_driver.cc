@@ -68,7 +68,10 @@ FeatureSet NetDriver::Choose(FeatureSet offered) {
   constexpr FeatureSet kOffloads = {
       Feature::kNetCsum,      Feature::kNetGuestCsum, Feature::kNetGuestTso4,
       Feature::kNetGuestTso6, Feature::kNetHostTso4,  Feature::kNetHostTso6};
-  return DependencyClosure(offered & ~kOffloads);
+  // Nor is there a network that would have to hear of us.
+  FeatureSet chosen = offered & ~kOffloads;
+  chosen.Remove(Feature::kNetGuestAnnounce);
+  return DependencyClosure(chosen);
 }
 
 Result<std::unique_ptr<NetDriver>> NetDriver::Create(

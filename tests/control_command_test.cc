@@ -37,10 +37,12 @@ class ControlCommandTest : public ::testing::Test {
       offloads_ = offloads;
       return {};
     };
+    const auto clear_announce = [this] { announce_ = false; };
     return ExecuteControl(request, {.accepted = accepted_,
                                     .state = state_,
                                     .set_queue_pairs = set_pairs,
-                                    .set_guest_offloads = set_offloads});
+                                    .set_guest_offloads = set_offloads,
+                                    .clear_announce = clear_announce});
   }
   uint8_t Send(uint8_t ctrl_class, uint8_t command, const Bytes& data) {
     Bytes request = FromInts({ctrl_class, command});
@@ -54,6 +56,7 @@ class ControlCommandTest : public ::testing::Test {
   bool refuse_ = false;
   std::vector<uint16_t> asked_;
   std::optional<FeatureSet> offloads_;
+  bool announce_ = true;
 };
 
 // --- Every class and command -------------------------------------------------
@@ -98,6 +101,9 @@ TEST_F(ControlCommandTest, EveryClassCommandGateAndLength_S67_S69_F30_H15) {
           request.insert(request.end(), data.begin(), data.end());
           request.resize(2 + length, std::byte{0});
           state_ = {};
+          asked_.clear();
+          offloads_.reset();
+          announce_ = true;
           const bool legal = row != nullptr && gates.Has(row->gate) &&
                              row->carrier != ControlCarrier::kOwnControlQueue &&
                              length == data.size();
@@ -105,6 +111,7 @@ TEST_F(ControlCommandTest, EveryClassCommandGateAndLength_S67_S69_F30_H15) {
               << ctrl_class << " " << command << " " << length;
           if (!legal) {
             ASSERT_EQ(state_, ControlState());
+            ASSERT_TRUE(asked_.empty() && !offloads_ && announce_);
           }
           ++cases;
           ok += legal ? 1 : 0;
@@ -117,7 +124,7 @@ TEST_F(ControlCommandTest, EveryClassCommandGateAndLength_S67_S69_F30_H15) {
   EXPECT_EQ(cases, 30u * ((65536u - 26u) * 4u + 156u + 26u * 3u));
   // Each that is carried out, with all, with its own gate, and without each of
   // the 13 others.
-  EXPECT_EQ(ok, 15u * 12u);
+  EXPECT_EQ(ok, 15u * 13u);
 }
 
 TEST_F(ControlCommandTest, ARequestShorterThanItsHeaderIsAnError_S67) {
@@ -130,7 +137,6 @@ TEST_F(ControlCommandTest, ARequestShorterThanItsHeaderIsAnError_S67) {
 // 1, not 255.
 TEST_F(ControlCommandTest, CommandsOfAControlQueueOfItsOwnAreErrors_S69) {
   const std::vector<Bytes> requests = {
-      FromInts({3, 0}),                          // ANNOUNCE, ACK
       FromInts({4, 1, 0}),                       // MQ, RSS_CONFIG
       FromInts({4, 2, 0}),                       // MQ, HASH_CONFIG
       FromInts({6, 0, 0, 0, 0, 0, 0, 0, 0, 0}),  // NOTF_COAL, TX_SET
@@ -205,6 +211,23 @@ TEST_F(ControlCommandTest, AFailedSwitchOfPairsIsAnErrorOfValue1_S61) {
   EXPECT_EQ(Send(4, 0, FromInts({3, 0})), kErr);
   EXPECT_EQ(pairs_, 2);
   EXPECT_EQ(state_, ControlState());
+}
+
+// --- Announcement ------------------------------------------------------------
+
+// Twice too: what the command asks for, a bit that is off, is then so.
+TEST_F(ControlCommandTest, AnAckTurnsTheAnnouncementOff) {
+  EXPECT_EQ(Send(3, 0, {}), kOk);
+  EXPECT_FALSE(announce_);
+  EXPECT_EQ(Send(3, 0, {}), kOk);
+  EXPECT_FALSE(announce_);
+  EXPECT_EQ(state_, ControlState());
+}
+
+TEST_F(ControlCommandTest, AnAckOfWhatWasNotNegotiatedIsAnError) {
+  accepted_.Remove(Feature::kNetGuestAnnounce);
+  EXPECT_EQ(Send(3, 0, {}), kErr);
+  EXPECT_TRUE(announce_);
 }
 
 // --- Offloads ----------------------------------------------------------------

@@ -37,10 +37,12 @@ inline ControlTarget WillingTarget(FeatureSet accepted, ControlState& state) {
   static constexpr auto kOffloads = [](FeatureSet) -> Result<void> {
     return {};
   };
+  static constexpr auto kAnnounce = [] {};
   return {.accepted = accepted,
           .state = state,
           .set_queue_pairs = kPairs,
-          .set_guest_offloads = kOffloads};
+          .set_guest_offloads = kOffloads,
+          .clear_announce = kAnnounce};
 }
 
 // A device's control queue in plain memory whose device addresses are no
@@ -63,15 +65,15 @@ class ControlRig {
   std::span<std::byte> buffers() { return buffers_; }
   std::span<std::byte> table() { return table_; }
 
-  FeatureSet accepted = {Feature::kNetCtrlRx,
-                         Feature::kNetCtrlMacAddr,
-                         Feature::kNetCtrlVlan,
-                         Feature::kNetMq,
-                         Feature::kNetCtrlGuestOffloads,
-                         Feature::kNetGuestCsum};
+  FeatureSet accepted = {
+      Feature::kNetCtrlRx,      Feature::kNetCtrlMacAddr,
+      Feature::kNetCtrlVlan,    Feature::kNetMq,
+      Feature::kNetCtrlRxExtra, Feature::kNetCtrlGuestOffloads,
+      Feature::kNetGuestCsum,   Feature::kNetGuestAnnounce};
   ControlState state;
   uint16_t pairs = 1;
   std::optional<FeatureSet> offloads;
+  bool announce = true;
   bool refuse_pairs = false;
 
   Result<size_t> Serve() {
@@ -86,13 +88,15 @@ class ControlRig {
       offloads = wanted;
       return {};
     };
+    const auto clear_announce = [this] { announce = false; };
     const auto resolve = [this](DeviceBuffer buffer) {
       return arena_.Resolve(buffer);
     };
     return queue_.Serve(resolve, {.accepted = accepted,
                                   .state = state,
                                   .set_queue_pairs = set_pairs,
-                                  .set_guest_offloads = set_offloads});
+                                  .set_guest_offloads = set_offloads,
+                                  .clear_announce = clear_announce});
   }
 
   // Makes `head` the next available one.

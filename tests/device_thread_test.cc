@@ -106,6 +106,7 @@ TEST_F(DeviceThreads, S53_H10_EverythingAtOnceNeitherRacesNorDeadlocks) {
     EXPECT_EQ(device_->interrupt_map().vector_count, 4u);
     (void)device_->state();
     (void)device_->control_state();
+    (void)device_->config_status();
   });
   // A poller that writes its ring in every burst, plainly. It never has more
   // than a ring full in flight, since the back-end serves nothing here.

@@ -49,10 +49,11 @@ const Requirement kTable[] = {
     {50, {{17}}},  // DEVICE_STATS
 };
 
-// The seed's 17 bits, CTRL_GUEST_OFFLOADS, CTRL_RX_EXTRA, RING_PACKED and
-// ORDER_PLATFORM.
-constexpr unsigned kImplemented[] = {0,  1,  2,  5,  7,  8,  11, 12, 15, 16, 17,
-                                     18, 19, 20, 22, 23, 28, 32, 34, 35, 36};
+// The seed's 17 bits, CTRL_GUEST_OFFLOADS, CTRL_RX_EXTRA, GUEST_ANNOUNCE,
+// RING_PACKED and ORDER_PLATFORM.
+constexpr unsigned kImplemented[] = {0,  1,  2,  5,  7,  8,  11, 12,
+                                     15, 16, 17, 18, 19, 20, 21, 22,
+                                     23, 28, 32, 34, 35, 36};
 
 // Never told to a back-end: MAC, STATUS, CTRL_VQ and the commands on it that
 // this front-end carries out itself.
@@ -119,10 +120,11 @@ Masks MasksOf(const Options& options) {
   only_if(options.mrg_rxbuf, 15);
   only_if(options.link_state, 16);
   only_if(options.cq, 17);
+  only_if(options.link_state && options.cq, 21);
   only_if(options.multiqueue, 22);
   only_if(options.packed, 34);
   only_if(options.in_order, 35);
-  constexpr unsigned kAdded[] = {2, 5, 16, 17};
+  constexpr unsigned kAdded[] = {2, 5, 16, 17, 21};
   masks.ours = SetOf(kAdded) & masks.supported;
   return masks;
 }

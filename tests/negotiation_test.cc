@@ -37,8 +37,9 @@ TEST(NegotiationTest, TheThreeMasksAreKeptApart_S38_F05) {
                                                       .multiqueue = true,
                                                       .guest_offloads = true});
   EXPECT_EQ(masks.device, kLibVhost);
-  EXPECT_EQ(masks.frontend, FeatureSet({kNetMac, kNetCtrlVq, kNetStatus,
-                                        kNetCtrlGuestOffloads}));
+  EXPECT_EQ(masks.frontend,
+            FeatureSet({kNetMac, kNetCtrlVq, kNetStatus, kNetCtrlGuestOffloads,
+                        kNetGuestAnnounce}));
   EXPECT_EQ(masks.unsupported, ~kImplementedFeatures);
 }
 
@@ -51,8 +52,8 @@ TEST(NegotiationTest, OfLibVhostsOfferTheDriverSeesWhatIsImplemented_F07_F25) {
   EXPECT_EQ(masks.Offered(),
             FeatureSet({kNetCsum, kNetGuestCsum, kNetMac, kNetGuestTso4,
                         kNetGuestTso6, kNetHostTso4, kNetHostTso6, kNetMrgRxbuf,
-                        kNetStatus, kNetCtrlVq, kNetCtrlRx, kNetMq,
-                        kIndirectDesc, kVersion1, kInOrder}));
+                        kNetStatus, kNetCtrlVq, kNetCtrlRx, kNetGuestAnnounce,
+                        kNetMq, kIndirectDesc, kVersion1, kInOrder}));
 }
 
 TEST(NegotiationTest, WithoutAControlQueueAllThatHangsOnItGoes) {
@@ -84,6 +85,18 @@ TEST(NegotiationTest, StatusIsOfferedIfAndOnlyIfTheLinkCanBeSeen_S37_F10) {
   EXPECT_EQ(ComposeMasks({}, {.link_state = true}).Offered(),
             FeatureSet({kNetStatus}));
   EXPECT_EQ(ComposeMasks({kNetStatus}, {}).Offered(), FeatureSet());
+}
+
+// The back-end's own bit says nothing to us, and it is never told.
+TEST(NegotiationTest, AnnouncingIsOursWithTheLinkAndTheControlQueue) {
+  const FeatureSet ours = {kNetCtrlVq, kNetStatus, kNetGuestAnnounce};
+  const NegotiationInputs both = {.control_queue = true, .link_state = true};
+  EXPECT_EQ(ComposeMasks({}, both).Offered(), ours);
+  EXPECT_EQ(Forwarded(ComposeMasks(ours, both), ours), FeatureSet());
+  EXPECT_EQ(ComposeMasks(ours, {.control_queue = true}).Offered(),
+            FeatureSet({kNetCtrlVq}));
+  EXPECT_EQ(ComposeMasks(ours, {.link_state = true}).Offered(),
+            FeatureSet({kNetStatus}));
 }
 
 // The command is ours, and the back-end's kind decides; its bit does not.
@@ -203,9 +216,9 @@ TEST(NegotiationTest, EveryBitFrom64UpIsRefusedByName_S19) {
 // --- What the back-end is told -----------------------------------------------
 
 TEST(NegotiationTest, OurOwnFeaturesAreNotForwardedButMqIs_S20_S08) {
-  const FeatureSet device = {kNetMac,    kNetStatus,   kNetCtrlVq,
-                             kNetCtrlRx, kNetCtrlVlan, kNetCtrlMacAddr,
-                             kNetMq,     kNetCsum,     kVersion1};
+  const FeatureSet device = {
+      kNetMac,         kNetStatus, kNetCtrlVq, kNetCtrlRx, kNetCtrlVlan,
+      kNetCtrlMacAddr, kNetMq,     kNetCsum,   kVersion1,  kNetGuestAnnounce};
   const FeatureMasks masks = ComposeMasks(device, {.mac_known = true,
                                                    .control_queue = true,
                                                    .link_state = true,

@@ -76,6 +76,14 @@ bool SetVlan(Data data, const ControlTarget& target) {
   return true;
 }
 
+// With nothing to acknowledge too: what is asked for, a bit that is off, is so
+// (virtio: "Gratuitous Packet Sending"), and a driver that was told twice may
+// well ack twice.
+bool AcknowledgeAnnounce(Data /*data*/, const ControlTarget& target) {
+  target.clear_announce();
+  return true;
+}
+
 bool SetPairs(Data data, const ControlTarget& target) {
   const auto pairs = Read<uint16_t>(data, 0);
   return pairs >= kMinQueuePairs && target.set_queue_pairs(pairs).has_value();
@@ -108,6 +116,7 @@ constexpr Action kActions[] = {
     {CtrlClass::kMac, kCtrlMacAddrSet, SetMac},
     {CtrlClass::kVlan, kCtrlVlanAdd, SetVlan<true>},
     {CtrlClass::kVlan, kCtrlVlanDel, SetVlan<false>},
+    {CtrlClass::kAnnounce, kCtrlAnnounceAck, AcknowledgeAnnounce},
     {CtrlClass::kMq, kCtrlMqVqPairsSet, SetPairs},
     {CtrlClass::kGuestOffloads, kCtrlGuestOffloadsSet, SetGuestOffloads},
 };

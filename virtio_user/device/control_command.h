@@ -50,6 +50,8 @@ struct ControlTarget {
   // VIRTIO_NET_CTRL_GUEST_OFFLOADS_SET: the offloads that stay on, all of them
   // accepted features; an Error leaves everything as it was.
   FunctionRef<Result<void>(FeatureSet offloads)> set_guest_offloads;
+  // VIRTIO_NET_CTRL_ANNOUNCE_ACK: VIRTIO_NET_S_ANNOUNCE is off from now on.
+  FunctionRef<void()> clear_announce;
 };
 
 // The longest request that is read; the address table of a driver with some

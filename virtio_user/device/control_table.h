@@ -89,7 +89,7 @@ inline constexpr auto kControlTable = [] {
       {kVlan, kCtrlVlanDel, "VIRTIO_NET_CTRL_VLAN_DEL", kNetCtrlVlan,
        Exactly(2), kFrontEnd},
       {kAnnounce, kCtrlAnnounceAck, "VIRTIO_NET_CTRL_ANNOUNCE_ACK",
-       kNetGuestAnnounce, Exactly(0), kOwnControlQueue},
+       kNetGuestAnnounce, Exactly(0), kFrontEnd},
       {kMq, kCtrlMqVqPairsSet, "VIRTIO_NET_CTRL_MQ_VQ_PAIRS_SET", kNetMq,
        Exactly(2), kBackEnd},
       {kMq, kCtrlMqRssConfig, "VIRTIO_NET_CTRL_MQ_RSS_CONFIG", kNetRss,

@@ -275,6 +275,9 @@ Result<void> Device::Negotiate(FeatureSet accepted) {
   // (virtio: "Device Initialization", "Setting MAC Address Filtering").
   control_state_ = {};
   wanted_pairs_ = 1;
+  // A driver that begins says where it is without being asked.
+  announce_due_ = false;
+  ClearAnnounce();
   accepted_ = accepted;
   negotiated_ = true;
   state_.store(DeviceState::kNegotiated, std::memory_order_release);

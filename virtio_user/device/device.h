@@ -63,6 +63,9 @@ struct DeviceEvents {
   // Likewise of the last VIRTIO_NET_CTRL_GUEST_OFFLOADS_SET that the back-end
   // did not carry out.
   std::optional<Error> offloads_refused;
+  // A change of the configuration: VIRTIO_NET_S_ANNOUNCE has come into
+  // Device::config_status().
+  bool announce_asked = false;
 };
 
 // What an embedder arms for interrupts: vector i is the call descriptor of
@@ -172,6 +175,12 @@ class Device final : private MemoryListener {
 
   DeviceState state() const { return state_.load(std::memory_order_acquire); }
   LinkState link() const { return link_.load(std::memory_order_acquire); }
+  // `status` of the configuration space, for a driver that accepted
+  // VIRTIO_NET_F_STATUS: VIRTIO_NET_S_LINK_UP as link() says, and, with
+  // VIRTIO_NET_F_GUEST_ANNOUNCE, VIRTIO_NET_S_ANNOUNCE from the Start that
+  // follows a Reattach, since the new peer has to learn where the address
+  // lives, until the driver's VIRTIO_NET_CTRL_ANNOUNCE_ACK or Negotiate.
+  uint16_t config_status() const;
   // Pairs that the back-end serves now: 1 after Start, then as MQ says.
   uint16_t active_pairs() const {
     return active_pairs_.load(std::memory_order_acquire);
@@ -217,6 +226,8 @@ class Device final : private MemoryListener {
   Result<void> WaitForPollers() VU_REQUIRES(mu_);
   void EnterNeedsReset(const Error& reason) VU_REQUIRES(mu_);
   void NoticeLink(LinkState now) VU_REQUIRES(mu_);
+  void AskToAnnounce() VU_REQUIRES(mu_);
+  void ClearAnnounce() VU_REQUIRES(mu_);
 
   // What changes while running (device_events.cc).
   Result<void> ServeControlQueue(const MemoryTable& table) VU_REQUIRES(mu_);
@@ -244,6 +255,7 @@ class Device final : private MemoryListener {
   std::atomic<DeviceState> state_{DeviceState::kCreated};
   std::atomic<LinkState> link_{LinkState::kDown};
   std::atomic<uint16_t> active_pairs_{0};
+  std::atomic<bool> announce_{false};  // VIRTIO_NET_S_ANNOUNCE.
 
   mutable Mutex mu_;
   FeatureMasks masks_ VU_GUARDED_BY(mu_);
@@ -254,6 +266,8 @@ class Device final : private MemoryListener {
   std::optional<ControlQueue> control_queue_ VU_GUARDED_BY(mu_);
   ControlState control_state_ VU_GUARDED_BY(mu_);
   uint16_t wanted_pairs_ VU_GUARDED_BY(mu_) = 1;  // Replayed by Start.
+  // The next Start is the first that this peer sees of the driver.
+  bool announce_due_ VU_GUARDED_BY(mu_) = false;
   // Rings may run at the other end; false once the peer is gone.
   bool backend_runs_ VU_GUARDED_BY(mu_) = false;
   MemoryTable shared_ VU_GUARDED_BY(mu_);  // What the back-end has.

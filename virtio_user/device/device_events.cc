@@ -46,11 +46,16 @@ Result<void> Device::ServeControlQueue(const MemoryTable& table) {
     if (!done) events_.offloads_refused = done.error();
     return done;
   };
+  const auto clear_announce = [this] {
+    mu_.AssertHeld();
+    ClearAnnounce();
+  };
   const auto served =
       control_queue_->Serve(resolve, {.accepted = accepted_,
                                       .state = control_state_,
                                       .set_queue_pairs = set_pairs,
-                                      .set_guest_offloads = set_offloads});
+                                      .set_guest_offloads = set_offloads,
+                                      .clear_announce = clear_announce});
   if (served) return {};
   // The driver's doing: the back-end knows nothing of it.
   const Error broken = Error::Make(

@@ -3,10 +3,12 @@
 // Device: start, stop, reattach and the states between them.
 
 #include <algorithm>
+#include <utility>
 #include <vector>
 
 #include "virtio_user/device/device.h"
 #include "virtio_user/device/start_sequence.h"
+#include "virtio_user/spec/net.h"
 
 namespace virtio_user {
 
@@ -76,7 +78,29 @@ Result<void> Device::StartLocked(const MemoryTable& table) {
   state_.store(DeviceState::kRunning, std::memory_order_release);
   KickWaitingRings();
   OpenGates();
+  if (std::exchange(announce_due_, false)) AskToAnnounce();
   return {};
+}
+
+// Not before the rings run: the driver answers with packets and a command.
+void Device::AskToAnnounce() {
+  if (!accepted_.HasAll({Feature::kNetGuestAnnounce, Feature::kNetStatus})) {
+    return;
+  }
+  announce_.store(true, std::memory_order_release);
+  events_.announce_asked = true;
+}
+
+void Device::ClearAnnounce() {
+  announce_.store(false, std::memory_order_release);
+  events_.announce_asked = false;
+}
+
+uint16_t Device::config_status() const {
+  uint16_t status = 0;
+  if (link() == LinkState::kUp) status |= kNetStatusLinkUp;
+  if (announce_.load(std::memory_order_acquire)) status |= kNetStatusAnnounce;
+  return status;
 }
 
 // A ring starts with its first kick (vhost-user: "Ring states"), and a driver
@@ -174,6 +198,7 @@ Result<void> Device::ReattachLocked() {
   if (!masks) return Fail(masks);
   if (auto fits = CheckStillFits(*masks); !fits) return fits;
   masks_ = *masks;
+  announce_due_ = negotiated_;
   StartRingsAfresh();
   return {};
 }

@@ -104,6 +104,13 @@ FeatureMasks ComposeMasks(FeatureSet device, const NegotiationInputs& inputs) {
   } else {
     masks.unsupported.Add(kNetStatus);
   }
+  // It is we who know when the peer is a new one. The driver reads of it in
+  // the status and answers on the control queue.
+  if (inputs.link_state && inputs.control_queue) {
+    masks.frontend.Add(kNetGuestAnnounce);
+  } else {
+    masks.unsupported.Add(kNetGuestAnnounce);
+  }
   // Whether it can be done is a matter of the back-end's kind; the command is
   // ours, so the bit of a back-end says nothing here either.
   if (inputs.guest_offloads && inputs.control_queue) {

@@ -26,6 +26,7 @@ inline constexpr FeatureSet kImplementedFeatures = {
     Feature::kNetCtrlRx,
     Feature::kNetCtrlVlan,
     Feature::kNetCtrlRxExtra,
+    Feature::kNetGuestAnnounce,
     Feature::kNetMq,
     Feature::kNetCtrlMacAddr,
     Feature::kIndirectDesc,
@@ -50,7 +51,7 @@ struct NegotiationInputs {
 // The three masks, kept apart so that each can be asked again later.
 struct FeatureMasks {
   FeatureSet device;  // What the back-end offers.
-  // What we add: MAC, CTRL_VQ, STATUS, CTRL_GUEST_OFFLOADS.
+  // What we add: MAC, CTRL_VQ, STATUS, GUEST_ANNOUNCE, CTRL_GUEST_OFFLOADS.
   FeatureSet frontend;
   FeatureSet unsupported;  // What the driver must not see.
 
