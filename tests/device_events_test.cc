@@ -76,6 +76,39 @@ TEST(DeviceControl, CommandsGoOnAfterAStopAndAStart) {
   EXPECT_EQ(rig.device->active_pairs(), 2);
 }
 
+// virtio: "Setting MAC Address Filtering"; a reset gives the first one back.
+TEST(DeviceControl, AnAddressThatTheDriverSetIsTheOneThatItReads) {
+  RecordingRig rig;
+  rig.backend->features.Add(Feature::kNetCtrlMacAddr);
+  ASSERT_TRUE(rig.Run(1));
+  const auto first = rig.device->mac();
+  const MacAddress own = {{2, 9, 9, 9, 9, 9}};
+
+  ASSERT_EQ(
+      rig.driver->Command(CtrlClass::kMac, kCtrlMacAddrSet, {2, 9, 9, 9, 9, 9}),
+      kCtrlAckOk);
+
+  EXPECT_EQ(rig.device->mac(), own);
+  ASSERT_TRUE(rig.device->Reattach());
+  EXPECT_EQ(rig.device->mac(), own);
+  ASSERT_TRUE(rig.device->Negotiate(rig.device->accepted()));
+  EXPECT_EQ(rig.device->mac(), first);
+}
+
+TEST(DeviceControl, WithoutMacInTheConfigurationNoneIsRead) {
+  RecordingRig rig;
+  rig.backend->features.Add(Feature::kNetCtrlMacAddr);
+  ASSERT_TRUE(rig.Create({.queue_size = 8, .control_queue = true}));
+  ASSERT_TRUE(rig.driver->SetUp(1));
+  ASSERT_TRUE(rig.device->Start());
+
+  ASSERT_EQ(
+      rig.driver->Command(CtrlClass::kMac, kCtrlMacAddrSet, {2, 9, 9, 9, 9, 9}),
+      kCtrlAckOk);
+
+  EXPECT_EQ(rig.device->mac(), std::nullopt);
+}
+
 // Stop pauses; only a driver that begins anew has reset its device.
 TEST(DeviceControl, FiltersOutliveAStopAndAReattach) {
   RecordingRig rig;

@@ -247,7 +247,9 @@ FeatureSet Device::device_features() const {
 
 std::optional<MacAddress> Device::mac() const {
   const MutexLock lock(mu_);
-  return mac_;
+  // "The device MUST update mac in config space", if MAC was negotiated.
+  const bool readable = accepted_.Has(Feature::kNetMac);
+  return readable && control_state_.mac ? control_state_.mac : mac_;
 }
 
 ControlState Device::control_state() const {

@@ -186,7 +186,9 @@ class Device final : private MemoryListener {
     return active_pairs_.load(std::memory_order_acquire);
   }
 
-  // The address that the driver reads: the user's, or the back-end's own.
+  // The address that the driver reads: what it set last by
+  // VIRTIO_NET_CTRL_MAC_ADDR_SET since Negotiate, or the user's, or the
+  // back-end's own.
   std::optional<MacAddress> mac() const VU_EXCLUDES(mu_);
   // What the control queue set since Negotiate: filters, tables, address.
   ControlState control_state() const VU_EXCLUDES(mu_);
