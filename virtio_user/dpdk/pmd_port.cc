@@ -16,10 +16,12 @@ namespace {
 
 // What the driver makes use of: frames as they are, no offloads yet.
 FeatureSet Choose(FeatureSet offered) {
-  constexpr FeatureSet kOffloads = {
-      Feature::kNetCsum,      Feature::kNetGuestCsum, Feature::kNetGuestTso4,
-      Feature::kNetGuestTso6, Feature::kNetHostTso4,  Feature::kNetHostTso6};
-  return DependencyClosure(offered & ~kOffloads);
+  // No offloads yet, and nobody here who would announce the port.
+  constexpr FeatureSet kNotYet = {
+      Feature::kNetCsum,         Feature::kNetGuestCsum, Feature::kNetGuestTso4,
+      Feature::kNetGuestTso6,    Feature::kNetHostTso4,  Feature::kNetHostTso6,
+      Feature::kNetGuestAnnounce};
+  return DependencyClosure(offered & ~kNotYet);
 }
 
 }  // namespace
