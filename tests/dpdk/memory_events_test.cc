@@ -1,25 +1,31 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
 // DpdkMemory while EAL adds and removes memory, which it does with hugepages
-// alone. Skips where there are none.
+// alone. Skips where there are too few of them.
 
 #include <gtest/gtest.h>
 #include <rte_eal.h>
+#include <rte_errno.h>
 #include <rte_malloc.h>
 
 #include <cstdlib>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "tests/support/hugepages.h"
 #include "virtio_user/dpdk/dpdk_memory.h"
 
 namespace virtio_user {
 namespace {
 
-// What EAL was told at its start; negative: it cannot start here.
-int eal_started = -1;
+// Why EAL cannot start here; none where it did.
+std::optional<std::string> why_not;
 
+constexpr int kStartMegabytes = 32;
 constexpr size_t kMuch = size_t{64} << 20;
+// With what the heap needs besides.
+constexpr int kAllMegabytes = kStartMegabytes + 64 + 8;
 
 class RecordingListener final : public MemoryListener {
  public:
@@ -37,7 +43,7 @@ class RecordingListener final : public MemoryListener {
 class MemoryEventsTest : public testing::Test {
  protected:
   void SetUp() override {
-    if (eal_started < 0) GTEST_SKIP() << "no hugepages, or none for us";
+    if (why_not) GTEST_SKIP() << *why_not;
   }
   bool Shared(const void* at) {
     bool shared = false;
@@ -85,6 +91,17 @@ TEST_F(MemoryEventsTest, AfterUnsubscribeNothingIsHeard) {
   EXPECT_TRUE(listener_.heard.empty());
 }
 
+std::optional<std::string> StartEal(std::vector<std::string> words) {
+  auto why = testing_support::WhyNoHugepages(kAllMegabytes);
+  if (why) return why;
+  std::vector<char*> arguments;
+  for (std::string& word : words) arguments.push_back(word.data());
+  if (rte_eal_init(static_cast<int>(arguments.size()), arguments.data()) < 0) {
+    return std::string("rte_eal_init: ") + rte_strerror(rte_errno);
+  }
+  return std::nullopt;
+}
+
 }  // namespace
 }  // namespace virtio_user
 
@@ -93,14 +110,9 @@ int main(int argc, char** argv) {
   if (const char* const folder = std::getenv("TEST_TMPDIR")) {
     ::setenv("RUNTIME_DIRECTORY", folder, 1);
   }
-  std::vector<std::string> words = {
-      argv[0],        "--in-memory", "--single-file-segments",
-      "-m",           "32",          "--no-pci",
-      "--lcores",     "0@0",         "--no-telemetry",
-      "--log-level=3"};
-  std::vector<char*> arguments;
-  for (std::string& word : words) arguments.push_back(word.data());
-  virtio_user::eal_started =
-      rte_eal_init(static_cast<int>(arguments.size()), arguments.data());
+  virtio_user::why_not = virtio_user::StartEal(
+      {argv[0], "--in-memory", "--single-file-segments", "-m",
+       std::to_string(virtio_user::kStartMegabytes), "--no-pci", "--lcores",
+       "0@0", "--no-telemetry", "--log-level=3"});
   return RUN_ALL_TESTS();
 }

@@ -63,7 +63,17 @@ TEST(PmdArgsTest, WhatIsWrongIsRefusedByName) {
       {"path=s,mrg_rxbuf=2", "mrg_rxbuf=2"},
       {"path=s,packed_vq=yes", "packed_vq=yes"},
       {"path=s,timeout=0", "timeout=0"},
-      {"path=s,colour=red", "colour=red"},
+      {"path=s,colour=red", "\"colour\" is no argument"},
+      {"path=/a/path/that/is/longer/than/what/an/error/message/shows,queue=4",
+       "\"queue\" is no argument"},
+      {"path", "path"},
+      {"path=s,server", "server has no value"},
+      {"path=s,queues,queue_size=4", "queues has no value"},
+      {"path=s,queues=99999999999999999999", "queues=99999999999999999999"},
+      {"path=s,server= 1", "server= 1"},
+      {"path=s,timeout=3601", "timeout=3601"},
+      {"path=s,mac=02:00:00:00:00", "02:00:00:00:00"},
+      {"path=s,=4", "\"\" is no argument"},
   };
   for (const auto& [text, said] : kCases) {
     const auto args = ParsePmdArgs(text);

@@ -49,6 +49,7 @@ class PmdTestpmd {
   PortCounters WaitForPackets(uint64_t packets, std::chrono::seconds patience);
   // Whether its log has `text` within `patience`.
   bool WaitForText(std::string_view text, std::chrono::seconds patience) const;
+  void Kill() { child_->Kill(); }
   // "quit", and its exit code; none where it hangs.
   std::optional<int> Quit(std::chrono::seconds patience);
 

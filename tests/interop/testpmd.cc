@@ -6,9 +6,9 @@
 #include <unistd.h>
 
 #include <cstdlib>
-#include <fstream>
-#include <sstream>
 #include <thread>
+
+#include "tests/support/hugepages.h"
 
 namespace interop {
 namespace {
@@ -29,21 +29,6 @@ int FirstCore() {
     if (CPU_ISSET(core, &allowed)) return core;
   }
   return 0;
-}
-
-int64_t FreeHugepageMegabytes() {
-  std::ifstream meminfo("/proc/meminfo");
-  int64_t free = 0;
-  int64_t kilobytes = 0;
-  for (std::string line; std::getline(meminfo, line);) {
-    std::istringstream words(line);
-    std::string name;
-    int64_t value = 0;
-    words >> name >> value;
-    if (name == "HugePages_Free:") free = value;
-    if (name == "Hugepagesize:") kilobytes = value;
-  }
-  return free * kilobytes / 1024;
 }
 
 std::vector<std::string> Arguments(const TestpmdOptions& options) {
@@ -92,13 +77,8 @@ std::optional<std::string> Testpmd::WhyNot(TestpmdMemory memory) {
   if (FindProgram("dpdk-testpmd").empty()) {
     return "dpdk-testpmd is not installed (Debian: dpdk-dev)";
   }
-  if (memory == TestpmdMemory::kHugepages &&
-      FreeHugepageMegabytes() < kMegabytes) {
-    return "fewer than " + std::to_string(kMegabytes) +
-           " MB of free hugepages (root: sysctl vm.nr_hugepages=256)";
-  }
-  if (memory == TestpmdMemory::kHugepages && ::geteuid() != 0) {
-    return "hugepages take root";
+  if (memory == TestpmdMemory::kHugepages) {
+    return testing_support::WhyNoHugepages(kMegabytes);
   }
   return std::nullopt;
 }

@@ -9,6 +9,7 @@
 #include <rte_malloc.h>
 
 #include <algorithm>
+#include <chrono>
 #include <memory>
 #include <utility>
 
@@ -66,7 +67,26 @@ int AddPort(rte_vdev_device* vdev, std::unique_ptr<PmdPort> port) {
 
 int Fails(const char* name, const Error& error) {
   Log(LogLevel::kError, "%s: %s", name, error.text().data());
-  return error.sys_errno() != 0 ? -error.sys_errno() : -EIO;
+  return ErrnoOf(error);
+}
+
+// The peer did not behave as a vhost-user back-end does. Says which it was.
+bool IsPeersFault(const Error& error) {
+  return error.sys_errno() == 0 && (error.code() == ErrorCode::kProtocol ||
+                                    error.code() == ErrorCode::kDeadline ||
+                                    error.code() == ErrorCode::kDisconnected);
+}
+
+int FailsToConnect(const char* name, const PmdArgs& args, const Error& error) {
+  if (!IsPeersFault(error)) return Fails(name, error);
+  const auto seconds =
+      std::chrono::ceil<std::chrono::seconds>(args.device.call_budget);
+  Log(LogLevel::kError,
+      "%s: path=%s, timeout=%d: %s; is that a vhost-user back-end, and has it "
+      "no other front-end?",
+      name, args.backend.path.c_str(), static_cast<int>(seconds.count()),
+      error.text().data());
+  return ErrnoOf(error);
 }
 
 int Probe(rte_vdev_device* vdev) {
@@ -77,12 +97,9 @@ int Probe(rte_vdev_device* vdev) {
                                    "only a primary process can use it"));
   }
   const auto args = ParsePmdArgs(rte_vdev_device_args(vdev));
-  if (!args) {
-    Fails(name, args.error());
-    return -EINVAL;
-  }
+  if (!args) return Fails(name, args.error());
   auto port = PmdPort::Create(*args);
-  if (!port) return Fails(name, port.error());
+  if (!port) return FailsToConnect(name, *args, port.error());
   return AddPort(vdev, *std::move(port));
 }
 

@@ -4,10 +4,12 @@
 
 #include <rte_kvargs.h>
 
+#include <algorithm>
 #include <charconv>
 #include <chrono>
 #include <cstring>
 #include <optional>
+#include <span>
 #include <string_view>
 
 namespace virtio_user {
@@ -77,7 +79,25 @@ Result<void> ReadMac(const Kvargs& list, PmdArgs& args) {
   return {};
 }
 
+bool IsKey(std::string_view word) {
+  return std::ranges::any_of(
+      kKeys, [&](const char* key) { return key != nullptr && word == key; });
+}
+
 Result<void> CheckKeys(const Kvargs& list) {
+  for (const rte_kvargs_pair& pair : std::span(list->pairs, list->count)) {
+    if (!IsKey(pair.key)) {
+      return Fail(ErrorCode::kInvalidArgument,
+                  "\"%.40s\" is no argument of net_vuser; these are "
+                  "possible: " VIRTIO_USER_PMD_KEYS,
+                  pair.key);
+    }
+    if (pair.value == nullptr) {
+      return Fail(ErrorCode::kInvalidArgument,
+                  "%s has no value; these are possible: " VIRTIO_USER_PMD_KEYS,
+                  pair.key);
+    }
+  }
   for (const char* const* key = kKeys; *key != nullptr; ++key) {
     const unsigned count = rte_kvargs_count(list.get(), *key);
     if (count > 1) {
@@ -95,7 +115,8 @@ Result<void> CheckKeys(const Kvargs& list) {
 }  // namespace
 
 Result<PmdArgs> ParsePmdArgs(const char* text) {
-  const Kvargs list(rte_kvargs_parse(text, kKeys));
+  // Whatever the keys are: DPDK would not say which one it does not know.
+  const Kvargs list(rte_kvargs_parse(text, nullptr));
   if (list == nullptr) {
     return Fail(ErrorCode::kInvalidArgument,
                 "cannot read the arguments \"%.60s\"; these are "

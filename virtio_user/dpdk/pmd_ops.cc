@@ -26,27 +26,13 @@ PmdPrivate& PrivateOf(const rte_eth_dev& dev) {
 }
 PmdPort& PortOf(const rte_eth_dev* dev) { return *PrivateOf(*dev).port; }
 
-int ErrnoOf(const Error& error) {
-  if (error.sys_errno() != 0) return -error.sys_errno();
-  switch (error.code()) {
-    case ErrorCode::kInvalidArgument:
-      return -EINVAL;
-    case ErrorCode::kWrongState:
-      return -EBUSY;
-    case ErrorCode::kUnsupported:
-      return -ENOTSUP;
-    case ErrorCode::kRefused:
-      return -EACCES;
-    case ErrorCode::kProtocol:
-      return -EPROTO;
-    case ErrorCode::kDeadline:
-      return -ETIMEDOUT;
-    case ErrorCode::kDisconnected:
-      return -ENOTCONN;
-    case ErrorCode::kSystem:
-      break;
-  }
-  return -EIO;
+// Tells what became of the peer since it was looked at last; Configure and
+// Start connect anew if it was lost.
+void LookAtPeer(const rte_eth_dev& dev) {
+  const DeviceEvents events = PortOf(&dev).device().Poll();
+  if (!events.reason) return;
+  Log(LogLevel::kWarning, "port %u: %s (stop and start the port for that)",
+      dev.data->port_id, events.reason->text().data());
 }
 
 bool Merges(const rte_eth_dev* dev) {
@@ -69,6 +55,7 @@ Result<void> CheckMtu(rte_eth_dev* dev, uint32_t mtu) {
 }
 
 int DevConfigure(rte_eth_dev* dev) {
+  LookAtPeer(*dev);
   PmdPort& port = PortOf(dev);
   auto done = port.Configure(dev->data->nb_rx_queues, dev->data->nb_tx_queues);
   if (!done) return Complain(*dev, "configure", done.error());
@@ -85,12 +72,8 @@ void SetQueueStates(rte_eth_dev* dev, uint8_t state) {
 }
 
 int LinkUpdate(rte_eth_dev* dev, int) {
-  Device& device = PortOf(dev).device();
-  const DeviceEvents events = device.Poll();
-  if (events.reason) {
-    Log(LogLevel::kWarning, "port %u: %s", dev->data->port_id,
-        events.reason->text().data());
-  }
+  LookAtPeer(*dev);
+  const Device& device = PortOf(dev).device();
   const bool up = dev->data->dev_started != 0 &&
                   device.state() == DeviceState::kRunning &&
                   device.link() == LinkState::kUp;
@@ -103,6 +86,7 @@ int LinkUpdate(rte_eth_dev* dev, int) {
 }
 
 int DevStart(rte_eth_dev* dev) {
+  LookAtPeer(*dev);
   PmdPort& port = PortOf(dev);
   auto fits = CheckMtu(dev, dev->data->mtu);
   if (!fits) return Complain(*dev, "start", fits.error());
@@ -120,8 +104,15 @@ int DevStart(rte_eth_dev* dev) {
 int DevStop(rte_eth_dev* dev) {
   dev->data->dev_started = 0;
   dev->data->dev_link.link_status = RTE_ETH_LINK_DOWN;
-  auto done = PortOf(dev).Stop();
-  if (!done) Complain(*dev, "stop", done.error());
+  LookAtPeer(*dev);
+  PmdPort& port = PortOf(dev);
+  if (auto done = port.Stop(); !done) {
+    Log(LogLevel::kWarning,
+        "port %u is stopped, but its back-end was not told: %s",
+        dev->data->port_id, done.error().text().data());
+    // That is all about it.
+    (void)port.device().Poll();
+  }
   SetQueueStates(dev, RTE_ETH_QUEUE_STATE_STOPPED);
   return 0;
 }
@@ -260,6 +251,29 @@ constexpr eth_dev_ops MakeOps() {
 }  // namespace
 
 constinit const eth_dev_ops kPmdOps = MakeOps();
+
+int ErrnoOf(const Error& error) {
+  if (error.sys_errno() != 0) return -error.sys_errno();
+  switch (error.code()) {
+    case ErrorCode::kInvalidArgument:
+      return -EINVAL;
+    case ErrorCode::kWrongState:
+      return -EBUSY;
+    case ErrorCode::kUnsupported:
+      return -ENOTSUP;
+    case ErrorCode::kRefused:
+      return -EACCES;
+    case ErrorCode::kProtocol:
+      return -EPROTO;
+    case ErrorCode::kDeadline:
+      return -ETIMEDOUT;
+    case ErrorCode::kDisconnected:
+      return -ENOTCONN;
+    case ErrorCode::kSystem:
+      break;
+  }
+  return -EIO;
+}
 
 int Complain(const rte_eth_dev& dev, const char* doing, const Error& error) {
   Log(LogLevel::kError, "port %u: cannot %s: %s", dev.data->port_id, doing,

@@ -20,7 +20,9 @@ struct PmdPrivate {
 // The functions that ethdev calls.
 extern const eth_dev_ops kPmdOps;
 
-// The reason to the log, and the errno that says the same: negative.
+// The errno that says the same: negative.
+int ErrnoOf(const Error& error);
+// The same, and the reason to the log.
 int Complain(const rte_eth_dev& dev, const char* doing, const Error& error);
 
 // Closes the port: nothing of it is left but ethdev's own.
