@@ -3,8 +3,9 @@
 // Receives and sends packets on one data path, so that callgrind can count
 // what that takes: bench/instructions.sh runs it and makes a table.
 //
-//   instructions PATH PACKETS
+//   instructions PATH PACKETS [swapped]
 //
+// swapped: the device uses chains out of order, two and two.
 // Own buffers, 64 bytes, bursts of 32, all on one thread. The device's side
 // fills RX buffers and completes what was sent between the two calls that are
 // counted.
@@ -66,7 +67,9 @@ bool Forward(RingPair& pair, uint64_t packets) {
 
 int main(int argc, char** argv) {
   uint64_t packets = 0;
-  const DataPath* const path = argc == 3 ? FindPath(argv[1]) : nullptr;
+  const bool swapped = argc == 4 && std::string_view(argv[3]) == "swapped";
+  const DataPath* const path =
+      argc == 3 || swapped ? FindPath(argv[1]) : nullptr;
   if (path != nullptr) {
     const std::string_view text = argv[2];
     std::from_chars(text.data(), text.data() + text.size(), packets);
@@ -77,7 +80,8 @@ int main(int argc, char** argv) {
                kBurst);
     return 2;
   }
-  RingPair pair(*path);
+  RingPair pair(*path,
+                swapped ? RingPair::Use::kSwapped : RingPair::Use::kInTurn);
   if (Forward(pair, packets)) return 0;
   fmt::print(stderr, "instructions: {}: packets were lost\n", path->name);
   return 1;

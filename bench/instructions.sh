@@ -31,11 +31,11 @@ limit_of() {
   esac
 }
 
-# count FUNCTION PATH PACKETS: instructions inside of FUNCTION.
+# count FUNCTION PATH PACKETS [swapped]: instructions inside of FUNCTION.
 count() {
   local log
   log=$(valgrind --tool=callgrind --callgrind-out-file=/dev/null \
-    --cache-sim=no --toggle-collect="$1" "$program" "$2" "$3" 2>&1) || {
+    --cache-sim=no --toggle-collect="$1" "$program" "${@:2}" 2>&1) || {
     echo "$log" >&2
     return 1
   }
@@ -46,8 +46,8 @@ count() {
 # The setting up falls out of the difference.
 per_packet() {
   local once twice
-  once=$(count "$1" "$2" "$packets")
-  twice=$(count "$1" "$2" $((2 * packets)))
+  once=$(count "$1" "$2" "$packets" "${@:3}")
+  twice=$(count "$1" "$2" $((2 * packets)) "${@:3}")
   awk -v once="$once" -v twice="$twice" -v n="$packets" \
     'BEGIN { printf "%.1f", (twice - once) / n }'
 }
@@ -74,5 +74,15 @@ for path in "${paths[@]}"; do
   fi
   printf '  %-20s  %6s  %6s  %6s  %5s%s\n' "$path" "$rx" "$tx" "$both" \
     "$limit" "$note"
+done
+
+# A device that uses chains out of order, where it may.
+echo
+printf '  %-20s  %6s  %6s  %6s\n' 'out of order' RX TX both
+for path in split-mrg split-nomrg packed-mrg packed-nomrg; do
+  rx=$(per_packet vuser_bench_receive "$path" swapped)
+  tx=$(per_packet vuser_bench_send "$path" swapped)
+  printf '  %-20s  %6s  %6s  %6s\n' "$path" "$rx" "$tx" \
+    "$(awk -v a="$rx" -v b="$tx" 'BEGIN { printf "%.1f", a + b }')"
 done
 [[ $check == no ]] || exit "$verdict"

@@ -33,8 +33,9 @@ FeatureSet FeaturesOf(const DataPath& path) {
   return features;
 }
 
-RingPair::RingPair(const DataPath& path)
-    : header_bytes_(static_cast<uint32_t>(NetHeaderBytes(FeaturesOf(path)))),
+RingPair::RingPair(const DataPath& path, Use use)
+    : use_(use),
+      header_bytes_(static_cast<uint32_t>(NetHeaderBytes(FeaturesOf(path)))),
       storage_(std::make_unique<std::byte[]>(BytesForAll(path.format))) {
   void* start = storage_.get();
   size_t room = BytesForAll(path.format);
@@ -82,27 +83,36 @@ void RingPair::MarkWhole(std::byte* header) const {
   std::memcpy(header, &whole, sizeof(whole));
 }
 
-size_t RingPair::Fill(size_t count) {
+template <typename UseOne>
+size_t RingPair::UseUpTo(size_t count, DeviceQueue& device,
+                         const UseOne& use_one) {
   size_t done = 0;
   SingleBuffer one;
-  while (done < count && rx_device_->PopOne(one) == PopOutcome::kOne) {
-    MarkWhole(HostOf(one.buffer.addr));
-    rx_device_->Put(one.token, header_bytes_ + kFrameBytes);
+  SingleBuffer next;
+  while (done < count && device.PopOne(one) == PopOutcome::kOne) {
+    if (use_ == Use::kSwapped && done + 1 < count &&
+        device.PopOne(next) == PopOutcome::kOne) {
+      use_one(next);
+      ++done;
+    }
+    use_one(one);
     ++done;
   }
-  rx_device_->Publish();
+  device.Publish();
   return done;
 }
 
+size_t RingPair::Fill(size_t count) {
+  return UseUpTo(count, *rx_device_, [this](const SingleBuffer& one) {
+    MarkWhole(HostOf(one.buffer.addr));
+    rx_device_->Put(one.token, header_bytes_ + kFrameBytes);
+  });
+}
+
 size_t RingPair::Drain(size_t count) {
-  size_t done = 0;
-  SingleBuffer one;
-  while (done < count && tx_device_->PopOne(one) == PopOutcome::kOne) {
+  return UseUpTo(count, *tx_device_, [this](const SingleBuffer& one) {
     tx_device_->Put(one.token, 0);
-    ++done;
-  }
-  tx_device_->Publish();
-  return done;
+  });
 }
 
 size_t RingPair::Echo(size_t count) {

@@ -29,7 +29,10 @@ class RingPair {
   static constexpr uint16_t kRingSize = 256;
   static constexpr uint32_t kFrameBytes = 64;
 
-  explicit RingPair(const DataPath& path);
+  // In which order the device uses what it takes, in Fill and Drain.
+  enum class Use : uint8_t { kInTurn, kSwapped };  // Two and two.
+
+  explicit RingPair(const DataPath& path, Use use = Use::kInTurn);
   RingPair(const RingPair&) = delete;
   RingPair& operator=(const RingPair&) = delete;
 
@@ -61,9 +64,13 @@ class RingPair {
             static_cast<uint64_t>(memory.data() - memory_.data())};
   }
   void MarkWhole(std::byte* header) const;
+  // Takes up to `count` chains and has each used.
+  template <typename UseOne>
+  size_t UseUpTo(size_t count, DeviceQueue& device, const UseOne& use_one);
 
   static constexpr uint64_t kDeviceBase = 0x1'0000'0000;
 
+  const Use use_;
   const uint32_t header_bytes_;
   std::unique_ptr<std::byte[]> storage_;
   std::span<std::byte> memory_;

@@ -97,6 +97,11 @@ TYPED_TEST(InOrderTest, ReclaimAllHandsBackWhatIsLeftOfABatch) {
   EXPECT_THAT(this->Cookies(2), ElementsAre(0, 1));
   EXPECT_THAT(this->Reclaim(), ElementsAre(2, 3, 4));
   EXPECT_THAT(this->Cookies(2), IsEmpty());
+  // Nothing of the batch is left.
+  this->queue_.template OfferOne<BufferUse::kDeviceWrites>({{0x100}, 9}, 7);
+  this->queue_.template OfferOne<BufferUse::kDeviceWrites>({{0x100}, 9}, 8);
+  this->queue_.Publish();
+  EXPECT_THAT(this->Cookies(2), IsEmpty());
 }
 
 }  // namespace

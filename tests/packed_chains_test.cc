@@ -107,16 +107,15 @@ TEST_F(PackedChainsTest, NoIdIsGivenTwiceOutOfSequence) {
   EXPECT_THAT(InFlight(any_), UnorderedElementsAre(0, 2, 3, 5, 6));
 }
 
-TEST_F(PackedChainsTest, WithNothingInFlightTheSequenceBeginsAnew) {
+TEST_F(PackedChainsTest, TheSequenceDoesNotComeBackByItself) {
   Put(any_, 1);
   Put(any_, 2);
   any_.Take(1);
-  any_.MaybeResumeSequence();
-  EXPECT_FALSE(any_.in_sequence());
   any_.Take(0);
-  any_.MaybeResumeSequence();
+  EXPECT_EQ(any_.in_flight(), 0u);
+  EXPECT_FALSE(any_.in_sequence());
+  any_.Reset();
   EXPECT_TRUE(any_.in_sequence());
-  EXPECT_EQ(Put(any_, 3), 2u);  // Its place.
 }
 
 TEST_F(PackedChainsTest, AResetForgetsEverything) {
@@ -150,7 +149,6 @@ TEST_F(PackedChainsTest, EveryOrderOfUseKeepsTheBooks) {
       }
       EXPECT_EQ(chains.free_count(), 8u);
       EXPECT_EQ(chains.oldest(), chains.next());
-      if (round % 2 == 0) chains.MaybeResumeSequence();
     }
   } while (std::ranges::next_permutation(order).found);
 }

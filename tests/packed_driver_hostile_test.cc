@@ -60,6 +60,57 @@ TYPED_TEST(PackedHostileDevice, InTheNextRoundOnlyNoneOfBothFlags) {
   EXPECT_THAT(this->Cookies(), ElementsAre(0));
 }
 
+// A slot that was emptied in sequence keeps what stood in it.
+TYPED_TEST(PackedHostileDevice, WhatIsUsedWithNothingInFlightIsNoChain_H18) {
+  for (const uint32_t round : {0u, 1u}) {
+    const uint64_t flags = round == 0 ? 0x8080 : 0;
+    for (uint32_t i = 0; i < 8; ++i) {
+      this->queue_.template OfferOne<BufferUse::kDeviceWrites>({{0x100}, 9}, i);
+    }
+    this->queue_.Publish();
+    for (uint32_t i = 0; i < 8; ++i) this->SetTail(i, 1, i, flags);
+    ASSERT_EQ(this->Take().size(), 8u);
+  }
+  this->SetTail(0, 1, 0, 0x8080);
+  EXPECT_THAT(this->Take(), IsEmpty());
+  EXPECT_EQ(this->queue_.in_flight(), 0);
+  EXPECT_THAT(this->Reclaim(), IsEmpty());
+}
+
+// A plain chain under an id that had a chain with a note before.
+TEST(PackedAnyHostileDevice, AnIdIsTakenOnceWhateverItWasBefore_H18) {
+  TestArena arena(ArenaBytes(8));
+  Ring ring{.layout = TakeRing(arena, 8, RingFormat::kPacked),
+            .published = {},
+            .gate = {}};
+  PackedDriverQueue<UseOrder::kAny, uint32_t> queue(ring);
+  const std::array buffer = {DeviceBuffer{{0x100}, 64}};
+  const auto use = [&](uint64_t place, uint64_t id, uint64_t flags) {
+    SharedWord<uint64_t>(ring.layout.desc + 16 * place + 8)
+        .store(1 | id << 32 | flags << 48);
+  };
+  std::vector<UsedChain<uint32_t>> used(8);
+  for (uint32_t i = 0; i < 8; ++i) {
+    ASSERT_TRUE(queue.Offer({.writable = buffer, .cookie = i}));
+  }
+  queue.Publish();
+  for (uint32_t i = 0; i < 8; ++i) use(i, i, 0x8080);
+  ASSERT_EQ(queue.TakeUsed(used), 8u);
+  for (uint32_t i = 0; i < 8; ++i) {
+    queue.OfferOne<BufferUse::kDeviceWrites>(buffer[0], 100 + i);
+  }
+  queue.Publish();
+  use(0, 3, 0);  // Out of sequence.
+  use(1, 1, 0);
+  EXPECT_EQ(queue.TakeUsed(used), 2u);
+  use(2, 1, 0);
+  EXPECT_EQ(queue.TakeUsed(used), 0u);
+  EXPECT_TRUE(queue.broken().has_value());
+  size_t lost = 0;
+  queue.ReclaimAll([&](uint32_t) { ++lost; });
+  EXPECT_EQ(lost, 6u);
+}
+
 TYPED_TEST(PackedHostileDevice, ARingFullOfUsedFlagsIsReadOnceAround) {
   (void)this->OfferAndPop(3);
   for (uint32_t i = 0; i < 8; ++i) this->SetTail(i, 1, i, 0x8080);

@@ -55,6 +55,8 @@ class RxPath {
         features_(features),
         header_bytes_(static_cast<uint32_t>(NetHeaderBytes(features))),
         always_decode_(features.Has(Feature::kNetHashReport)),
+        look_early_(!always_decode_ &&
+                    RingOrderFor(features) == RingOrder::kSmp),
         header_place_(RxHeaderPlace(features)) {}
 
   // Up to out.size() packets, which are the caller's; how many. Then refills,
@@ -150,7 +152,7 @@ class RxPath {
                               Buffers::NoteFour(next + i, handles, frame_bytes);
                               look.Four(view_, handles, frame_bytes);
                             };
-      all_whole = !always_decode_;
+      all_whole = look_early_;
       next += queue_.TakeEach(most, Overloaded{one_whole, four}, other);
       all_whole = all_whole && look.AllWhole();
       if (all_whole) bytes += look.frame_bytes();
@@ -369,6 +371,9 @@ class RxPath {
   const FeatureSet features_;
   const uint32_t header_bytes_;
   const bool always_decode_;  // Each header says something.
+  // What a header says counts while its buffer is taken from the ring. (A
+  // packed ring has the platform's barrier behind that.)
+  const bool look_early_;
   const HeaderPlace header_place_;
   // Used buffers that SettleRest has not looked at yet.
   std::span<const Packet> noted_;

@@ -24,7 +24,9 @@ namespace virtio_user {
 // which they were offered, the id is the index of the chain's first descriptor
 // ("in sequence"), and slots before the oldest chain's mean nothing. A device
 // that may use them in any order, and does, ends that: then free ids lie on a
-// stack and their slots are empty, until nothing is in flight.
+// stack and their slots are empty, until the ring starts afresh. (To go back as
+// soon as nothing is in flight would have such a device end it in every burst,
+// which costs a look at every slot.)
 template <UseOrder kOrder, typename Cookie>
 class PackedChains {
  public:
@@ -148,10 +150,6 @@ class PackedChains {
     slot.bound = 0;
     notes_[id].count = 0;
     return {slot.cookie, shape.writable_bytes};
-  }
-  // After chains were taken.
-  void MaybeResumeSequence() {
-    if (!in_sequence() && in_flight() == 0) in_sequence_ = true;
   }
 
  private:

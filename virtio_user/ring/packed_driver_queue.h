@@ -102,7 +102,6 @@ class PackedDriverQueue
         other(std::exchange(done, 0), chain.cookie, chain.bytes);
       }
     }
-    if constexpr (!kInOrder) chains_.MaybeResumeSequence();
     RingReadBarrier(order_);
     return done;
   }
