@@ -54,13 +54,22 @@ class NetRig {
 
 class RxRig : public NetRig {
  public:
-  // Polls once. The packets are held, behind those that were; their frames.
-  virtual std::vector<Bytes> Receive(size_t most) = 0;
+  // Polls once. The packets are held, behind those that were; how many. Reads
+  // no byte of them.
+  virtual size_t Take(size_t most) = 0;
+  virtual Bytes FrameOf(size_t index) = 0;
   // What the header said of a held packet.
   virtual Checksum checksum(size_t index) const = 0;
   // Where a device writes the header in a buffer of the pool.
   virtual std::byte* ReceivedHeader(uint32_t buffer) = 0;
 
+  // Polls once; the frames of the packets, which are held.
+  std::vector<Bytes> Receive(size_t most) {
+    std::vector<Bytes> frames(Take(most));
+    const size_t first = held_count() - frames.size();
+    for (size_t i = 0; i < frames.size(); ++i) frames[i] = FrameOf(first + i);
+    return frames;
+  }
   // Polls once, and frees.
   std::vector<Bytes> Poll(size_t most = 64) {
     std::vector<Bytes> frames = Receive(most);

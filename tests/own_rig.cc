@@ -72,18 +72,19 @@ class OwnRxRig final : public OwnRig<RxRig, Receiver> {
  public:
   using OwnRig::OwnRig;
 
-  std::vector<Bytes> Receive(size_t most) override {
+  size_t Take(size_t most) override {
     std::vector<Packet> packets(most);
     packets.resize(bench_.queue->Receive(packets));
-    std::vector<Bytes> frames;
     for (const Packet& packet : packets) {
-      Bytes frame(packet.bytes);
-      EXPECT_EQ(bench_.pool.CopyOut(packet, frame), frame.size());
       ExpectOffloadInside(packet);
-      frames.push_back(std::move(frame));
       held_.push_back(packet);
     }
-    return frames;
+    return packets.size();
+  }
+  Bytes FrameOf(size_t index) override {
+    Bytes frame(held_[index].bytes);
+    EXPECT_EQ(bench_.pool.CopyOut(held_[index], frame), frame.size());
+    return frame;
   }
   Checksum checksum(size_t index) const override {
     return bench_.pool.offload(held_[index]).checksum;

@@ -72,22 +72,23 @@ class MbufRxRig final : public MbufNetRig<RxRig, MbufRxQueue> {
         rig_.vring,
         {.features = shape.features, .pool = &pool_.get(), .port = kPort});
     rig_.Open();
-    EXPECT_TRUE(Receive(1).empty());
+    EXPECT_EQ(Take(1), 0u);
   }
 
-  std::vector<Bytes> Receive(size_t most) override {
+  size_t Take(size_t most) override {
     std::vector<rte_mbuf*> packets(BurstCount(most));
     packets.resize(MbufRxQueue::BurstFor(rig_.features)(
         queue_.get(), packets.data(), BurstCount(packets.size())));
-    std::vector<Bytes> frames;
     for (rte_mbuf* const packet : packets) {
       const char* reason = "";
       EXPECT_EQ(rte_mbuf_check(packet, 1, &reason), 0) << reason;
       EXPECT_EQ(packet->port, kPort);
-      frames.push_back(FrameOf(packet));
       held_.push_back(packet);
     }
-    return frames;
+    return packets.size();
+  }
+  Bytes FrameOf(size_t index) override {
+    return virtio_user::FrameOf(held_[index]);
   }
   Checksum checksum(size_t index) const override {
     const uint64_t flags = held_[index]->ol_flags & RTE_MBUF_F_RX_L4_CKSUM_MASK;
