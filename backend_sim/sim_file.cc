@@ -4,8 +4,6 @@
 
 #include <sys/mman.h>
 
-#include "virtio_user/base/check.h"
-
 namespace backend_sim {
 namespace {
 
@@ -29,10 +27,11 @@ std::shared_ptr<SimFile> SimFile::Memory(size_t bytes) {
   const size_t whole = WholePages(bytes);
   void* const base = ::mmap(nullptr, whole + 2 * kPage, PROT_NONE,
                             MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-  VU_CHECK(base != MAP_FAILED);
+  if (base == MAP_FAILED) return nullptr;
   std::byte* const inner = static_cast<std::byte*>(base) + kPage;
-  if (whole > 0) {
-    VU_CHECK(::mprotect(inner, whole, PROT_READ | PROT_WRITE) == 0);
+  if (whole > 0 && ::mprotect(inner, whole, PROT_READ | PROT_WRITE) != 0) {
+    ::munmap(base, whole + 2 * kPage);
+    return nullptr;
   }
   auto file = std::make_shared<SimFile>(Kind::kMemory);
   file->memory_ = {inner, bytes};

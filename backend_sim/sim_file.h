@@ -20,7 +20,7 @@ class SimFile {
   static std::shared_ptr<SimFile> Event();
   static std::shared_ptr<SimFile> Socket();
   // `bytes` of zeroed memory, aligned to 4096, with a page on both sides that
-  // cannot be touched.
+  // cannot be touched; null where the kernel has no such room.
   static std::shared_ptr<SimFile> Memory(size_t bytes);
 
   explicit SimFile(Kind kind) : kind_(kind) {}

@@ -68,7 +68,8 @@ SimMemory::SimMemory(FdTable& fds, Trace& trace, SimMemoryOptions options)
     : fds_(fds), trace_(trace), options_(options) {
   const Lock lock(*this);
   for (size_t i = 0; i < options_.initial_regions; ++i) {
-    VU_CHECK(AddLocked(options_.region_bytes).has_value());
+    // What finds no room here finds none in Allocate, which says so.
+    if (!AddLocked(options_.region_bytes)) return;
   }
 }
 
@@ -111,7 +112,9 @@ Result<std::span<std::byte>> SimMemory::Take(size_t bytes, size_t align) {
     if (at > host.size() || bytes > host.size() - at) continue;
     region.used[at] = bytes;
     const std::span<std::byte> memory = host.subspan(at, bytes);
-    std::memset(memory.data(), 0, memory.size());
+    const size_t recycled = std::clamp(region.pristine, at, at + bytes) - at;
+    std::memset(memory.data(), 0, recycled);
+    region.pristine = std::max(region.pristine, at + bytes);
     return memory;
   }
   return std::unexpected(
@@ -162,6 +165,10 @@ Result<SimRegionId> SimMemory::AddLocked(size_t bytes) {
   Region region;
   region.id = next_id_;
   region.file = SimFile::Memory(kFileLead + whole);
+  if (region.file == nullptr) {
+    return std::unexpected(Error::System(ErrorCode::kSystem, ENOMEM,
+                                         "cannot map %zu bytes", whole));
+  }
   const auto fd = fds_.Install(region.file, "memory region", FdKeeper::kWorld);
   if (!fd) return Fail(fd);
   ++next_id_;
@@ -212,6 +219,7 @@ void SimMemory::RebuildTable() {
 std::span<std::byte> SimMemory::AddExternal(size_t bytes) {
   const Lock lock(*this);
   external_.push_back(SimFile::Memory(bytes));
+  VU_CHECK(external_.back() != nullptr);
   const std::span<std::byte> memory = external_.back()->memory();
   trace_.Add({.kind = TraceKind::kMemory,
               .detail = static_cast<uint8_t>(MemoryChange::kExternalAdded),

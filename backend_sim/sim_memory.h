@@ -84,6 +84,7 @@ class SimMemory final : public virtio_user::MemoryProvider {
     std::shared_ptr<SimFile> file;
     virtio_user::MemoryRegion entry;
     std::map<size_t, size_t> used;  // Offset to bytes, of what is allocated.
+    size_t pristine = 0;  // From here on, none was: zero, and not even touched.
   };
 
   virtio_user::Result<SimRegionId> AddLocked(size_t bytes) VU_REQUIRES(mutex_);

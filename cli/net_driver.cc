@@ -49,16 +49,18 @@ size_t NetDriver::MemoryFor(const NetDriverShape& shape) {
   const uint16_t num = shape.queue_size;
   const size_t ring = std::max(RingLayout::BytesFor(RingFormat::kSplit, num),
                                RingLayout::BytesFor(RingFormat::kPacked, num));
-  // Whichever will be negotiated.
   const uint32_t parts = PartsOf(shape.max_frame_bytes);
   const size_t merged =
       size_t{BufferCount(num, WindowFor(num, parts), parts)} * kBufferBytes;
   const size_t whole = size_t{BufferCount(num, WindowFor(num, 1), 1)} *
                        WholeBufferBytes(shape.max_frame_bytes);
+  const size_t buffers = !shape.mergeable   ? std::max(merged, whole)
+                         : *shape.mergeable ? merged
+                                            : whole;
   // Some more for alignment, for the control queue, and because a pair does
   // not go across two regions.
   return (shape.pairs + size_t{2}) *
-             (2 * ring + std::max(merged, whole) + TxScratchBytes(num) + 1024) +
+             (2 * ring + buffers + TxScratchBytes(num) + 1024) +
          (size_t{1} << 20);
 }
 
@@ -81,6 +83,10 @@ Result<std::unique_ptr<NetDriver>> NetDriver::Create(
   if (!negotiated) return Fail(negotiated);
   std::unique_ptr<NetDriver> driver(new NetDriver(device, memory, options));
   for (uint16_t pair = 0; pair < driver->pairs(); ++pair) {
+    if (options.interrupted != nullptr &&
+        options.interrupted->load(std::memory_order_relaxed)) {
+      return Fail(ErrorCode::kDeadline, "interrupted");
+    }
     const Result<void> added = driver->AddPair(pair);
     if (!added) return Fail(added);
   }

@@ -3,6 +3,7 @@
 #ifndef CLI_NET_DRIVER_H_
 #define CLI_NET_DRIVER_H_
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -21,6 +22,8 @@ namespace virtio_user::cli {
 struct NetDriverOptions {
   FeatureSet declined;              // Not to be accepted, whoever offers them.
   uint32_t max_frame_bytes = 1514;  // Of frames that are sent and come back.
+  // Borrowed; null, or what ends Create (kDeadline) before its next pair.
+  const std::atomic<bool>* interrupted = nullptr;
 };
 
 // How large a driver is, for its memory.
@@ -28,6 +31,9 @@ struct NetDriverShape {
   uint16_t pairs = 1;
   uint16_t queue_size = 256;
   uint32_t max_frame_bytes = 1514;
+  // Whether long frames go over several buffers (MRG_RXBUF); nothing: that is
+  // still open, and the memory is for the larger one of the two.
+  std::optional<bool> mergeable = {};
 };
 
 // The driver above one device: memory for all rings and buffers, a queue for
@@ -44,6 +50,11 @@ class NetDriver {
 
   // What this driver accepts of an offer: everything that it can do.
   static FeatureSet Choose(FeatureSet offered);
+
+  // Whether that includes MRG_RXBUF, for a device that is not negotiated yet.
+  static bool Mergeable(const Device& device, FeatureSet declined) {
+    return Choose(device.offered() & ~declined).Has(Feature::kNetMrgRxbuf);
+  }
 
   // Negotiates, gives the device its rings and builds the queues on them.
   // Requires: kCreated. `device` and `memory` outlive the driver; the memory

@@ -12,6 +12,7 @@
 
 #include "cli/cycle_clock.h"
 #include "cli/environment.h"
+#include "cli/memory_need.h"
 #include "cli/net_driver.h"
 #include "cli/packet_pattern.h"
 
@@ -52,6 +53,7 @@ class Session {
   std::string Description() const { return DescribePath(device_->accepted()); }
 
  private:
+  MemoryNeed Need() const;
   std::optional<Failure> Connect();
   std::optional<Failure> SetOff();
   // What came goes out again; how many.
@@ -72,20 +74,21 @@ class Session {
 };
 
 std::optional<Failure> Session::Open() {
+  const MemoryNeed need = Need();
+  if (auto failure = CheckMemory(need, MemAvailable())) return failure;
   auto environment =
       MakeEnvironment({.backend = options_.backend,
-                       .memory_bytes = NetDriver::MemoryFor(
-                           {.queue_size = options_.queue_size,
-                            .max_frame_bytes = options_.sizes.max}),
+                       .memory_bytes = NetDriver::MemoryFor(need.shape),
                        .on_line = {},
                        .interrupted = console_.interrupted});
   if (!environment) return environment.error();
   environment_ = std::move(*environment);
   if (auto failure = Connect()) return failure;
   if (auto failure = CheckOffer(wishes_, device_->offered())) return failure;
-  auto driver = NetDriver::Create(
-      *device_, environment_->memory(),
-      {.declined = Declined(wishes_), .max_frame_bytes = options_.sizes.max});
+  auto driver = NetDriver::Create(*device_, environment_->memory(),
+                                  {.declined = Declined(wishes_),
+                                   .max_frame_bytes = options_.sizes.max,
+                                   .interrupted = console_.interrupted});
   if (!driver) return Explain(driver.error());
   driver_ = std::move(*driver);
   if (options_.sizes.max > driver_->max_frame_bytes()) {
@@ -101,6 +104,14 @@ std::optional<Failure> Session::Open() {
   }
   environment_->Settle();
   return SetOff();
+}
+
+MemoryNeed Session::Need() const {
+  return {.shape = {.queue_size = options_.queue_size,
+                    .max_frame_bytes = options_.sizes.max,
+                    .mergeable = wishes_.mrg_rxbuf == Wish::kRequired},
+          .options = fmt::format("--queue-size {} --size {}",
+                                 options_.queue_size, ToText(options_.sizes))};
 }
 
 std::optional<Failure> Session::Connect() {

@@ -7,9 +7,11 @@
 #include <CLI/CLI.hpp>
 #include <ostream>
 #include <string>
+#include <utility>
 
 #include "cli/atomic_file.h"
 #include "cli/environment.h"
+#include "cli/memory_need.h"
 #include "cli/net_driver.h"
 #include "cli/printable_text.h"
 #include "cli/progress.h"
@@ -195,6 +197,13 @@ std::expected<void, Failure> CheckFiles(const RunOptions& options) {
   return check("--pcap-out", options.pcap_out);
 }
 
+// Whether this machine has the memory that the run will need.
+std::expected<void, Failure> CheckRoom(const RunOptions& options) {
+  auto failure = CheckMemory(NeedOf(options), MemAvailable());
+  if (!failure) return {};
+  return std::unexpected(std::move(*failure));
+}
+
 RunResult Run(const RunOptions& options, const Console& console) {
   Progress progress(console);
   MessageTap::OnLine on_line;
@@ -208,10 +217,7 @@ RunResult Run(const RunOptions& options, const Console& console) {
        .traffic = options.traffic,
        .personality = options.personality.value_or("conforming"),
        .in_order = options.path.in_order == Wish::kRequired,
-       .memory_bytes =
-           NetDriver::MemoryFor({.pairs = options.queues,
-                                 .queue_size = options.queue_size,
-                                 .max_frame_bytes = options.max_frame_bytes()}),
+       .memory_bytes = NetDriver::MemoryFor(NeedOf(options).shape),
        .on_line = std::move(on_line),
        .interrupted = console.interrupted});
   if (!environment) {
@@ -239,6 +245,7 @@ ExitCode RunCommand(const RunArguments& arguments, const Console& console) {
   std::expected<void, Failure> ready;
   if (!options) ready = std::unexpected(options.error());
   if (ready) ready = LoadCapture(*options);
+  if (ready) ready = CheckRoom(*options);
   if (ready) ready = CheckFiles(*options);
   if (!ready) {
     console.err << "vuser: " << Printable(ready.error().text) << std::endl;

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "backend_sim/wire_request.h"
+#include "cli/memory_need.h"
 #include "cli/packet_ledger.h"
 #include "virtio_user/net/path_selection.h"
 
@@ -89,10 +90,15 @@ std::optional<Failure> Runner::SetUpDriver() {
     NoteFeatures();
     return failure;
   }
+  if (auto failure = CheckRoom()) {
+    NoteFeatures();
+    return failure;
+  }
   auto driver =
       NetDriver::Create(*device_, environment_.memory(),
                         {.declined = Declined(options_.path),
-                         .max_frame_bytes = options_.max_frame_bytes()});
+                         .max_frame_bytes = options_.max_frame_bytes(),
+                         .interrupted = console_.interrupted});
   NoteFeatures();
   if (!driver) return Fatal(driver.error());
   driver_ = std::move(*driver);
@@ -100,6 +106,14 @@ std::optional<Failure> Runner::SetUpDriver() {
   if (auto failure = CheckFrames()) return failure;
   OpenLedger();
   return {};
+}
+
+// Whether the memory suffices, now that the offer is known.
+std::optional<Failure> Runner::CheckRoom() const {
+  MemoryNeed need = NeedOf(options_);
+  need.shape.mergeable =
+      NetDriver::Mergeable(*device_, Declined(options_.path));
+  return CheckMemory(need, MemAvailable());
 }
 
 // Whether all frames fit into the rings as they were negotiated.

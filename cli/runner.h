@@ -41,6 +41,7 @@ class Runner {
 
   std::optional<Failure> Open();
   std::optional<Failure> SetUpDriver();
+  std::optional<Failure> CheckRoom() const;
   std::optional<Failure> CheckFrames() const;
   void OpenLedger();
   void NoteFeatures();

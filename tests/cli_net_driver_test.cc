@@ -3,8 +3,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <memory>
+#include <utility>
 
+#include "cli/memory_need.h"
 #include "cli/net_driver.h"
 #include "cli/sim_environment.h"
 
@@ -103,6 +106,69 @@ TEST_F(NetDriverTest, BackendThatCloses_IsTrouble) {
   EXPECT_EQ(driver_->DeviceTrouble(), std::nullopt);
   environment_.world().channel().PeerCloses();
   EXPECT_EQ(driver_->DeviceTrouble(), "the back-end closed the connection");
+}
+
+RunOptions LargeRun() {
+  RunOptions options;
+  options.queues = 16;
+  options.queue_size = 32768;
+  options.sizes = {60, 65000};
+  return options;
+}
+
+TEST(MemoryNeedTest, MoreThanTheMachineHas_IsRefusedWithBothNumbers) {
+  RunOptions options = LargeRun();
+  options.path.mrg_rxbuf = Wish::kRefused;
+  const MemoryNeed need = NeedOf(options);
+  const uint64_t gibi = uint64_t{1} << 30;
+  const auto failure = CheckMemory(need, 20 * gibi);
+  ASSERT_TRUE(failure.has_value());
+  EXPECT_EQ(failure->code, ExitCode::kUsage);
+  EXPECT_EQ(failure->text,
+            "--queues 16 --queue-size 32768 --size 60-65000: rings and buffers "
+            "need 36.2 GiB, and this machine has 20.0 GiB left; make one of "
+            "them smaller");
+  EXPECT_TRUE(CheckMemory(need, 38 * gibi).has_value());  // The margin.
+  EXPECT_FALSE(CheckMemory(need, 64 * gibi).has_value());
+  EXPECT_FALSE(CheckMemory(need, {}).has_value());
+}
+
+TEST(MemoryNeedTest, FramesThatMayBeChained_NeedLess) {
+  MemoryNeed need = NeedOf(LargeRun());
+  const uint64_t available = uint64_t{8} << 30;
+  EXPECT_FALSE(CheckMemory(need, available).has_value());
+  need.shape.mergeable = false;
+  EXPECT_TRUE(CheckMemory(need, available).has_value());
+}
+
+TEST(MemoryNeedTest, MemAvailable_IsReadFromItsLine) {
+  EXPECT_EQ(MemAvailable("MemFree: 7 kB\nMemAvailable:   12 kB\nCached: 9 kB"),
+            12u * 1024);
+  EXPECT_EQ(MemAvailable("MemFree: 7 kB"), std::nullopt);
+  EXPECT_EQ(MemAvailable("MemAvailable:   "), std::nullopt);
+  EXPECT_GT(MemAvailable(), 0u);
+}
+
+TEST(InterruptTest, SetUp_EndsBetweenTwoPairs) {
+  SimEnvironment environment(
+      {.backend = "sim",
+       .memory_bytes = NetDriver::MemoryFor({.pairs = 4}),
+       .on_line = {}},
+      backend_sim::Personality::Conforming());
+  auto backend = environment.OpenBackend();
+  ASSERT_TRUE(backend.has_value());
+  auto device = Device::Create({.queue_pairs = 4, .control_queue = true},
+                               {.backend = std::move(*backend),
+                                .memory = environment.memory(),
+                                .fds = environment.fds(),
+                                .quiescer = environment.quiescer()});
+  ASSERT_TRUE(device.has_value());
+  const std::atomic<bool> interrupted{true};
+  const auto driver =
+      NetDriver::Create(**device, environment.memory(),
+                        {.declined = {}, .interrupted = &interrupted});
+  ASSERT_FALSE(driver.has_value());
+  EXPECT_EQ(driver.error().text(), "interrupted");
 }
 
 TEST(ChooseTest, OffloadsThatNobodyHereDoes_AreDeclined) {

@@ -137,6 +137,19 @@ TEST_F(MemfdMemoryTest, MemoryThatIsUsedAgainIsZeroedAgain) {
   EXPECT_EQ(std::ranges::count(*second, std::byte{0}), 256);
 }
 
+TEST_F(MemfdMemoryTest, WhatIsAllocatedForTheFirstTimeIsNotTouched) {
+  constexpr size_t kPages = 1024;
+  const auto memory = MemfdMemory::Create(ops_, {.arena_bytes = kPages * 4096});
+  ASSERT_TRUE(memory.has_value());
+
+  const auto all = (*memory)->Allocate(kPages * 4096, 64);
+
+  ASSERT_TRUE(all.has_value());
+  std::vector<unsigned char> resident(kPages);
+  ASSERT_EQ(::mincore(all->data(), all->size(), resident.data()), 0);
+  EXPECT_EQ(std::ranges::count(resident, 1), 0);
+}
+
 TEST_F(MemfdMemoryTest, AllOfTheArenaCanBeAllocatedAgainAfterItWasFreed) {
   const auto memory = Make();
   std::vector<std::span<std::byte>> all;

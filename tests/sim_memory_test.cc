@@ -2,6 +2,8 @@
 
 #include "backend_sim/sim_memory.h"
 
+#include <sys/mman.h>
+
 #include <algorithm>
 #include <vector>
 
@@ -199,6 +201,36 @@ TEST_F(SimMemoryTest, ARegionNeedsADescriptor) {
   SimMemory memory(full, trace_, {.initial_regions = 1});
   EXPECT_FALSE(memory.AddRegion(4096).has_value());
   EXPECT_THAT(memory.region_ids(), ElementsAre(0u));
+}
+
+TEST_F(SimMemoryTest, MoreThanTheKernelHasRoomFor_IsAnError) {
+  constexpr size_t kBytes = size_t{1} << 50;
+  SimMemory memory(fds_, trace_,
+                   {.initial_regions = 1, .region_bytes = kBytes});
+  EXPECT_THAT(memory.region_ids(), IsEmpty());
+  const auto added = memory.AddRegion(kBytes);
+  ASSERT_FALSE(added.has_value());
+  EXPECT_EQ(
+      added.error().text(),
+      "cannot map 1125899906842624 bytes: Cannot allocate memory (ENOMEM)");
+  EXPECT_FALSE(memory.Allocate(64, 64).has_value());
+}
+
+TEST_F(SimMemoryTest, WhatIsAllocatedForTheFirstTime_IsNotTouched) {
+  constexpr size_t kPages = 1024;
+  SimMemory memory(fds_, trace_,
+                   {.initial_regions = 1, .region_bytes = kPages * 4096});
+  const auto first = memory.Allocate(kPages * 4096, 4096);
+  ASSERT_TRUE(first.has_value());
+  std::vector<unsigned char> resident(kPages);
+  ASSERT_EQ(mincore(first->data(), first->size(), resident.data()), 0);
+  EXPECT_EQ(std::ranges::count(resident, 0), ssize_t{kPages});
+  first->front() = first->back() = std::byte{1};
+  memory.Free(*first);
+  const auto again = memory.Allocate(64, 64);
+  ASSERT_TRUE(again.has_value());
+  EXPECT_EQ(again->data(), first->data());
+  EXPECT_EQ(again->front(), std::byte{0});
 }
 
 TEST_F(SimMemoryTest, ClosesItsDescriptorsAtItsEnd) {

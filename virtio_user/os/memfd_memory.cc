@@ -108,8 +108,11 @@ Result<std::span<std::byte>> MemfdMemory::Allocate(size_t bytes, size_t align) {
         arena.size(), bytes));
   }
   const std::span<std::byte> memory = arena.subspan(*offset, bytes);
-  // Now and not when it is freed: back-ends can write here at any time.
-  std::memset(memory.data(), 0, memory.size());
+  // Now and not when it is freed: back-ends can write here at any time. What
+  // nobody ever had is as the kernel made it, zero, and stays untouched.
+  const size_t end = *offset + bytes;
+  std::memset(memory.data(), 0, std::clamp(pristine_, *offset, end) - *offset);
+  pristine_ = std::max(pristine_, end);
   return memory;
 }
 

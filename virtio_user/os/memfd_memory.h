@@ -73,6 +73,8 @@ class MemfdMemory final : public MemoryProvider {
   std::vector<Region> regions_ VU_GUARDED_BY(mu_);  // The arena is the first.
   MemoryTable table_ VU_GUARDED_BY(mu_);
   RangeAllocator arena_ VU_GUARDED_BY(mu_);
+  // From this offset of the arena on, nothing was ever allocated.
+  size_t pristine_ VU_GUARDED_BY(mu_) = 0;
   std::vector<MemoryListener*> listeners_ VU_GUARDED_BY(mu_);
 };
 
