@@ -73,15 +73,22 @@ std::expected<void, Failure> CheckPaths(const BenchArguments& arguments,
   Wish packed = Wish::kRefused;
   if (arguments.path == kAllPaths) {
     options.all = true;
-    for (const DataPath& path : AllDataPaths()) options.paths.push_back(&path);
-  } else if (const DataPath* const path = FindPath(arguments.path)) {
-    options.paths.push_back(path);
-    packed = WishesFor(*path).packed;
-  } else {
+    for (const DataPath& path : AllDataPaths()) {
+      options.paths.push_back({std::string(path.name), WishesFor(path)});
+    }
+  } else if (FindPath(arguments.path) == nullptr) {
     return Usage(fmt::format("--path {}: say all or one of {}", arguments.path,
                              PathNames()));
+  } else {
+    PathArguments typed;
+    typed.path = arguments.path;
+    const auto wishes = CheckPathArguments(typed);
+    if (!wishes) return std::unexpected(wishes.error());
+    options.paths.push_back({arguments.path, *wishes});
+    packed = wishes->packed;
   }
-  const auto size = CheckQueueSize(arguments.queue_size, packed);
+  const auto size =
+      CheckQueueSize(arguments.queue_size, packed, "--path packed-...");
   if (!size) return std::unexpected(size.error());
   options.queue_size = *size;
   return {};

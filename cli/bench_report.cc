@@ -54,7 +54,7 @@ std::string BenchReport(const BenchResult& result) {
       continue;
     }
     const double each = bench.MedianNanoseconds();
-    table.Add({std::string(bench.path->name), fmt::format("{:.2f}", Mpps(each)),
+    table.Add({bench.path.name, fmt::format("{:.2f}", Mpps(each)),
                fmt::format("{:.1f}", each),
                fmt::format("{:.1f}", bench.MedianCycles())});
   }
@@ -77,8 +77,9 @@ std::string BenchJson(const BenchResult& result) {
                         {"cycles", round.cycles}});
     }
     const double each = bench.MedianNanoseconds();
-    paths.push_back({{"name", bench.path->name},
+    paths.push_back({{"name", bench.path.name},
                      {"why", bench.why},
+                     {"indirect", bench.indirect},
                      {"mpps", Mpps(each)},
                      {"ns_per_packet", each},
                      {"cycles_per_packet", bench.MedianCycles()},

@@ -11,7 +11,9 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <filesystem>
 #include <memory>
+#include <system_error>
 
 namespace virtio_user::cli {
 namespace {
@@ -24,6 +26,13 @@ struct PcapClose {
 using Pcap = std::unique_ptr<pcap_t, PcapClose>;
 
 std::expected<Pcap, std::string> Open(const std::string& path) {
+  // Others, such as a FIFO that nobody writes to, could make us wait for ever.
+  std::error_code ignored;
+  const auto status = std::filesystem::status(path, ignored);
+  if (std::filesystem::exists(status) &&
+      !std::filesystem::is_regular_file(status)) {
+    return std::unexpected("no regular file; name one");
+  }
   FILE* const file = std::fopen(path.c_str(), "rbe");
   if (file == nullptr) {
     return std::unexpected(

@@ -42,15 +42,18 @@ double Each(double all, uint64_t packets) {
 // A device with one pair on one path, from open to end.
 class Session {
  public:
-  Session(const BenchOptions& options, const DataPath& path,
+  Session(const BenchOptions& options, const PathWishes& wishes,
           const Console& console)
-      : options_(options), wishes_(WishesFor(path)), console_(console) {}
+      : options_(options), wishes_(wishes), console_(console) {}
 
   // kUsage: the back-end does not offer the path.
   std::optional<Failure> Open();
   std::expected<BenchRound, Failure> Round();
   std::optional<Failure> Close();
   std::string Description() const { return DescribePath(device_->accepted()); }
+  bool indirect() const {
+    return device_->accepted().Has(Feature::kIndirectDesc);
+  }
 
  private:
   MemoryNeed Need() const;
@@ -219,7 +222,7 @@ std::optional<Failure> Session::Close() {
 // and others are asked for too.
 std::optional<Failure> Measure(const BenchOptions& options, PathBench& bench,
                                const Console& console) {
-  Session session(options, *bench.path, console);
+  Session session(options, bench.path.wishes, console);
   std::optional<Failure> failure = session.Open();
   if (failure && failure->code == ExitCode::kUsage && options.all) {
     bench.why = failure->text;
@@ -227,6 +230,7 @@ std::optional<Failure> Measure(const BenchOptions& options, PathBench& bench,
   }
   if (!failure) {
     bench.why = session.Description();
+    bench.indirect = session.indirect();
     auto round = session.Round();
     if (round) {
       bench.rounds.push_back(*round);
@@ -274,7 +278,7 @@ double PathBench::MedianCycles() const {
 
 BenchResult RunBench(const BenchOptions& options, const Console& console) {
   BenchResult result{.options = options};
-  for (const DataPath* const path : options.paths) {
+  for (const BenchPath& path : options.paths) {
     result.paths.push_back({.path = path});
   }
   std::vector<double> copies;

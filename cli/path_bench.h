@@ -17,6 +17,12 @@
 
 namespace virtio_user::cli {
 
+// A data path by the name that was asked for, and what it asks of an offer.
+struct BenchPath {
+  std::string name;
+  PathWishes wishes;
+};
+
 // Checked.
 struct BenchOptions {
   std::string backend{kSimBackend};
@@ -27,7 +33,7 @@ struct BenchOptions {
   std::optional<uint64_t> packets;
   Duration time{0};
   uint16_t rounds = 5;
-  std::vector<const DataPath*> paths;
+  std::vector<BenchPath> paths = {};
   bool all = false;  // Paths that are not offered are left out.
   Duration timeout = kDefaultCallBudget;
   std::optional<std::string> json_path;
@@ -47,8 +53,9 @@ struct BenchRound {
 };
 
 struct PathBench {
-  const DataPath* path = nullptr;
-  std::string why = {};  // DescribePath; or why it was left out.
+  BenchPath path;
+  std::string why = {};   // DescribePath; or why it was left out.
+  bool indirect = false;  // With indirect tables.
   std::vector<BenchRound> rounds = {};
 
   double MedianNanoseconds() const;

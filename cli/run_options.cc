@@ -127,6 +127,13 @@ std::expected<void, Failure> CheckPersonality(const RunArguments& arguments) {
 }
 
 std::expected<void, Failure> CheckCapture(const RunArguments& arguments) {
+  constexpr std::string_view kStandardStream = "-";
+  if (arguments.pcap_in == kStandardStream) {
+    return Usage("--pcap-in -: a capture is a file; name one");
+  }
+  if (arguments.pcap_out == kStandardStream) {
+    return Usage("--pcap-out -: a capture is a file; name one");
+  }
   if (!arguments.pcap_in) {
     if (!arguments.pcap_out) return {};
     return Usage("--pcap-out {}: --pcap-in says which packets; it is missing",
@@ -170,7 +177,8 @@ std::expected<void, Failure> CheckTexts(const RunArguments& arguments) {
 
 }  // namespace
 
-std::expected<uint16_t, Failure> CheckQueueSize(int64_t size, Wish packed) {
+std::expected<uint16_t, Failure> CheckQueueSize(int64_t size, Wish packed,
+                                                std::string_view how_packed) {
   const bool in_range = size >= 1 && size <= int64_t{kMaxRingSize};
   if (packed != Wish::kRefused) {
     if (in_range) return static_cast<uint16_t>(size);
@@ -182,9 +190,10 @@ std::expected<uint16_t, Failure> CheckQueueSize(int64_t size, Wish packed) {
   }
   return Usage(
       "--queue-size {}: a ring has a power of two from 1 to {} "
-      "descriptors{}",
+      "descriptors{}{}",
       size, kMaxRingSize,
-      in_range ? ", a packed one any number up to that: --packed" : "");
+      in_range ? ", a packed one any number up to that: " : "",
+      in_range ? how_packed : "");
 }
 
 std::expected<uint16_t, Failure> CheckBurst(int64_t burst) {
@@ -242,7 +251,9 @@ std::expected<RunOptions, Failure> CheckRunArguments(
   if (auto ok = CheckTexts(arguments); !ok) return std::unexpected(ok.error());
   const auto path = CheckPathArguments(arguments.path);
   if (!path) return std::unexpected(path.error());
-  const auto queue_size = CheckQueueSize(arguments.queue_size, path->packed);
+  const auto queue_size =
+      CheckQueueSize(arguments.queue_size, path->packed,
+                     arguments.path.path ? "--path packed-..." : "--packed");
   if (!queue_size) return std::unexpected(queue_size.error());
   const auto sizes = CheckSizes(arguments, *path);
   if (!sizes) return std::unexpected(sizes.error());

@@ -101,8 +101,10 @@ std::expected<void, Failure> LoadCapture(RunOptions& options);
 std::expected<void, Failure> CheckBackendChoice(const std::string& backend,
                                                 bool server);
 
-// Descriptors of a ring as typed for --queue-size.
-std::expected<uint16_t, Failure> CheckQueueSize(int64_t size, Wish packed);
+// Descriptors of a ring as typed for --queue-size. `how_packed` is what to say
+// for packed rings.
+std::expected<uint16_t, Failure> CheckQueueSize(int64_t size, Wish packed,
+                                                std::string_view how_packed);
 
 // Packets as typed for --burst.
 std::expected<uint16_t, Failure> CheckBurst(int64_t burst);

@@ -56,6 +56,18 @@ TEST(BenchTest, TheTableSaysWhatItsColumnsMean) {
   EXPECT_THAT(outcome.out, EndsWith("verdict: pass\n"));
 }
 
+TEST(BenchTest, TheVectorizedPaths_AreNamedSoAndHaveNoTables) {
+  for (const std::string name : {"split-vec", "packed-vec"}) {
+    const Outcome outcome = Bench(
+        {"--packets", "500", "--rounds", "1", "--path", name, "--json", "-"});
+
+    EXPECT_EQ(outcome.code, 0) << outcome.err;
+    const auto json = nlohmann::json::parse(outcome.out);
+    EXPECT_EQ(json["paths"][0]["name"], name);
+    EXPECT_EQ(json["paths"][0]["indirect"], false);
+  }
+}
+
 TEST(BenchTest, LongFramesGoRoundToo) {
   const Outcome outcome = Bench({"--packets", "500", "--rounds", "1", "--size",
                                  "60-9000", "--seconds", "1"});
@@ -123,7 +135,10 @@ INSTANTIATE_TEST_SUITE_P(
         BadInput{{"--rounds", "0"}, "--rounds 0: say 1 to 1000"},
         BadInput{{"--size", "1"}, "--size 1: say MIN-MAX or one size"},
         BadInput{{"--burst", "0"}, "--burst 0: say 1 to 256 packets"},
-        BadInput{{"--queue-size", "255"}, "--queue-size 255: a ring has"},
+        BadInput{{"--queue-size", "255"},
+                 "--queue-size 255: a ring has a power of two from 1 to 32768 "
+                 "descriptors, a packed one any number up to that: --path "
+                 "packed-..."},
         BadInput{{"--timeout", "0"}, "--timeout 0: say"},
         BadInput{{"--json", "/nowhere/x"}, "--json /nowhere/x: cannot"},
         BadInput{{"now"}, "The following argument was not expected: now"}));

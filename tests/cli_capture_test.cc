@@ -4,6 +4,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 
 #include <cstring>
 #include <fstream>
@@ -225,6 +226,18 @@ INSTANTIATE_TEST_SUITE_P(
                    {"--queue-size", "4"},
                    "packet 1 has 8000 bytes; split-inorder-mrg and rings of 4 "
                    "carry frames of 7936 bytes at most"}));
+
+TEST_F(CaptureTest, AnInputThatIsNoRegularFile_IsRefusedAtOnce) {
+  const std::string fifo = dir_.Join("fifo");
+  ASSERT_EQ(mkfifo(fifo.c_str(), 0600), 0);
+  for (const std::string& in : {fifo, dir_.path()}) {
+    const Outcome outcome = RunVuser({"run", "--pcap-in", in});
+
+    EXPECT_EQ(outcome.code, 2);
+    EXPECT_EQ(outcome.err,
+              "vuser: --pcap-in " + in + ": no regular file; name one\n");
+  }
+}
 
 TEST_F(CaptureTest, TheInputAsOutput_IsRefused) {
   const PcapText pcap = PcapText(kMicroMagic).Add(Frame(0x0800, 60));
