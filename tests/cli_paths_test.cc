@@ -107,7 +107,7 @@ TEST(WishesTest, TheVectorizedPathsAreLayoutsWithoutTables) {
 
     EXPECT_EQ(outcome.code, 0) << outcome.err;
     EXPECT_THAT(outcome.out, HasSubstr("data path: " + std::string(layout)));
-    EXPECT_THAT(outcome.out, HasSubstr(" without indirect tables"));
+    EXPECT_THAT(outcome.out, HasSubstr(" no indirect tables"));
   }
 }
 
