@@ -27,8 +27,8 @@ constexpr double kDefaultSeconds = 0.2;
 constexpr const char* kFooter = R"text(
 what happens:
   On each path in turn, a device with one pair is brought up. As many packets
-  as half a ring holds, 128 at most, go round: what comes in goes out again.
-  Nothing is compared; vuser run does that.
+  as half a ring holds, 128 or --burst at most, go round: what comes in goes
+  out again. Nothing is compared; vuser run does that.
 
 examples:
   vuser bench

@@ -47,11 +47,16 @@ std::string BenchReport(const BenchResult& result) {
       options.burst, options.rounds);
   TextTable table({"path", "Mpps", "ns/packet", "cycles/packet"},
                   TextTable::Others::kRight);
-  std::string left_out;
+  std::string notes;
   for (const PathBench& bench : result.paths) {
     if (bench.rounds.empty()) {
-      if (!bench.why.empty()) left_out += "  " + Printable(bench.why) + "\n";
+      if (!bench.why.empty()) notes += "  " + Printable(bench.why) + "\n";
       continue;
+    }
+    if (bench.burst < options.burst) {
+      notes += fmt::format(
+          "  {}: bursts of {}: its rings have no room for --burst {}\n",
+          bench.path.name, bench.burst, options.burst);
     }
     const double each = bench.MedianNanoseconds();
     table.Add({bench.path.name, fmt::format("{:.2f}", Mpps(each)),
@@ -62,7 +67,7 @@ std::string BenchReport(const BenchResult& result) {
       {fmt::format("memcpy, {} bytes", options.sizes.max + kNetHeaderBytes),
        fmt::format("{:.2f}", Mpps(result.copy_nanoseconds)),
        fmt::format("{:.1f}", result.copy_nanoseconds), ""});
-  text += table.Text() + left_out + Meaning(options);
+  text += table.Text() + notes + Meaning(options);
   return text + "\n" + VerdictLine(result.failure);
 }
 
@@ -79,6 +84,7 @@ std::string BenchJson(const BenchResult& result) {
     const double each = bench.MedianNanoseconds();
     paths.push_back({{"name", bench.path.name},
                      {"why", bench.why},
+                     {"burst", bench.burst},
                      {"indirect", bench.indirect},
                      {"mpps", Mpps(each)},
                      {"ns_per_packet", each},

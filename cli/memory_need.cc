@@ -34,7 +34,8 @@ MemoryNeed NeedOf(const RunOptions& options) {
   MemoryNeed need{
       .shape = {.pairs = options.queues,
                 .queue_size = options.queue_size,
-                .max_frame_bytes = options.max_frame_bytes()},
+                .max_frame_bytes = options.max_frame_bytes(),
+                .burst = options.burst},
       .options = fmt::format("--queues {} --queue-size {} {}", options.queues,
                              options.queue_size, frames)};
   if (options.path.mrg_rxbuf != Wish::kIfOffered) {

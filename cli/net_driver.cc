@@ -33,8 +33,13 @@ uint32_t WholeBufferBytes(uint32_t frame_bytes) {
 
 // A frame that comes back needs buffers in both rings. Half a ring, since a
 // legacy header takes a descriptor of its own.
-uint32_t WindowFor(uint16_t num, uint32_t parts) {
-  return std::clamp<uint32_t>(num / 2u / parts, 1, kMaxWindow);
+struct Window {
+  uint32_t parts;
+  uint32_t burst;
+};
+uint32_t WindowFor(uint16_t num, Window window) {
+  return std::clamp<uint32_t>(num / 2u / window.parts, 1,
+                              std::max(kMaxWindow, window.burst));
 }
 
 // The RX ring full, and for TX twice what is on its way: the device may be
@@ -51,9 +56,11 @@ size_t NetDriver::MemoryFor(const NetDriverShape& shape) {
                                RingLayout::BytesFor(RingFormat::kPacked, num));
   const uint32_t parts = PartsOf(shape.max_frame_bytes);
   const size_t merged =
-      size_t{BufferCount(num, WindowFor(num, parts), parts)} * kBufferBytes;
-  const size_t whole = size_t{BufferCount(num, WindowFor(num, 1), 1)} *
-                       WholeBufferBytes(shape.max_frame_bytes);
+      size_t{BufferCount(num, WindowFor(num, {parts, shape.burst}), parts)} *
+      kBufferBytes;
+  const size_t whole =
+      size_t{BufferCount(num, WindowFor(num, {1, shape.burst}), 1)} *
+      WholeBufferBytes(shape.max_frame_bytes);
   const size_t buffers = !shape.mergeable   ? std::max(merged, whole)
                          : *shape.mergeable ? merged
                                             : whole;
@@ -106,14 +113,14 @@ NetDriver::NetDriver(Device& device, MemoryProvider& memory,
   if (!accepted.Has(Feature::kNetMrgRxbuf)) {
     buffer_bytes_ = WholeBufferBytes(options.max_frame_bytes);
     max_frame_bytes_ = buffer_bytes_ - BufferPool::kHeadroom;
-    window_ = WindowFor(num, 1);
+    window_ = WindowFor(num, {1, options.burst});
     return;
   }
   // What goes out takes a table or the ring; what comes back, the ring.
   buffer_bytes_ = kBufferBytes;
   parts_ = PartsOf(options.max_frame_bytes);
   max_frame_bytes_ = std::min<uint32_t>(num * kRoom, kMaxFrameBytes);
-  window_ = WindowFor(num, parts_);
+  window_ = WindowFor(num, {parts_, options.burst});
 }
 
 Result<void> NetDriver::AddPair(uint16_t pair) {

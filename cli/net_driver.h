@@ -22,6 +22,7 @@ namespace virtio_user::cli {
 struct NetDriverOptions {
   FeatureSet declined;              // Not to be accepted, whoever offers them.
   uint32_t max_frame_bytes = 1514;  // Of frames that are sent and come back.
+  uint32_t burst = 1;  // Packets at once, where the rings have room for them.
   // Borrowed; null, or what ends Create (kDeadline) before its next pair.
   const std::atomic<bool>* interrupted = nullptr;
 };
@@ -31,6 +32,7 @@ struct NetDriverShape {
   uint16_t pairs = 1;
   uint16_t queue_size = 256;
   uint32_t max_frame_bytes = 1514;
+  uint32_t burst = 1;
   // Whether long frames go over several buffers (MRG_RXBUF); nothing: that is
   // still open, and the memory is for the larger one of the two.
   std::optional<bool> mergeable = {};

@@ -51,6 +51,9 @@ class Session {
   std::expected<BenchRound, Failure> Round();
   std::optional<Failure> Close();
   std::string Description() const { return DescribePath(device_->accepted()); }
+  uint32_t burst() const {
+    return std::min<uint32_t>(options_.burst, driver_->window());
+  }
   bool indirect() const {
     return device_->accepted().Has(Feature::kIndirectDesc);
   }
@@ -91,6 +94,7 @@ std::optional<Failure> Session::Open() {
   auto driver = NetDriver::Create(*device_, environment_->memory(),
                                   {.declined = Declined(wishes_),
                                    .max_frame_bytes = options_.sizes.max,
+                                   .burst = options_.burst,
                                    .interrupted = console_.interrupted});
   if (!driver) return Explain(driver.error());
   driver_ = std::move(*driver);
@@ -112,6 +116,7 @@ std::optional<Failure> Session::Open() {
 MemoryNeed Session::Need() const {
   return {.shape = {.queue_size = options_.queue_size,
                     .max_frame_bytes = options_.sizes.max,
+                    .burst = options_.burst,
                     .mergeable = wishes_.mrg_rxbuf == Wish::kRequired},
           .options = fmt::format("--queue-size {} --size {}",
                                  options_.queue_size, ToText(options_.sizes))};
@@ -230,6 +235,7 @@ std::optional<Failure> Measure(const BenchOptions& options, PathBench& bench,
   }
   if (!failure) {
     bench.why = session.Description();
+    bench.burst = session.burst();
     bench.indirect = session.indirect();
     auto round = session.Round();
     if (round) {

@@ -55,6 +55,7 @@ struct BenchRound {
 struct PathBench {
   BenchPath path;
   std::string why = {};   // DescribePath; or why it was left out.
+  uint32_t burst = 0;     // --burst, or as many as the rings have room for.
   bool indirect = false;  // With indirect tables.
   std::vector<BenchRound> rounds = {};
 

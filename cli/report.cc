@@ -56,9 +56,14 @@ std::string PathSection(const RunResult& result) {
   const PathResult& path = *result.path;
   std::string text = fmt::format("data path: {}\n", path.text);
   text += fmt::format(
-      "  rings of {}, buffers of {} bytes, {} indirect tables, bursts of {}\n",
+      "  rings of {}, buffers of {} bytes, {} indirect tables, bursts of {}",
       options.queue_size, path.buffer_bytes, path.indirect ? "with" : "no",
-      options.burst);
+      path.burst);
+  if (path.burst < options.burst) {
+    text +=
+        fmt::format(": these rings have no room for --burst {}", options.burst);
+  }
+  text += "\n";
   if (!options.capture) {
     return text + fmt::format("  frames of {} bytes\n", ToText(options.sizes));
   }

@@ -105,6 +105,7 @@ ordered_json Path(const std::optional<PathResult>& path) {
   return {{"name", path->name},
           {"why", path->text},
           {"indirect", path->indirect},
+          {"burst", path->burst},
           {"buffer_bytes", path->buffer_bytes},
           {"max_frame_bytes", path->max_frame_bytes}};
 }

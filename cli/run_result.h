@@ -48,7 +48,8 @@ struct PathResult {
   std::string name;
   std::string text;  // Which path, and by which features.
   bool indirect = false;
-  uint32_t buffer_bytes = 0;     // Of each buffer.
+  uint32_t burst = 0;         // --burst, or as many as the rings have room for.
+  uint32_t buffer_bytes = 0;  // Of each buffer.
   uint32_t max_frame_bytes = 0;  // The longest frame that the rings carry.
 };
 

@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <chrono>
 #include <utility>
 
@@ -98,6 +99,7 @@ std::optional<Failure> Runner::SetUpDriver() {
       NetDriver::Create(*device_, environment_.memory(),
                         {.declined = Declined(options_.path),
                          .max_frame_bytes = options_.max_frame_bytes(),
+                         .burst = options_.burst,
                          .interrupted = console_.interrupted});
   NoteFeatures();
   if (!driver) return Fatal(driver.error());
@@ -148,11 +150,19 @@ void Runner::OpenLedger() {
   ledger_ = std::make_unique<PacketLedger>(pattern, driver_->pairs());
 }
 
+// What is received need not be on its way in a window of ours.
+uint32_t Runner::Burst() const {
+  const bool receiving = options_.traffic == TrafficKind::kReceive;
+  const uint32_t room = receiving ? options_.queue_size : driver_->window();
+  return std::min<uint32_t>(options_.burst, room);
+}
+
 void Runner::NotePath() {
   const FeatureSet accepted = device_->accepted();
   result_.path = PathResult{.name = std::string(SelectPath(accepted).name),
                             .text = DescribePath(accepted),
                             .indirect = accepted.Has(Feature::kIndirectDesc),
+                            .burst = Burst(),
                             .buffer_bytes = driver_->buffer_bytes(),
                             .max_frame_bytes = driver_->max_frame_bytes()};
 }

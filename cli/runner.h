@@ -41,6 +41,7 @@ class Runner {
 
   std::optional<Failure> Open();
   std::optional<Failure> SetUpDriver();
+  uint32_t Burst() const;
   std::optional<Failure> CheckRoom() const;
   std::optional<Failure> CheckFrames() const;
   void OpenLedger();

@@ -68,6 +68,17 @@ TEST(BenchTest, TheVectorizedPaths_AreNamedSoAndHaveNoTables) {
   }
 }
 
+TEST(BenchTest, TheTableTellsWhatTheRingsHaveRoomFor) {
+  const Outcome outcome =
+      Bench({"--packets", "500", "--rounds", "1", "--path", "split-mrg",
+             "--queue-size", "128", "--burst", "256"});
+
+  EXPECT_EQ(outcome.code, 0) << outcome.err;
+  EXPECT_THAT(outcome.out,
+              HasSubstr("  split-mrg: bursts of 64: its rings have no room for "
+                        "--burst 256\n"));
+}
+
 TEST(BenchTest, LongFramesGoRoundToo) {
   const Outcome outcome = Bench({"--packets", "500", "--rounds", "1", "--size",
                                  "60-9000", "--seconds", "1"});

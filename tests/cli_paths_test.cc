@@ -74,6 +74,19 @@ TEST_P(PathTest, OnePacketAtATimeComesBack) {
   EXPECT_EQ(outcome.code, 0) << outcome.err;
 }
 
+TEST(BurstTest, TheReportTellsWhatTheRingsHaveRoomFor) {
+  const Outcome outcome =
+      RunWith({"--packets", "2000", "--burst", "256", "--queue-size", "256"});
+  EXPECT_EQ(outcome.code, 0) << outcome.err;
+  EXPECT_THAT(outcome.out, HasSubstr("bursts of 128: these rings have no room "
+                                     "for --burst 256\n"));
+
+  const Outcome large =
+      RunWith({"--packets", "20000", "--burst", "256", "--queue-size", "1024"});
+  EXPECT_EQ(large.code, 0) << large.err;
+  EXPECT_THAT(large.out, HasSubstr("bursts of 256\n"));
+}
+
 INSTANTIATE_TEST_SUITE_P(Simulated, PathTest,
                          Combine(::testing::ValuesIn(kPaths),
                                  Values("conforming", "out-of-order",
