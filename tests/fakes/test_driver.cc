@@ -91,7 +91,8 @@ uint8_t TestDriver::Command(virtio_user::CtrlClass command_class,
   VU_CHECK(control_.num >= 4 && data.size() <= kAckAt - kDataAt);
   request_[0] = static_cast<std::byte>(command_class);
   request_[1] = static_cast<std::byte>(command);
-  std::memcpy(&request_[kDataAt], data.begin(), data.size());
+  std::ranges::transform(data, request_.begin() + kDataAt,
+                         [](uint8_t byte) { return std::byte{byte}; });
   request_[kAckAt] = std::byte{kNoAck};
   const uint64_t base = AddrOf(request_.data());
   const VirtqDesc chain[] = {
