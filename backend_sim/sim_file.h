@@ -15,7 +15,8 @@ namespace backend_sim {
 // simulated process, and alive as long as one of them or a mapping is.
 class SimFile {
  public:
-  enum class Kind : uint8_t { kEvent, kMemory, kSocket };
+  // kDevice: a KernelFile.
+  enum class Kind : uint8_t { kEvent, kMemory, kSocket, kDevice };
 
   static std::shared_ptr<SimFile> Event();
   static std::shared_ptr<SimFile> Socket();
@@ -24,7 +25,7 @@ class SimFile {
   static std::shared_ptr<SimFile> Memory(size_t bytes);
 
   explicit SimFile(Kind kind) : kind_(kind) {}
-  ~SimFile();
+  virtual ~SimFile();
   SimFile(const SimFile&) = delete;
   SimFile& operator=(const SimFile&) = delete;
 

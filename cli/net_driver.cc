@@ -73,14 +73,13 @@ size_t NetDriver::MemoryFor(const NetDriverShape& shape) {
 
 FeatureSet NetDriver::Choose(FeatureSet offered) {
   // Frames go out and come in whole: nobody here computes a checksum or cuts
-  // a segment, so none may be left to us.
-  constexpr FeatureSet kOffloads = {
-      Feature::kNetCsum,      Feature::kNetGuestCsum, Feature::kNetGuestTso4,
-      Feature::kNetGuestTso6, Feature::kNetHostTso4,  Feature::kNetHostTso6};
-  // Nor is there a network that would have to hear of us.
-  FeatureSet chosen = offered & ~kOffloads;
-  chosen.Remove(Feature::kNetGuestAnnounce);
-  return DependencyClosure(chosen);
+  // a segment, so none may be left to us. Nor is there a network that would
+  // have to hear of us.
+  constexpr FeatureSet kLeftOut = {
+      Feature::kNetCsum,         Feature::kNetGuestCsum, Feature::kNetGuestTso4,
+      Feature::kNetGuestTso6,    Feature::kNetHostTso4,  Feature::kNetHostTso6,
+      Feature::kNetGuestAnnounce};
+  return DependencyClosure(offered & ~kLeftOut);
 }
 
 Result<std::unique_ptr<NetDriver>> NetDriver::Create(

@@ -276,6 +276,32 @@ TEST_P(TxPathTest, EveryByteGoesOutOnEveryRingUnderAnyInterleaving) {
   }
 }
 
+// Where a header goes, an earlier frame has been.
+TEST_P(TxPathTest, AHeaderHasNoByteOfWhatLayThereBefore) {
+  constexpr uint32_t kCount = 7;  // Four at a time, and three alone.
+  const auto tx = MakeTxRig({.features = std::get<0>(GetParam()).features,
+                             .num = 16,
+                             .buffer_count = kCount});
+  DeviceSide& side = tx->side();
+  for (uint32_t i = 0; i < kCount; ++i) {
+    ASSERT_TRUE(tx->Make(Bytes(160, std::byte{0xEE})));
+    tx->MoveFront(24);
+  }
+  ASSERT_EQ(tx->Send(), kCount);
+  for (uint32_t i = 0; i < kCount; ++i) (void)side.TakeSent();
+  tx->Complete(kCount);
+  ASSERT_EQ(tx->buffers_out(), 0u);
+
+  for (uint32_t i = 0; i < kCount; ++i) {
+    ASSERT_TRUE(tx->Make(MakeFrame(60, i)));
+  }
+  ASSERT_EQ(tx->Send(), kCount);
+  for (uint32_t i = 0; i < kCount; ++i) {
+    EXPECT_EQ(side.TakeSent(),
+              WithHeader(side.header_bytes(), 0, MakeFrame(60, i)));
+  }
+}
+
 TEST_P(TxPathTest, EveryByteGoesOutOnTheLargestRing) {
   std::printf("seed 1\n");
   Run(32768, 1, 60);

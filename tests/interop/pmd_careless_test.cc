@@ -7,42 +7,30 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
-#include <chrono>
 #include <fstream>
 #include <memory>
 #include <string>
 
 #include "tests/interop/log_check.h"
+#include "tests/interop/pmd_fixture.h"
 #include "tests/interop/pmd_testpmd.h"
-#include "tests/interop/testpmd.h"
 #include "tests/support/raw_socket.h"
-#include "tests/support/temp_dir.h"
 
 namespace interop {
 namespace {
 
-using std::chrono::seconds;
 using testing::HasSubstr;
 using testing::Not;
 
-constexpr seconds kPatience(60);
 constexpr uint64_t kSomePackets = 20'000;
 
-class PmdCarelessTest : public testing::Test {
+class PmdCarelessTest : public PmdFixture {
  protected:
-  void SetUp() override {
-    const auto why = Testpmd::WhyNot(TestpmdMemory::kOrdinary);
-    ASSERT_FALSE(why) << *why;
-  }
-
   std::unique_ptr<PmdTestpmd> StartBackend(const std::string& name) {
-    return Start({.folder = dir_.path(),
-                  .name = name,
-                  .device = "net_vhost0,iface=" + socket_,
-                  .auto_start = true});
+    return Start(BackendOptions(name));
   }
   std::unique_ptr<PmdTestpmd> StartDriver(const std::string& arguments) {
-    return Start(DriverWith(arguments));
+    return Start(DriverOptions(arguments));
   }
   // Packets go round.
   static void ExpectTraffic(PmdTestpmd& driver) {
@@ -63,27 +51,10 @@ class PmdCarelessTest : public testing::Test {
   // Testpmd, which wants a port, ends because it has none.
   void ExpectRefused(const std::string& arguments, const std::string& reason) {
     std::string log;
-    EXPECT_EQ(PmdTestpmd::Start(DriverWith(arguments), kPatience, log),
+    EXPECT_EQ(PmdTestpmd::Start(DriverOptions(arguments), kPatience, log),
               nullptr);
     EXPECT_THAT(log, HasSubstr("net_vuser0: " + reason));
     EXPECT_THAT(log, HasSubstr("exiting with code: 1"));
-  }
-
-  testing_support::TempDir dir_;
-  const std::string socket_ = dir_.Join("v.sock");
-
- private:
-  PmdTestpmdOptions DriverWith(const std::string& arguments) {
-    return {.folder = dir_.path(),
-            .name = "driver",
-            .driver = "virtio_user/dpdk/librte_net_vuser.so",
-            .device = "net_vuser0," + arguments};
-  }
-  std::unique_ptr<PmdTestpmd> Start(const PmdTestpmdOptions& options) {
-    std::string log;
-    auto started = PmdTestpmd::Start(options, kPatience, log);
-    EXPECT_NE(started, nullptr) << options.name << " did not start:\n" << log;
-    return started;
   }
 };
 

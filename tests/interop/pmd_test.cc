@@ -12,9 +12,8 @@
 #include <string>
 
 #include "tests/interop/log_check.h"
+#include "tests/interop/pmd_fixture.h"
 #include "tests/interop/pmd_testpmd.h"
-#include "tests/interop/testpmd.h"
-#include "tests/support/temp_dir.h"
 
 namespace interop {
 namespace {
@@ -23,7 +22,6 @@ using std::chrono::seconds;
 using testing::HasSubstr;
 using testing::Not;
 
-constexpr seconds kPatience(60);
 constexpr seconds kTrafficPatience(120);
 constexpr uint64_t kMillion = 1'000'000;
 
@@ -45,40 +43,15 @@ struct LegName {
   }
 };
 
-class PmdTest : public testing::TestWithParam<Leg> {
+class PmdTest : public PmdFixture, public testing::WithParamInterface<Leg> {
  protected:
-  void SetUp() override {
-    const auto why = Testpmd::WhyNot(TestpmdMemory::kOrdinary);
-    ASSERT_FALSE(why) << *why;
-  }
-
   std::unique_ptr<PmdTestpmd> StartBackend() {
-    const std::string queues = std::to_string(GetParam().queues);
-    return Start({.folder = dir_.path(),
-                  .name = "backend",
-                  .device = "net_vhost0,iface=" + socket_ + ",queues=" + queues,
-                  .queues = GetParam().queues,
-                  .auto_start = true});
+    return Start(BackendOptions("backend", GetParam().queues));
   }
   std::unique_ptr<PmdTestpmd> StartDriver() {
-    return Start(
-        {.folder = dir_.path(),
-         .name = "driver",
-         .driver = "virtio_user/dpdk/librte_net_vuser.so",
-         .device = "net_vuser0,path=" + socket_ + "," + GetParam().arguments,
-         .queues = GetParam().queues});
+    return Start(DriverOptions("path=" + socket_ + "," + GetParam().arguments,
+                               GetParam().queues));
   }
-
- private:
-  std::unique_ptr<PmdTestpmd> Start(const PmdTestpmdOptions& options) {
-    std::string log;
-    auto started = PmdTestpmd::Start(options, kPatience, log);
-    EXPECT_NE(started, nullptr) << options.name << " did not start:\n" << log;
-    return started;
-  }
-
-  testing_support::TempDir dir_;
-  const std::string socket_ = dir_.Join("v.sock");
 };
 
 TEST_P(PmdTest, AMillionPacketsGoRoundAndAgainAfterAStop) {
