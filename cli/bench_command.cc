@@ -107,7 +107,7 @@ std::expected<BenchOptions, Failure> Check(const BenchArguments& arguments) {
   if (!sizes) return std::unexpected(sizes.error());
   const auto burst = CheckBurst(arguments.burst);
   if (!burst) return std::unexpected(burst.error());
-  const auto timeout = CheckTimeout(arguments.timeout_seconds);
+  const auto timeout = CheckSeconds("--timeout", arguments.timeout_seconds);
   if (!timeout) return std::unexpected(timeout.error());
   options.sizes = *sizes;
   options.burst = *burst;

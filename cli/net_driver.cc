@@ -175,6 +175,14 @@ Result<void> NetDriver::AddBuffers(Pair& pair) {
   return {};
 }
 
+void NetDriver::ReclaimAll() {
+  loss_ = Loss::kNone;
+  for (Pair& pair : queues_) {
+    pair.rx->ReclaimAll();
+    pair.reclaimed += pair.tx->ReclaimAll();
+  }
+}
+
 std::optional<std::string> NetDriver::Trouble(uint16_t pair) const {
   const Pair& queues = queues_[pair];
   if (const auto& broken = queues.rx->broken()) {
@@ -185,11 +193,12 @@ std::optional<std::string> NetDriver::Trouble(uint16_t pair) const {
     return fmt::format("pair {}: the back-end broke the TX ring: {}", pair,
                        broken->text());
   }
-  if (const uint64_t dropped = queues.rx->stats().dropped; dropped != 0) {
+  if (const uint64_t invalid = queues.rx->stats().dropped; invalid != 0) {
     return fmt::format("pair {}: {} received frames had no valid header", pair,
-                       dropped);
+                       invalid);
   }
-  if (const uint64_t dropped = queues.tx->stats().dropped; dropped != 0) {
+  const uint64_t dropped = queues.tx->stats().dropped - queues.reclaimed;
+  if (dropped != 0) {
     return fmt::format("pair {}: {} frames did not fit into the TX ring", pair,
                        dropped);
   }
@@ -199,10 +208,11 @@ std::optional<std::string> NetDriver::Trouble(uint16_t pair) const {
 std::optional<std::string> NetDriver::DeviceTrouble() {
   const DeviceEvents events = device_.Poll();
   const std::string reason(events.reason ? events.reason->text() : "no reason");
-  if (device_.link() == LinkState::kDown) {
+  if (device_.link() != LinkState::kUp) {
     // We close it too: on a wrong answer, or on none in time.
     const bool ours =
         events.reason && events.reason->code() != ErrorCode::kDisconnected;
+    if (loss_ == Loss::kNone) loss_ = ours ? Loss::kOurs : Loss::kTheirs;
     if (ours) return "the connection was given up: " + reason;
     return "the back-end closed the connection";
   }

@@ -81,13 +81,23 @@ class NetDriver {
   // back-end that echoes has buffers for each.
   uint32_t window() const { return window_; }
 
+  // After Device::Reattach, on a new connection: takes back every buffer that
+  // the lost back-end had. Requires: the device has not started again.
+  void ReclaimAll();
+
   // Why a ring of `pair` does nothing any more, or which frames the driver had
   // to drop; nothing if all is well.
   std::optional<std::string> Trouble(uint16_t pair) const;
   // What has happened to the device since it was asked last, if it was bad.
   std::optional<std::string> DeviceTrouble();
+  // Whether all that is bad, as far as DeviceTrouble has seen, is that the
+  // back-end went away.
+  bool lost() const { return loss_ == Loss::kTheirs; }
 
  private:
+  // Who ended the connection, until ReclaimAll.
+  enum class Loss : uint8_t { kNone, kTheirs, kOurs };
+
   struct Pair {
     SharedBlock rx_ring;
     SharedBlock tx_ring;
@@ -96,6 +106,7 @@ class NetDriver {
     std::optional<BufferPool> pool;
     std::unique_ptr<RxQueue> rx;
     std::unique_ptr<TxQueue> tx;
+    uint64_t reclaimed = 0;  // Of what `tx` counts as dropped.
   };
 
   NetDriver(Device& device, MemoryProvider& memory,
@@ -113,6 +124,7 @@ class NetDriver {
   uint32_t max_frame_bytes_ = 0;
   uint32_t parts_ = 1;  // Buffers of the longest frame that is expected.
   uint32_t window_ = 1;
+  Loss loss_ = Loss::kNone;
 };
 
 }  // namespace virtio_user::cli

@@ -50,7 +50,7 @@ std::expected<Duration, Failure> CheckProbeArguments(
           JsonFailure(ExitCode::kUsage, arguments, writable.error()));
     }
   }
-  return CheckTimeout(arguments.timeout_seconds);
+  return CheckSeconds("--timeout", arguments.timeout_seconds);
 }
 
 }  // namespace

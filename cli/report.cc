@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cstdint>
 
@@ -149,6 +150,41 @@ std::string MessageSection(const RunResult& result) {
   return table.Text();
 }
 
+std::string Milliseconds(Duration time) {
+  return fmt::format("{:.3f}",
+                     std::chrono::duration<double>(time).count() * 1000);
+}
+
+// Median and worst of what is there.
+std::vector<std::string> Spread(std::string name, std::vector<Duration> times) {
+  if (times.empty()) return {std::move(name), "-", "-"};
+  std::ranges::sort(times);
+  return {std::move(name), Milliseconds(times[times.size() / 2]),
+          Milliseconds(times.back())};
+}
+
+std::string ReconnectSection(const RunResult& result) {
+  std::vector<Duration> away;
+  std::vector<Duration> first;
+  std::vector<Duration> calls;
+  uint64_t lost = 0;
+  for (const ReconnectResult& each : result.reconnects) {
+    away.push_back(each.away);
+    if (each.first_packet) first.push_back(*each.first_packet);
+    calls.push_back(each.longest_call);
+    lost += each.lost;
+  }
+  TextTable table(
+      {"the back-end went away and came back, ms", "median", "worst"},
+      TextTable::Others::kRight);
+  table.Add(Spread("until it was there again", std::move(away)));
+  table.Add(Spread("then, until the first packet", std::move(first)));
+  table.Add(Spread("longest call to the device", std::move(calls)));
+  return fmt::format("reconnects: {}\nlost packets: {}\n",
+                     result.reconnects.size(), lost) +
+         table.Text();
+}
+
 std::string ProblemSection(const Failure& failure) {
   std::string text = "  problems\n";
   for (const std::string& detail : failure.details) {
@@ -176,6 +212,7 @@ std::string RunReport(const RunResult& result) {
   if (!result.pairs.empty()) text += "\n" + PairSection(result);
   text += "\n" + PhaseSection(result);
   text += "\n" + MessageSection(result);
+  if (result.options.reconnect) text += "\n" + ReconnectSection(result);
   if (result.failure && !result.failure->details.empty()) {
     text += "\n" + ProblemSection(*result.failure);
   }

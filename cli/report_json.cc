@@ -34,6 +34,8 @@ ordered_json OrNull(const std::optional<std::string>& text) {
 ordered_json Options(const RunOptions& options) {
   ordered_json mac = nullptr;
   if (options.mac) mac = ToText(*options.mac).data();
+  ordered_json reconnect = nullptr;
+  if (options.reconnect) reconnect = options.reconnect->count();
   return {{"backend", options.backend},
           {"server", options.server},
           {"queues", options.queues},
@@ -50,6 +52,7 @@ ordered_json Options(const RunOptions& options) {
             {"indirect", ToString(options.path.indirect)}}},
           {"burst", options.burst},
           {"restarts", options.restarts},
+          {"reconnect_ns", reconnect},
           {"size", {options.sizes.min, options.sizes.max}},
           {"personality", OrNull(options.personality)},
           {"pcap_in", OrNull(options.pcap_in)},
@@ -77,6 +80,19 @@ ordered_json Phases(const std::vector<PhaseResult>& phases) {
     list.push_back({{"name", phase.name},
                     {"packets", phase.packets},
                     {"time_ns", phase.time.count()}});
+  }
+  return list;
+}
+
+ordered_json Reconnects(const std::vector<ReconnectResult>& reconnects) {
+  ordered_json list = ordered_json::array();
+  for (const ReconnectResult& each : reconnects) {
+    ordered_json first_packet = nullptr;
+    if (each.first_packet) first_packet = each.first_packet->count();
+    list.push_back({{"away_ns", each.away.count()},
+                    {"first_packet_ns", first_packet},
+                    {"longest_call_ns", each.longest_call.count()},
+                    {"lost", each.lost}});
   }
   return list;
 }
@@ -145,6 +161,7 @@ std::string RunJson(const RunResult& result) {
   document["messages"] = Messages(result.messages);
   document["control_commands"] = result.control_commands;
   document["starts"] = result.starts;
+  document["reconnects"] = Reconnects(result.reconnects);
   document["trace_hash"] = nullptr;
   if (result.trace_hash) document["trace_hash"] = *result.trace_hash;
   document["verdict"] = result.failure ? "fail" : "pass";

@@ -74,6 +74,11 @@ void AddDeviceOptions(CLI::App& run, RunArguments& arguments) {
   run.add_option("--personality", arguments.personality,
                  "How the embedded back-end behaves where it may choose")
       ->type_name("NAME");
+  run.add_option("--reconnect", arguments.reconnect_seconds,
+                 "Go on when the back-end goes away and comes back,\n"
+                 "each time within S seconds; packets that were under\n"
+                 "way are lost and counted")
+      ->type_name("S");
   run.add_option("--timeout", arguments.timeout_seconds,
                  "Seconds that one call may take; packets may stand\n"
                  "still 2.5 times as long")

@@ -163,6 +163,27 @@ std::expected<std::optional<MacAddress>, Failure> CheckMac(
   return *mac;
 }
 
+std::expected<std::optional<Duration>, Failure> CheckReconnect(
+    const RunArguments& arguments) {
+  if (!arguments.reconnect_seconds) return std::nullopt;
+  const double seconds = *arguments.reconnect_seconds;
+  if (arguments.backend == kSimBackend) {
+    return Usage(
+        "--reconnect {}: the embedded back-end 'sim' does not go away; leave "
+        "it out, or name a socket",
+        seconds);
+  }
+  if (arguments.pcap_in) {
+    return Usage(
+        "--reconnect {}: what is under way is lost when a back-end goes away, "
+        "and --pcap-in wants every packet back; leave one of the two out",
+        seconds);
+  }
+  const auto patience = CheckSeconds("--reconnect", seconds);
+  if (!patience) return std::unexpected(patience.error());
+  return *patience;
+}
+
 // What is checked and leaves nothing behind.
 std::expected<void, Failure> CheckTexts(const RunArguments& arguments) {
   if (auto ok = CheckRings(arguments); !ok) return ok;
@@ -237,10 +258,11 @@ std::expected<void, Failure> CheckBackendChoice(const std::string& backend,
   return {};
 }
 
-std::expected<Duration, Failure> CheckTimeout(double seconds) {
+std::expected<Duration, Failure> CheckSeconds(std::string_view option,
+                                              double seconds) {
   // A comparison with NaN is false.
   if (!(seconds >= kMinTimeoutSeconds && seconds <= kMaxTimeoutSeconds)) {
-    return Usage("--timeout {}: say {} to {} seconds", seconds,
+    return Usage("{} {}: say {} to {} seconds", option, seconds,
                  kMinTimeoutSeconds, kMaxTimeoutSeconds);
   }
   return Duration(std::llround(seconds * 1e9));
@@ -265,8 +287,10 @@ std::expected<RunOptions, Failure> CheckRunArguments(
   if (!packets) return std::unexpected(packets.error());
   const auto mac = CheckMac(arguments);
   if (!mac) return std::unexpected(mac.error());
-  const auto timeout = CheckTimeout(arguments.timeout_seconds);
+  const auto timeout = CheckSeconds("--timeout", arguments.timeout_seconds);
   if (!timeout) return std::unexpected(timeout.error());
+  const auto reconnect = CheckReconnect(arguments);
+  if (!reconnect) return std::unexpected(reconnect.error());
   return RunOptions{
       .backend = arguments.backend,
       .queues = static_cast<uint16_t>(arguments.queues),
@@ -281,6 +305,7 @@ std::expected<RunOptions, Failure> CheckRunArguments(
       .path = *path,
       .burst = *burst,
       .restarts = static_cast<uint16_t>(arguments.restarts),
+      .reconnect = *reconnect,
       .sizes = *sizes,
       .personality = arguments.personality,
       .pcap_in = arguments.pcap_in,

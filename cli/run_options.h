@@ -46,6 +46,7 @@ struct RunArguments {
   PathArguments path;
   int64_t burst = 32;
   int64_t restarts = 3;
+  std::optional<double> reconnect_seconds;
   std::optional<std::string> sizes;
   std::optional<std::string> personality;
   std::optional<std::string> pcap_in;
@@ -68,7 +69,10 @@ struct RunOptions {
   PathWishes path;
   uint16_t burst = 32;    // Packets that one call sends or receives, at most.
   uint16_t restarts = 3;  // How often the device is stopped and started again.
-  FrameSizes sizes;       // Of frames that are made here.
+  // How long a back-end that goes away may stay away, each time; nothing: its
+  // going ends the run.
+  std::optional<Duration> reconnect;
+  FrameSizes sizes;                        // Of frames that are made here.
   std::optional<std::string> personality;  // Of the embedded back-end.
   // Frames of this capture in place of made ones, and where those that come
   // back go.
@@ -109,8 +113,9 @@ std::expected<uint16_t, Failure> CheckQueueSize(int64_t size, Wish packed,
 // Packets as typed for --burst.
 std::expected<uint16_t, Failure> CheckBurst(int64_t burst);
 
-// Seconds as typed for --timeout.
-std::expected<Duration, Failure> CheckTimeout(double seconds);
+// Seconds as typed for `option`.
+std::expected<Duration, Failure> CheckSeconds(std::string_view option,
+                                              double seconds);
 
 }  // namespace virtio_user::cli
 

@@ -60,6 +60,14 @@ struct CaptureResult {
   std::vector<size_t> returned;  // Which came back, in the capture's order.
 };
 
+// One time that the back-end went away and came back.
+struct ReconnectResult {
+  Duration away{0};  // Until it was there again and the rings ran.
+  std::optional<Duration> first_packet = {};  // After that; none came: nothing.
+  uint64_t lost = 0;                          // Packets that were under way.
+  Duration longest_call{0};  // To the device, of those that it took.
+};
+
 struct RunResult {
   RunOptions options;
   bool negotiated = false;  // features and protocol are known.
@@ -72,6 +80,7 @@ struct RunResult {
   MessageCounts messages;
   uint64_t control_commands = 0;  // Carried out and acknowledged.
   uint64_t starts = 0;
+  std::vector<ReconnectResult> reconnects;
   std::optional<std::string> trace_hash;  // On the simulator.
   std::optional<Failure> failure;         // None: pass.
 

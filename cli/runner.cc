@@ -195,7 +195,9 @@ bool Runner::CarryOut() {
   for (const Step& step : steps) {
     // Not among what is timed.
     if (step.kind == StepKind::kTraffic) environment_.Settle();
-    if (!Phase(step.name, step.packets, [&] { return Do(step); })) return false;
+    if (!Phase(step.name, step.packets, [&] { return DoSteadily(step); })) {
+      return false;
+    }
   }
   return true;
 }
@@ -239,6 +241,7 @@ std::optional<Failure> Runner::DoTraffic(const Step& step) {
   Traffic traffic({.kind = options_.traffic,
                    .timeout = options_.traffic_timeout(),
                    .burst = options_.burst,
+                   .may_lose = options_.reconnect.has_value(),
                    .advice = Advice()},
                   {.environment = environment_,
                    .driver = *driver_,
@@ -247,7 +250,12 @@ std::optional<Failure> Runner::DoTraffic(const Step& step) {
   traffic.Run(step.pairs, step.packets, [&](uint64_t done, uint64_t total) {
     progress_.Update(done, total);
   });
-  if (traffic.problems().count() == 0) return {};
+  NoteArrival(traffic);
+  packets_left_ = traffic.left();
+  if (traffic.problems().count() == 0) {
+    if (!traffic.lost()) return {};
+    return Failure{ExitCode::kFail, "the back-end closed the connection"};
+  }
   packet_problems_ = traffic.problems().Text();
   return Failure{ExitCode::kFail, packet_problems_,
                  traffic.problems().Details()};
@@ -265,6 +273,8 @@ std::string Runner::Advice() const {
 }
 
 std::optional<Failure> Runner::AddRegion() {
+  // A second time, after the back-end went away on the first.
+  if (!region_.empty()) return {};
   const auto region = environment_.AddRegion(kRegionBytes);
   if (!region) return Fatal(region.error());
   region_ = *region;
@@ -272,6 +282,7 @@ std::optional<Failure> Runner::AddRegion() {
 }
 
 std::optional<Failure> Runner::RemoveRegion() {
+  if (region_.empty()) return {};
   return Judge(environment_.RemoveRegion(std::exchange(region_, {})));
 }
 

@@ -3,6 +3,7 @@
 #ifndef CLI_RUNNER_H_
 #define CLI_RUNNER_H_
 
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -48,6 +49,13 @@ class Runner {
   void NoteFeatures();
   void NotePath();
   bool CarryOut();
+  // Carries the step out, however often the back-end goes away meanwhile, if
+  // that is allowed.
+  std::optional<Failure> DoSteadily(Step step);
+  // Whether a failed step is due to nothing else.
+  bool HasLostBackend();
+  std::optional<Failure> Restore();
+  void NoteArrival(const Traffic& traffic);
   std::optional<Failure> Do(const Step& step);
   std::optional<Failure> DoTraffic(const Step& step);
   std::string Advice() const;
@@ -75,6 +83,8 @@ class Runner {
   std::span<std::byte> region_;                    // The one that was added.
   // What the packets have shown, in words: it stands beside an interruption.
   std::string packet_problems_;
+  uint64_t packets_left_ = 0;  // Of a stretch that ended early.
+  Duration restored_at_{0};    // The last time that the back-end came back.
 };
 
 }  // namespace virtio_user::cli

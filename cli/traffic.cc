@@ -103,6 +103,9 @@ bool Traffic::Receive(uint16_t pair) {
   for (const Packet& packet : std::span(packets_).first(count)) {
     Take(pair, packet);
   }
+  if (count != 0 && !first_arrival_) {
+    first_arrival_ = parts_.environment.Now();
+  }
   return count != 0;
 }
 
@@ -236,6 +239,15 @@ void Traffic::GiveUpReceiving() {
   }
 }
 
+uint64_t Traffic::left() const {
+  if (options_.kind == TrafficKind::kReceive) {
+    return total_ - std::min(total_, moved_);
+  }
+  uint64_t left = 0;
+  for (const Lane& lane : lanes_) left += lane.to_send;
+  return left;
+}
+
 bool Traffic::Healthy() {
   const uint64_t before = problems_.count();
   for (uint16_t pair = 0; pair < lanes_.size(); ++pair) {
@@ -244,6 +256,8 @@ bool Traffic::Healthy() {
     }
   }
   if (auto trouble = parts_.driver.DeviceTrouble()) {
+    lost_ = options_.may_lose && parts_.driver.lost();
+    if (lost_) return false;
     problems_.Add(std::move(*trouble));
   }
   return problems_.count() == before && problems_.count() < kMaxProblems &&

@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -40,6 +41,8 @@ struct TrafficOptions {
   TrafficKind kind = TrafficKind::kEcho;
   Duration timeout{0};  // Without any progress on a pair.
   uint16_t burst = 32;  // Packets that one call sends or receives, at most.
+  // A back-end that goes away ends the traffic and is no problem.
+  bool may_lose = false;
   // Follows what is said about a pair on which nothing ever comes.
   std::string advice = "does the back-end serve it?";
 };
@@ -66,6 +69,14 @@ class Traffic {
   void Run(uint16_t pairs, uint64_t packets, const OnProgress& on_progress);
 
   const Problems& problems() const { return problems_; }
+  // Whether the back-end went away; then what is missing is not waited for.
+  bool lost() const { return lost_; }
+  // Packets that this call still owes.
+  uint64_t left() const;
+  // When the first packet came.
+  const std::optional<Duration>& first_arrival() const {
+    return first_arrival_;
+  }
 
  private:
   struct Lane {
@@ -99,6 +110,8 @@ class Traffic {
   std::vector<Lane> lanes_;  // Of the present call.
   uint64_t moved_ = 0;
   uint64_t total_ = 0;
+  bool lost_ = false;
+  std::optional<Duration> first_arrival_;
   std::vector<Packet> packets_;   // Of the present burst.
   std::vector<std::byte> frame_;  // One of them, in one piece.
 };

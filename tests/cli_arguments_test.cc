@@ -113,6 +113,17 @@ std::vector<BadInput> BadFrames() {
        "--pcap-out -: a capture is a file; name one"},
       {{"run", "--restarts", "-1"}, "--restarts -1: say 0 to 10000"},
       {{"run", "--restarts", "10001"}, "--restarts 10001: say 0 to 10000"},
+      {{"run", "--reconnect", "5"},
+       "--reconnect 5: the embedded back-end 'sim' does not go away; leave it "
+       "out, or name a socket"},
+      {{"run", "--backend", "/run/v.sock", "--reconnect", "0"},
+       "--reconnect 0: say 0.001 to 86400 seconds"},
+      {{"run", "--backend", "/run/v.sock", "--reconnect", "-1"},
+       "--reconnect -1: say 0.001 to 86400 seconds"},
+      {{"run", "--backend", "/run/v.sock", "--reconnect", "5", "--pcap-in",
+        "a.pcap"},
+       "--reconnect 5: what is under way is lost when a back-end goes away, "
+       "and --pcap-in wants every packet back; leave one of the two out"},
       {{"run", "--no-mrg-rxbuf", "--size", "65535"},
        "--size 65535: without VIRTIO_NET_F_MRG_RXBUF a frame lies in one "
        "buffer, of 65472 bytes at most"},

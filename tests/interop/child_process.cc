@@ -104,6 +104,10 @@ void ChildProcess::Kill() {
   Wait(kGrace);
 }
 
+void ChildProcess::Signal(int number) {
+  if (!exit_code_) ::kill(pid_, number);
+}
+
 std::string FindProgram(const std::string& name) {
   const char* const path = std::getenv("PATH");
   std::istringstream folders(path == nullptr ? "" : path);

@@ -38,6 +38,8 @@ class ChildProcess {
   // after `patience`.
   std::optional<int> Wait(std::chrono::milliseconds patience);
   void Kill();
+  void Signal(int number);
+  pid_t pid() const { return pid_; }
 
  private:
   ChildProcess(pid_t pid, int input) : pid_(pid), input_(input) {}

@@ -4,6 +4,7 @@
 #define TESTS_INTEROP_TESTPMD_H_
 
 #include <chrono>
+#include <csignal>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -52,6 +53,9 @@ class Testpmd {
   // "quit", and its exit code; none where it hangs.
   std::optional<int> Quit(std::chrono::seconds patience);
   void Kill() { child_->Kill(); }
+  // SIGSTOP and SIGCONT.
+  void Freeze() { child_->Signal(SIGSTOP); }
+  void Thaw() { child_->Signal(SIGCONT); }
   // Its exit code; none while it runs on after `patience`.
   std::optional<int> Wait(std::chrono::milliseconds patience) {
     return child_->Wait(patience);

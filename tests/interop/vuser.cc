@@ -3,7 +3,9 @@
 #include "tests/interop/vuser.h"
 
 #include <cstdlib>
+#include <filesystem>
 #include <sstream>
+#include <system_error>
 
 namespace interop {
 namespace {
@@ -29,6 +31,18 @@ std::unique_ptr<Vuser> Vuser::Start(const std::string& folder,
                                       .error_path = made->error_path_});
   if (made->child_ == nullptr) return nullptr;
   return made;
+}
+
+size_t Vuser::DescriptorCount() const {
+  const std::filesystem::path folder("/proc/" + std::to_string(child_->pid()) +
+                                     "/fd");
+  std::error_code gone;
+  size_t count = 0;
+  for (const auto& each : std::filesystem::directory_iterator(folder, gone)) {
+    (void)each;
+    ++count;
+  }
+  return count;
 }
 
 std::string Vuser::LastLine() const {

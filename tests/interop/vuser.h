@@ -4,6 +4,7 @@
 #define TESTS_INTEROP_VUSER_H_
 
 #include <chrono>
+#include <csignal>
 #include <memory>
 #include <optional>
 #include <string>
@@ -27,6 +28,10 @@ class Vuser {
   std::string Output() const { return ReadFile(output_path_); }
   std::string Progress() const { return ReadFile(error_path_); }
   std::string LastLine() const;
+  // As if somebody had pressed Ctrl-C.
+  void Interrupt() { child_->Signal(SIGINT); }
+  // Descriptors that it has open.
+  size_t DescriptorCount() const;
 
  private:
   Vuser() = default;

@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//
+// Runner: what it does about a back-end that goes away.
+
+#include <algorithm>
+#include <utility>
+
+#include "cli/reconnection.h"
+#include "cli/runner.h"
+
+namespace virtio_user::cli {
+
+std::optional<Failure> Runner::DoSteadily(Step step) {
+  for (;;) {
+    auto failure = Do(step);
+    if (!failure || !options_.reconnect || !HasLostBackend()) return failure;
+    if (auto hopeless = Restore()) return hopeless;
+    if (step.kind != StepKind::kTraffic) continue;
+    step.packets = packets_left_;
+    if (step.packets == 0) return {};
+  }
+}
+
+bool Runner::HasLostBackend() {
+  if (!packet_problems_.empty()) return false;
+  (void)driver_->DeviceTrouble();
+  return driver_->lost();
+}
+
+std::optional<Failure> Runner::Restore() {
+  ReconnectResult reconnect;
+  for (uint16_t pair = 0; pair < ledger_->pairs(); ++pair) {
+    reconnect.lost += options_.traffic == TrafficKind::kSend
+                          ? driver_->tx(pair).in_flight()
+                          : ledger_->Missing(pair);
+    ledger_->WriteOff(pair);
+  }
+  Reconnection reconnection({.environment = environment_,
+                             .driver = *driver_,
+                             .console = console_,
+                             .server = options_.server},
+                            *options_.reconnect);
+  const Duration begin = environment_.Now();
+  if (auto failure = reconnection.Restore()) return failure;
+  restored_at_ = reconnection.restored_at();
+  reconnect.away = restored_at_ - begin;
+  reconnect.longest_call = reconnection.longest_call();
+  result_.reconnects.push_back(reconnect);
+  ++result_.starts;
+  environment_.Settle();
+  return {};
+}
+
+void Runner::NoteArrival(const Traffic& traffic) {
+  if (!traffic.first_arrival() || result_.reconnects.empty()) return;
+  auto& first_packet = result_.reconnects.back().first_packet;
+  if (!first_packet) first_packet = *traffic.first_arrival() - restored_at_;
+}
+
+}  // namespace virtio_user::cli
