@@ -85,8 +85,8 @@ class ReconnectTest : public ::testing::Test {
   std::vector<std::string> Arguments(
       const std::vector<std::string>& more) const {
     std::vector<std::string> arguments = {
-        "run",  "--backend", path_, "--queues",   "2", "--packets",
-        "2000", "--timeout", "20",  "--restarts", "1"};
+        "run", "--backend", path_, "--queues",   "2", "--packets",
+        "300", "--timeout", "20",  "--restarts", "1"};
     arguments.insert(arguments.end(), more.begin(), more.end());
     return arguments;
   }
@@ -107,30 +107,31 @@ uint64_t CountMessages(const std::string& path,
 // takes SET_OWNER, what is offered twice over, and the limits.
 constexpr uint64_t kMessagesOfCreate = 6;
 
-TEST_F(ReconnectTest, AfterEveryMessageTheServerMayGoAndTheRunGoesOn) {
+class EveryMessageTest : public ReconnectTest,
+                         public ::testing::WithParamInterface<FaultKind> {};
+
+TEST_P(EveryMessageTest, TheServerMayGoThereAndTheRunGoesOn) {
   const auto arguments = Arguments({"--reconnect", "20"});
   const uint64_t count = CountMessages(path_, arguments);
   ASSERT_GT(count, kMessagesOfCreate + 40);
-  for (const FaultKind kind : {FaultKind::kCloseBefore, FaultKind::kCloseAfter,
-                               FaultKind::kCloseUnanswered}) {
-    // The last messages are those of the end, after which nobody comes back.
-    for (uint64_t at = kMessagesOfCreate; at + 10 < count; ++at) {
-      SCOPED_TRACE(std::string(backend_sim::FaultName(kind)) + " message " +
-                   std::to_string(at));
-      Server server(path_, {.faults = {{.kind = kind, .at = at}}});
-      const std::string json = dir_.Join("report.json");
-      auto with_json = arguments;
-      with_json.insert(with_json.end(), {"--json", json});
-      const Outcome outcome = RunVuser(with_json);
-      ASSERT_EQ(outcome.code, 0) << outcome.err;
-      ASSERT_EQ(outcome.ValueOf("reconnects: "), "1");
-    }
+  // The last messages are those of the end, after which nobody comes back.
+  for (uint64_t at = kMessagesOfCreate; at + 10 < count; ++at) {
+    SCOPED_TRACE("message " + std::to_string(at));
+    Server server(path_, {.faults = {{.kind = GetParam(), .at = at}}});
+    const Outcome outcome = RunVuser(arguments);
+    ASSERT_EQ(outcome.code, 0) << outcome.err;
+    ASSERT_EQ(outcome.ValueOf("reconnects: "), "1");
   }
 }
 
+INSTANTIATE_TEST_SUITE_P(Kinds, EveryMessageTest,
+                         ::testing::Values(FaultKind::kCloseBefore,
+                                           FaultKind::kCloseAfter,
+                                           FaultKind::kCloseUnanswered));
+
 TEST_F(ReconnectTest, AServerThatConnectsMayGoAndConnectAgain) {
   Server server(path_, {.faults = {{.kind = FaultKind::kCloseAfter, .at = 30},
-                                   {.kind = FaultKind::kCloseBefore, .at = 60}},
+                                   {.kind = FaultKind::kCloseBefore, .at = 75}},
                         .connects = true});
   const Outcome outcome =
       RunVuser(Arguments({"--server", "--reconnect", "20"}));
