@@ -108,6 +108,15 @@ void ChildProcess::Signal(int number) {
   if (!exit_code_) ::kill(pid_, number);
 }
 
+void ChildProcess::Freeze() {
+  Signal(SIGSTOP);
+  siginfo_t ignored;
+  if (!exit_code_) {
+    ::waitid(P_PID, static_cast<id_t>(pid_), &ignored,
+             WSTOPPED | WEXITED | WNOWAIT);
+  }
+}
+
 std::string FindProgram(const std::string& name) {
   const char* const path = std::getenv("PATH");
   std::istringstream folders(path == nullptr ? "" : path);

@@ -39,6 +39,8 @@ class ChildProcess {
   std::optional<int> Wait(std::chrono::milliseconds patience);
   void Kill();
   void Signal(int number);
+  // SIGSTOP; returns once every thread of it stands still.
+  void Freeze();
   pid_t pid() const { return pid_; }
 
  private:

@@ -26,7 +26,6 @@
 namespace interop {
 namespace {
 
-using std::chrono::milliseconds;
 using std::chrono::seconds;
 using virtio_user::Device;
 using virtio_user::DeviceState;
@@ -35,7 +34,7 @@ using virtio_user::Result;
 using virtio_user::cli::NetDriver;
 
 constexpr seconds kPatience(60);
-constexpr milliseconds kBudget(500);
+constexpr seconds kBudget(2);
 // A call that does not keep its deadline never ends: this is no measurement.
 constexpr seconds kFarMoreThanTheBudget(10);
 
@@ -80,7 +79,8 @@ class FrozenPeerTest : public testing_support::FdBalanceTest {
   }
   // Up to kRunning.
   void Run() {
-    ASSERT_TRUE(Create().has_value());
+    const auto created = Create();
+    ASSERT_TRUE(created.has_value()) << created.error().text();
     auto driver = NetDriver::Create(*device_, *memory_, {});
     ASSERT_TRUE(driver.has_value()) << driver.error().text();
     driver_ = *std::move(driver);
@@ -128,7 +128,7 @@ TEST_F(FrozenPeerTest, CreateComesBack) {
 }
 
 TEST_F(FrozenPeerTest, StartComesBack) {
-  Run();
+  ASSERT_NO_FATAL_FAILURE(Run());
   ASSERT_TRUE(device_->Stop().has_value());
   testpmd_->Freeze();
   EXPECT_EQ(CodeOf([&] { return device_->Start(); }), ErrorCode::kDeadline);
@@ -136,14 +136,14 @@ TEST_F(FrozenPeerTest, StartComesBack) {
 }
 
 TEST_F(FrozenPeerTest, StopComesBack) {
-  Run();
+  ASSERT_NO_FATAL_FAILURE(Run());
   testpmd_->Freeze();
   EXPECT_EQ(CodeOf([&] { return device_->Stop(); }), ErrorCode::kDeadline);
   ExpectReattachOnceThawed();
 }
 
 TEST_F(FrozenPeerTest, ACommandForMorePairsComesBack) {
-  Run();
+  ASSERT_NO_FATAL_FAILURE(Run());
   testpmd_->Freeze();
   const testing_support::Stopwatch watch;
   EXPECT_FALSE(driver_->control()->SetQueuePairs(2).has_value());
@@ -152,7 +152,7 @@ TEST_F(FrozenPeerTest, ACommandForMorePairsComesBack) {
 }
 
 TEST_F(FrozenPeerTest, MemoryThatComesOrGoesIsNotHeldUp) {
-  Run();
+  ASSERT_NO_FATAL_FAILURE(Run());
   const auto early = memory_->AddRegion(size_t{1} << 20);
   ASSERT_TRUE(early.has_value());
   testpmd_->Freeze();
@@ -166,14 +166,14 @@ TEST_F(FrozenPeerTest, MemoryThatComesOrGoesIsNotHeldUp) {
 }
 
 TEST_F(FrozenPeerTest, ReattachComesBack) {
-  Run();
+  ASSERT_NO_FATAL_FAILURE(Run());
   testpmd_->Freeze();
   EXPECT_EQ(CodeOf([&] { return device_->Reattach(); }), ErrorCode::kDeadline);
   ExpectReattachOnceThawed();
 }
 
 TEST_F(FrozenPeerTest, TheEndOfTheDeviceComes) {
-  Run();
+  ASSERT_NO_FATAL_FAILURE(Run());
   testpmd_->Freeze();
   const testing_support::Stopwatch watch;
   device_.reset();

@@ -54,7 +54,7 @@ class Testpmd {
   std::optional<int> Quit(std::chrono::seconds patience);
   void Kill() { child_->Kill(); }
   // SIGSTOP and SIGCONT.
-  void Freeze() { child_->Signal(SIGSTOP); }
+  void Freeze() { child_->Freeze(); }
   void Thaw() { child_->Signal(SIGCONT); }
   // Its exit code; none while it runs on after `patience`.
   std::optional<int> Wait(std::chrono::milliseconds patience) {
