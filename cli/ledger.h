@@ -51,7 +51,8 @@ class Ledger {
   // ever came back, `advice` follows.
   virtual std::string DescribeMissing(uint16_t pair,
                                       std::string_view advice) const = 0;
-  // Gives up on what is missing on `pair`: it is not waited for any more.
+  // Gives up on what is missing on `pair`: it is not waited for any more, and
+  // may come all the same.
   virtual void WriteOff(uint16_t pair) = 0;
 
   virtual uint16_t pairs() const = 0;

@@ -47,7 +47,9 @@ std::optional<std::string> PacketLedger::CheckArrival(
   }
   // Whatever is wrong with it, it is not missing.
   origin.returned[id.sequence] = true;
-  if (origin.missing > 0) --origin.missing;
+  if (id.sequence >= origin.written_off && origin.missing > 0) {
+    --origin.missing;
+  }
   if (id.pair != pair) {
     return fmt::format("pair {}: {} came back here, misrouted", pair, Name(id));
   }

@@ -45,7 +45,10 @@ class PacketLedger final : public Ledger {
   // none came back; does the ...".
   std::string DescribeMissing(uint16_t pair,
                               std::string_view advice) const override;
-  void WriteOff(uint16_t pair) override { pairs_[pair].missing = 0; }
+  void WriteOff(uint16_t pair) override {
+    pairs_[pair].missing = 0;
+    pairs_[pair].written_off = pairs_[pair].counts.sent;
+  }
   uint16_t pairs() const override {
     return static_cast<uint16_t>(pairs_.size());
   }
@@ -57,6 +60,7 @@ class PacketLedger final : public Ledger {
   struct Pair {
     PairCounts counts;
     uint64_t missing = 0;
+    uint64_t written_off = 0;    // Numbers below: nobody waits for them.
     std::vector<bool> returned;  // By sequence number.
   };
 

@@ -167,7 +167,7 @@ std::string ReconnectSection(const RunResult& result) {
   std::vector<Duration> away;
   std::vector<Duration> first;
   std::vector<Duration> calls;
-  uint64_t lost = 0;
+  uint64_t lost = result.lost_early;
   for (const ReconnectResult& each : result.reconnects) {
     away.push_back(each.away);
     if (each.first_packet) first.push_back(*each.first_packet);

@@ -161,6 +161,7 @@ std::string RunJson(const RunResult& result) {
   document["messages"] = Messages(result.messages);
   document["control_commands"] = result.control_commands;
   document["starts"] = result.starts;
+  document["lost_early"] = result.lost_early;
   document["reconnects"] = Reconnects(result.reconnects);
   document["trace_hash"] = nullptr;
   if (result.trace_hash) document["trace_hash"] = *result.trace_hash;

@@ -81,6 +81,8 @@ struct RunResult {
   uint64_t control_commands = 0;  // Carried out and acknowledged.
   uint64_t starts = 0;
   std::vector<ReconnectResult> reconnects;
+  // Packets that a back-end which had just come up took and dropped.
+  uint64_t lost_early = 0;
   std::optional<std::string> trace_hash;  // On the simulator.
   std::optional<Failure> failure;         // None: pass.
 

@@ -52,6 +52,7 @@ std::optional<Failure> Runner::Restore() {
 }
 
 void Runner::NoteArrival(const Traffic& traffic) {
+  result_.lost_early += traffic.lost_early();
   if (!traffic.first_arrival() || result_.reconnects.empty()) return;
   auto& first_packet = result_.reconnects.back().first_packet;
   if (!first_packet) first_packet = *traffic.first_arrival() - restored_at_;

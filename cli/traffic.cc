@@ -19,6 +19,9 @@ constexpr uint64_t kRoundsPerLook = 256;
 // Once so much is wrong, more packets tell nothing new.
 constexpr uint64_t kMaxProblems = 1000;
 
+// Before packets that nobody sent back are sent again.
+constexpr Duration kEarlyPatience = std::chrono::milliseconds(100);
+
 // More than any ring has.
 constexpr size_t kAllChains = 65536;
 
@@ -76,6 +79,7 @@ void Traffic::StartLanes(uint16_t pairs, uint64_t packets) {
   total_ = packets;
   lanes_.assign(pairs, {});
   const Duration now = parts_.environment.Now();
+  begin_ = now;
   for (uint16_t pair = 0; pair < pairs; ++pair) {
     Lane& lane = lanes_[pair];
     lane.last_progress = now;
@@ -195,8 +199,25 @@ void Traffic::NoticeProgress() {
     if (std::exchange(lane.waiting, waiting) != waiting) {
       lane.last_progress = now;
     }
-    if (now - lane.last_progress > options_.timeout) GiveUp(pair);
+    const Duration still = now - lane.last_progress;
+    if (still > kEarlyPatience && now - begin_ < options_.timeout &&
+        TriesAgain(pair)) {
+      lane.last_progress = now;
+    } else if (still > options_.timeout) {
+      GiveUp(pair);
+    }
   }
+}
+
+// DPDK's net_vhost takes packets and drops them as long as its port is not up
+// both ways, which is somewhat later than the device is. So until one has come
+// back, none that went out says anything.
+bool Traffic::TriesAgain(uint16_t pair) {
+  if (!options_.may_lose || options_.kind != TrafficKind::kEcho) return false;
+  if (first_arrival_ || lanes_[pair].to_send == 0) return false;
+  lost_early_ += parts_.ledger.Missing(pair);
+  parts_.ledger.WriteOff(pair);
+  return true;
 }
 
 void Traffic::GiveUp(uint16_t pair) {

@@ -73,6 +73,9 @@ class Traffic {
   bool lost() const { return lost_; }
   // Packets that this call still owes.
   uint64_t left() const;
+  // Of those that were sent before the first came back, how many a back-end
+  // that has just come up took and dropped (where `may_lose`).
+  uint64_t lost_early() const { return lost_early_; }
   // When the first packet came.
   const std::optional<Duration>& first_arrival() const {
     return first_arrival_;
@@ -98,6 +101,7 @@ class Traffic {
   void Judge(uint16_t pair, std::span<const std::byte> frame);
   uint64_t Waiting(uint16_t pair);
   void NoticeProgress();
+  bool TriesAgain(uint16_t pair);
   void GiveUp(uint16_t pair);
   void GiveUpReceiving();
   // Whether there is any sense in going on.
@@ -111,6 +115,8 @@ class Traffic {
   uint64_t moved_ = 0;
   uint64_t total_ = 0;
   bool lost_ = false;
+  uint64_t lost_early_ = 0;
+  Duration begin_{0};
   std::optional<Duration> first_arrival_;
   std::vector<Packet> packets_;   // Of the present burst.
   std::vector<std::byte> frame_;  // One of them, in one piece.

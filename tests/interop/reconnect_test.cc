@@ -19,6 +19,7 @@
 #include <thread>
 #include <vector>
 
+#include "tests/interop/log_check.h"
 #include "tests/interop/testpmd.h"
 #include "tests/interop/vuser.h"
 #include "tests/support/temp_dir.h"
@@ -92,6 +93,21 @@ class ReconnectTest : public testing::TestWithParam<Leg> {
   const std::string json_ = dir_.Join("report.json");
 };
 
+// Whether its rings have been made ready. It forwards soon after.
+bool WaitForReady(const Testpmd& testpmd) {
+  const auto deadline = std::chrono::steady_clock::now() + kPatience;
+  while (testpmd.ReadyCount() == 0) {
+    if (std::chrono::steady_clock::now() > deadline) return false;
+    std::this_thread::sleep_for(milliseconds(10));
+  }
+  return true;
+}
+
+std::string Account(const Testpmd& testpmd, const Vuser& vuser) {
+  return "--- vuser:\n" + TailOf(vuser.Output(), 10) + "--- testpmd:\n" +
+         TailOf(testpmd.Log(), 30);
+}
+
 void PrintTimes(const std::string& leg, std::vector<double> milliseconds) {
   if (milliseconds.empty()) return;
   std::ranges::sort(milliseconds);
@@ -113,16 +129,21 @@ TEST_P(ReconnectTest, TrafficGoesOnHoweverOftenTestpmdIsKilled) {
   ASSERT_NE(vuser, nullptr);
   if (!testpmd) testpmd = StartTestpmd();
   ASSERT_NE(testpmd, nullptr);
-  std::this_thread::sleep_for(seconds(2));
+  ASSERT_TRUE(WaitForReady(*testpmd)) << Account(*testpmd, *vuser);
+  std::this_thread::sleep_for(kLongestLife);
   const size_t descriptors = vuser->DescriptorCount();
   for (int i = 0; i < kills; ++i) {
+    // Most under traffic, some while the device is still being brought up.
+    if (i % 4 != 3)
+      ASSERT_TRUE(WaitForReady(*testpmd)) << Account(*testpmd, *vuser);
     std::this_thread::sleep_for(milliseconds(moment(random)));
     ASSERT_FALSE(vuser->Wait(seconds(0))) << vuser->Output();
     testpmd->Kill();
     testpmd = StartTestpmd();
     ASSERT_NE(testpmd, nullptr);
   }
-  std::this_thread::sleep_for(seconds(2));
+  ASSERT_TRUE(WaitForReady(*testpmd)) << Account(*testpmd, *vuser);
+  std::this_thread::sleep_for(4 * kLongestLife);
   EXPECT_EQ(vuser->DescriptorCount(), descriptors);
   vuser->Interrupt();
 

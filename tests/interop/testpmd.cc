@@ -89,6 +89,8 @@ std::unique_ptr<Testpmd> Testpmd::Start(const TestpmdOptions& options,
   // EAL makes its runtime folder there and not in the system's.
   ::setenv("RUNTIME_DIRECTORY", options.folder.c_str(), 1);
   const std::string log_path = options.folder + "/testpmd.log";
+  // The prompt in an earlier one's log is none of this one's.
+  ::unlink(log_path.c_str());
   auto child = ChildProcess::Start(
       {.arguments = Arguments(options), .output_path = log_path});
   if (child == nullptr) return nullptr;
