@@ -12,7 +12,10 @@
 #include <climits>
 #include <string>
 
+#include "backend_sim/kernel_transcript.h"
 #include "backend_sim/vhost_net_world.h"
+#include "virtio_user/base/posix_fd_ops.h"
+#include "virtio_user/os/posix_kernel_calls.h"
 
 namespace virtio_user {
 namespace {
@@ -245,6 +248,38 @@ TEST_F(TapTest, EveryCallThatFails_IsNamedAndLeavesNothing) {
     EXPECT_EQ(error.sys_errno(), ENOMEM);
     EXPECT_THAT(std::string(error.text()), HasSubstr("ENOMEM"));
   }
+}
+
+// --- This machine's kernel ---------------------------------------------------
+
+TEST(TapOfThisKernel, DoesAllThatTheSimulatedOneDoes) {
+  PosixFdOps fds;
+  PosixKernelCalls calls(fds);
+  std::string lines;
+  backend_sim::KernelTranscript told(
+      calls, [&](const std::string& line) { lines += line + "\n"; });
+  auto tap = Tap::Open(told, {.ifname = "vutest%d", .queues = 3});
+  if (!tap) GTEST_SKIP() << tap.error().text();
+
+  EXPECT_TRUE(tap->SetMac({{2, 0, 0, 0, 0, 9}}));
+  EXPECT_TRUE(tap->SetHeaderBytes(12));
+  EXPECT_TRUE(tap->SetHeaderBytes(10));
+  EXPECT_TRUE(tap->SetOffloads({Feature::kNetGuestCsum, Feature::kNetGuestTso4,
+                                Feature::kNetGuestTso6}));
+  EXPECT_TRUE(tap->SetOffloads({}));
+  for (const size_t queue : {2u, 1u}) {
+    EXPECT_TRUE(tap->DisableQueue(queue));
+    EXPECT_TRUE(tap->EnableQueue(queue));
+    EXPECT_TRUE(tap->DisableQueue(queue));
+  }
+  const auto other = Tap::Open(told, {.ifname = tap->name(), .queues = 1});
+  ASSERT_TRUE(other) << other.error().text();
+  EXPECT_TRUE(other->multiqueue());
+  const auto tun = Tap::Open(told, {.ifname = "lo", .queues = 1});
+  ASSERT_FALSE(tun);
+  EXPECT_EQ(tun.error().code(), ErrorCode::kInvalidArgument);
+  EXPECT_THAT(lines, HasSubstr("TUNSETQUEUE fd=tun1 flags=0x400 = 0\n"));
+  EXPECT_THAT(lines, HasSubstr("name=lo flags=0x5002 = -EINVAL\n"));
 }
 
 // --- Names -------------------------------------------------------------------
