@@ -49,6 +49,8 @@ class BackendMemory {
   // Maps the file from its start, as lib/vhost does, so that any offset will
   // do. A breach without rule: this side could not map it.
   Check Add(const RegionDescription& region, int fd);
+  // Without a file: `user` is a pointer of this process, as it is to a kernel.
+  void AddHost(const RegionDescription& region);
   // False where there is no such region.
   bool Remove(const RegionDescription& region);
   void Clear();
@@ -65,6 +67,7 @@ class BackendMemory {
   struct Region {
     RegionDescription description;
     std::span<std::byte> mapping;  // From offset 0 of the file.
+    bool owned = true;             // Of AddHost: not.
 
     std::byte* host() const { return mapping.data() + description.offset; }
   };

@@ -26,7 +26,7 @@ Check CheckRings(const VhostModel& model, const VhostMessage& message);
 
 // ring_checks: what the driver of a running ring asks for in its available
 // ring's flags or in its event suppression area.
-Check CheckEvents(const VhostModel& model, const RingModel& ring);
+Check CheckEvents(const RingHost& host, const RingModel& ring);
 
 // Whether a back-end that only takes notes can carry out a message that broke
 // this rule.

@@ -48,7 +48,7 @@ void Scatter(const BackendMemory& memory, const DescriptorChain& chain,
 size_t PacketEngine::Deliver(RingModel& rx, Pair& pair) {
   const size_t waiting = pair.waiting.size();
   if (waiting == 0) return 0;
-  if (!model_.Serving(rx) || !rx.enabled()) {
+  if (!host_.Serving(rx) || !rx.enabled()) {
     // Ring states: disabled, no packet is delivered.
     pair.counters.dropped += waiting;
     pair.waiting.clear();
@@ -96,7 +96,7 @@ std::vector<PacketEngine::Share> PacketEngine::ShareOut(RingModel& rx,
 // 0: however many, they will not do. Nothing: they are not there yet.
 std::optional<size_t> PacketEngine::Enough(RingModel& rx, Pair& pair,
                                            size_t first, size_t bytes) {
-  const bool mergeable = model_.session().Has(kBitMrgRxbuf);
+  const bool mergeable = host_.session().Has(kBitMrgRxbuf);
   const size_t limit = mergeable ? rx.num() : 1;
   size_t room = 0;
   for (size_t count = 1; count <= limit; ++count) {
@@ -114,9 +114,9 @@ std::optional<size_t> PacketEngine::Enough(RingModel& rx, Pair& pair,
 // How many chains a frame gets that needs `least`; takes more of them.
 size_t PacketEngine::Spread(RingModel& rx, Pair& pair, Share least,
                             size_t bytes) {
-  const RingBehaviour& behaviour = model_.personality().rings;
-  if (!model_.session().Has(kBitMrgRxbuf)) return least.count;
-  const size_t packet = bytes - model_.net_header_bytes();
+  const RingBehaviour& behaviour = host_.personality().rings;
+  if (!host_.session().Has(kBitMrgRxbuf)) return least.count;
+  const size_t packet = bytes - host_.net_header_bytes();
   size_t wanted = least.count;
   if (behaviour.spread == FrameSpread::kMost) {
     wanted = kMostBuffers;
@@ -162,8 +162,8 @@ std::vector<size_t> PacketEngine::Assign(const Pair& pair,
 // How many of `bytes` go into each chain of a share, which has the room.
 std::vector<size_t> PacketEngine::Portions(const Pair& pair, Share share,
                                            size_t bytes) const {
-  const RingBehaviour& behaviour = model_.personality().rings;
-  const size_t header = model_.net_header_bytes();
+  const RingBehaviour& behaviour = host_.personality().rings;
+  const size_t header = host_.net_header_bytes();
   size_t room_behind = 0;
   for (size_t i = 0; i < share.count; ++i) {
     room_behind += RoomOf(pair.held[share.first + i]);
@@ -191,7 +191,7 @@ std::vector<size_t> PacketEngine::Portions(const Pair& pair, Share share,
 }
 
 void PacketEngine::Write(RingModel& rx, Pair& pair, Share share, Frame frame) {
-  const size_t header = model_.net_header_bytes();
+  const size_t header = host_.net_header_bytes();
   if (header > kHeaderNumBuffers) {
     const uint16_t said = NumBuffers(pair, share.count);
     frame[kHeaderNumBuffers] = static_cast<std::byte>(said & 0xff);
@@ -203,7 +203,7 @@ void PacketEngine::Write(RingModel& rx, Pair& pair, Share share, Frame frame) {
   bool full = true;
   for (size_t i = 0; i < share.count; ++i) {
     const DescriptorChain& chain = pair.held[share.first + i];
-    Scatter(model_.memory(), chain, left.first(portions[i]));
+    Scatter(host_.memory(), chain, left.first(portions[i]));
     left = left.subspan(portions[i]);
     tokens.push_back(chain.token);
     full = full && (i + 1 == share.count || portions[i] == RoomOf(chain));
@@ -219,7 +219,7 @@ void PacketEngine::Write(RingModel& rx, Pair& pair, Share share, Frame frame) {
               .words = {Digest(packet), share.count}});
   // A frame's buffers are used together (virtio: "Processing of Incoming
   // Packets").
-  if (pair.rx.unpublished >= model_.personality().rings.flush_frames) {
+  if (pair.rx.unpublished >= host_.personality().rings.flush_frames) {
     Publish(rx, pair, pair.rx);
   }
 }
@@ -241,8 +241,8 @@ void PacketEngine::PutFrame(RingModel& rx, std::span<const ChainToken> tokens,
 // What the header of a frame in `count` buffers says.
 uint16_t PacketEngine::NumBuffers(Pair& pair, size_t count) {
   const auto truth = static_cast<uint16_t>(count);
-  if (!model_.personality().hostile) return truth;
-  NumBuffersLie lie = model_.personality().num_buffers_lie;
+  if (!host_.personality().hostile) return truth;
+  NumBuffersLie lie = host_.personality().num_buffers_lie;
   if (lie == NumBuffersLie::kAny) {
     constexpr uint64_t kLies = 4;  // The truth among them.
     const uint64_t turn = options_.entropy == nullptr

@@ -49,9 +49,9 @@ void TurnHeaderRound(const SessionState& session, std::span<std::byte> header) {
 
 }  // namespace
 
-PacketEngine::PacketEngine(VhostModel& model, Trace& trace,
+PacketEngine::PacketEngine(RingHost& host, Trace& trace,
                            PacketEngineOptions options)
-    : model_(model), trace_(trace), options_(options) {}
+    : host_(host), trace_(trace), options_(options) {}
 
 PairCounters PacketEngine::counters(size_t pair) const {
   return pair < pairs_.size() ? pairs_[pair].counters : PairCounters{};
@@ -63,8 +63,8 @@ size_t PacketEngine::waiting_count() const {
 }
 
 size_t PacketEngine::Step() {
-  if (model_.personality().traffic == TrafficMode::kNone) return 0;
-  const size_t count = model_.rings().size() / 2;
+  if (host_.personality().traffic == TrafficMode::kNone) return 0;
+  const size_t count = host_.rings().size() / 2;
   if (pairs_.size() < count) pairs_.resize(count);
   size_t work = 0;
   for (size_t i = 0; i < count; ++i) work += StepPair(i);
@@ -72,23 +72,23 @@ size_t PacketEngine::Step() {
 }
 
 size_t PacketEngine::StepPair(size_t index) {
-  RingModel& rx = model_.rings()[2 * index];
-  RingModel& tx = model_.rings()[2 * index + 1];
+  RingModel& rx = host_.rings()[2 * index];
+  RingModel& tx = host_.rings()[2 * index + 1];
   if (!rx.started() && !tx.started()) return 0;
   Pair& pair = pairs_[index];
   ForgetOldLives(pair, rx, tx);
   size_t work = ReadKick(rx, pair) + ReadKick(tx, pair);
   work += Deliver(rx, pair);
-  if (model_.Serving(tx)) work += TakeFrames(tx, rx, pair);
-  if (model_.personality().traffic == TrafficMode::kSource) {
+  if (host_.Serving(tx)) work += TakeFrames(tx, rx, pair);
+  if (host_.personality().traffic == TrafficMode::kSource) {
     work += MakeFrames(index, rx, pair);
   }
   Publish(rx, pair, pair.rx);
   for (RingModel* const ring : {&rx, &tx}) {
     if (!ring->started() || ring->events_reported()) continue;
-    if (Check breach = CheckEvents(model_, *ring)) {
+    if (Check breach = CheckEvents(host_, *ring)) {
       ring->ReportEvents();
-      model_.Report(*std::move(breach));
+      host_.Report(*std::move(breach));
     }
   }
   return work;
@@ -146,7 +146,7 @@ size_t PacketEngine::TakeFrames(RingModel& tx, RingModel& rx, Pair& pair) {
         ++pair.counters.discarded;
       }
     }
-    const uint32_t flush = model_.personality().rings.flush_frames;
+    const uint32_t flush = host_.personality().rings.flush_frames;
     if (pair.tx.unpublished >= std::max<size_t>(flush, window)) {
       GiveBack(tx, pair.tx);
       published = true;
@@ -165,8 +165,7 @@ size_t PacketEngine::TakeFrames(RingModel& tx, RingModel& rx, Pair& pair) {
 bool PacketEngine::TakeFrame(RingModel& tx, Pair& pair, Frame& frame) {
   if (!Take(tx, chain_)) return false;
   for (const DeviceBuffer& buffer : chain_.readable) {
-    const auto from =
-        model_.memory().FromGuest(buffer.addr.value, buffer.bytes);
+    const auto from = host_.memory().FromGuest(buffer.addr.value, buffer.bytes);
     frame.insert(frame.end(), from->begin(), from->end());
   }
   pair.tx.done.push_back(chain_.token);
@@ -176,12 +175,12 @@ bool PacketEngine::TakeFrame(RingModel& tx, Pair& pair, Frame& frame) {
 
 void PacketEngine::UseFrame(RingModel& tx, RingModel& rx, Pair& pair,
                             Frame frame) {
-  const size_t header = model_.net_header_bytes();
+  const size_t header = host_.net_header_bytes();
   if (frame.size() <= header) {
-    model_.Report({Rule::kRingContents, "ring " + std::to_string(tx.index()) +
-                                            ": a packet of " +
-                                            std::to_string(frame.size()) +
-                                            " bytes, header included"});
+    host_.Report({Rule::kRingContents, "ring " + std::to_string(tx.index()) +
+                                           ": a packet of " +
+                                           std::to_string(frame.size()) +
+                                           " bytes, header included"});
     ++pair.counters.dropped;
     return;
   }
@@ -192,18 +191,18 @@ void PacketEngine::UseFrame(RingModel& tx, RingModel& rx, Pair& pair,
               .ring = tx.index(),
               .size = static_cast<uint32_t>(packet.size()),
               .words = {Digest(packet)}});
-  if (model_.personality().traffic != TrafficMode::kEcho) return;
-  if (!model_.Serving(rx) || !rx.enabled()) {
+  if (host_.personality().traffic != TrafficMode::kEcho) return;
+  if (!host_.Serving(rx) || !rx.enabled()) {
     ++pair.counters.dropped;
     return;
   }
-  TurnHeaderRound(model_.session(), std::span(frame).first(header));
+  TurnHeaderRound(host_.session(), std::span(frame).first(header));
   pair.waiting.push_back(std::move(frame));
 }
 
 size_t PacketEngine::MakeFrames(size_t index, RingModel& rx, Pair& pair) {
-  if (!model_.Serving(rx) || !rx.enabled()) return 0;
-  const size_t header = model_.net_header_bytes();
+  if (!host_.Serving(rx) || !rx.enabled()) return 0;
+  const size_t header = host_.net_header_bytes();
   const size_t window = Shuffles() ? kWindow : 1;
   size_t made = 0;
   while (made < options_.burst && pair.waiting.empty() &&
@@ -227,13 +226,13 @@ size_t PacketEngine::MakeFrames(size_t index, RingModel& rx, Pair& pair) {
 // --- Rings -------------------------------------------------------------------
 
 bool PacketEngine::Shuffles() const {
-  return model_.personality().rings.order == CompletionOrder::kShuffled &&
-         !model_.session().Has(kBitInOrder);
+  return host_.personality().rings.order == CompletionOrder::kShuffled &&
+         !host_.session().Has(kBitInOrder);
 }
 
 bool PacketEngine::Batches() const {
-  return model_.personality().rings.in_order_batches &&
-         model_.session().Has(kBitInOrder);
+  return host_.personality().rings.in_order_batches &&
+         host_.session().Has(kBitInOrder);
 }
 
 // An order of 0 to count - 1.
@@ -291,7 +290,7 @@ bool PacketEngine::Take(RingModel& ring, DescriptorChain& chain) {
   const auto resolve =
       [&](DeviceBuffer buffer) -> Result<std::span<std::byte>> {
     const auto found =
-        model_.memory().FromGuest(buffer.addr.value, buffer.bytes);
+        host_.memory().FromGuest(buffer.addr.value, buffer.bytes);
     if (found) return *found;
     return virtio_user::Fail(ErrorCode::kProtocol,
                              "a buffer of %u bytes lies outside of memory",
@@ -307,8 +306,8 @@ bool PacketEngine::Take(RingModel& ring, DescriptorChain& chain) {
     Broken(ring, *std::move(breach));
     return false;
   }
-  if (chain.indirect && !model_.session().Has(kBitIndirectDesc)) {
-    model_.Report(
+  if (chain.indirect && !host_.session().Has(kBitIndirectDesc)) {
+    host_.Report(
         {Rule::kIndirectNotAccepted, "ring " + std::to_string(ring.index())});
   }
   return true;
@@ -326,7 +325,7 @@ std::optional<Breach> PacketEngine::Judge(RingModel& ring,
   }
   const bool is_rx = ring.index() % 2 == 0;
   for (const DeviceBuffer& buffer : is_rx ? chain.writable : chain.readable) {
-    if (model_.memory().FromGuest(buffer.addr.value, buffer.bytes)) continue;
+    if (host_.memory().FromGuest(buffer.addr.value, buffer.bytes)) continue;
     return Breach{Rule::kRingContents, "a buffer of " +
                                            std::to_string(buffer.bytes) +
                                            " bytes lies outside of memory"};
@@ -343,7 +342,7 @@ void PacketEngine::Broken(RingModel& ring, Breach breach) {
   ring.queue()->Break(
       virtio_user::Error::Make(ErrorCode::kProtocol, "%s", text.c_str()));
   trace_.Add({.kind = TraceKind::kRingBroken, .ring = ring.index()});
-  model_.Report({breach.rule, text});
+  host_.Report({breach.rule, text});
 }
 
 }  // namespace backend_sim

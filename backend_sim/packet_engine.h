@@ -14,8 +14,8 @@
 #include <vector>
 
 #include "backend_sim/entropy.h"
+#include "backend_sim/ring_host.h"
 #include "backend_sim/trace.h"
-#include "backend_sim/vhost_model.h"
 #include "virtio_user/base/file_descriptor.h"
 #include "virtio_user/ring/descriptor_chain.h"
 
@@ -49,11 +49,11 @@ struct PairCounters {
 
 // Ring 2p is pair p's RX (towards the driver), 2p + 1 its TX. A frame that
 // finds no RX buffers waits, and stops its pair's TX until it is delivered,
-// so that echo loses nothing while a session runs. `model` and `trace`
-// outlive it.
+// so that echo loses nothing while a session runs. `host` and `trace` outlive
+// it.
 class PacketEngine {
  public:
-  PacketEngine(VhostModel& model, Trace& trace, PacketEngineOptions options);
+  PacketEngine(RingHost& host, Trace& trace, PacketEngineOptions options);
 
   // Serves every ring once; kicks, frames and interrupts in all.
   size_t Step();
@@ -121,7 +121,7 @@ class PacketEngine {
                 std::span<const size_t> portions, bool full);
   uint16_t NumBuffers(Pair& pair, size_t count);
 
-  VhostModel& model_;
+  RingHost& host_;
   Trace& trace_;
   const PacketEngineOptions options_;
   std::vector<Pair> pairs_;

@@ -240,9 +240,9 @@ Check CheckRings(const VhostModel& model, const VhostMessage& message) {
   }
 }
 
-Check CheckEvents(const VhostModel& model, const RingModel& ring) {
+Check CheckEvents(const RingHost& host, const RingModel& ring) {
   const RingLayout& layout = ring.queue()->layout();
-  const bool event_index = model.session().Has(kBitEventIdx);
+  const bool event_index = host.session().Has(kBitEventIdx);
   if (layout.format == RingFormat::kSplit) {
     const auto flags = virtio_user::LoadRelaxed<uint16_t>(
         layout.driver + virtio_user::kAvailFlagsOffset);

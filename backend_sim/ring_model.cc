@@ -153,13 +153,19 @@ bool RingModel::Rebind(const BackendMemory& memory) {
   return true;
 }
 
+uint32_t RingModel::Pause(Trace& trace) {
+  if (!queue_) return base_.value_or(0);
+  const RingPosition used = queue_->next_used();
+  const uint32_t base = EncodeBase(rules_.format, {used, used});
+  trace.Add({.kind = TraceKind::kRingStop, .ring = index_, .words = {base}});
+  base_ = base;
+  queue_.reset();
+  ledger_ = ChainLedger();
+  return base;
+}
+
 uint32_t RingModel::Stop(Trace& trace) {
-  uint32_t base = base_.value_or(0);
-  if (queue_) {
-    const RingPosition used = queue_->next_used();
-    base = EncodeBase(rules_.format, {used, used});
-    trace.Add({.kind = TraceKind::kRingStop, .ring = index_, .words = {base}});
-  }
+  const uint32_t base = Pause(trace);
   RingModel fresh(index_);
   fresh.life_ = life_;
   fresh.enabled_ = enabled_;

@@ -101,8 +101,11 @@ class RingModel {
   bool Start(const BackendMemory& memory, RingRules rules, Trace& trace);
   // The running ring's memory moved. False: it is not there any more.
   bool Rebind(const BackendMemory& memory);
-  // Stops the ring and forgets how it was configured; where it stood, as
-  // EncodeBase. Chains that were taken and not given back will be seen again.
+  // Stops the ring, which goes on there when it is started again; where it
+  // stood, as EncodeBase. Chains that were taken and not given back will be
+  // seen again.
+  uint32_t Pause(Trace& trace);
+  // Stops the ring and forgets how it was configured; the same answer.
   uint32_t Stop(Trace& trace);
   // The ring as it was before anybody spoke of it.
   void Reset(Trace& trace);

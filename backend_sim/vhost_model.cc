@@ -121,20 +121,6 @@ bool VhostModel::Serving(const RingModel& ring) const {
          (session_.status & kDriverOk) != 0;
 }
 
-size_t VhostModel::net_header_bytes() const {
-  if (session_.Has(kBitHashReport)) return 20;
-  return session_.Has(kBitVersion1) || session_.Has(kBitMrgRxbuf) ? 12 : 10;
-}
-
-RingRules VhostModel::ring_rules() const {
-  return {.format = session_.Has(kBitRingPacked)
-                        ? virtio_user::RingFormat::kPacked
-                        : virtio_user::RingFormat::kSplit,
-          .event_index = session_.Has(kBitEventIdx)
-                             ? virtio_user::EventIndex::kOn
-                             : virtio_user::EventIndex::kOff};
-}
-
 void VhostModel::AnswerU64(uint64_t value, std::vector<std::byte>& answer) {
   answer.resize(8);
   Put(answer, kU64Value, value);

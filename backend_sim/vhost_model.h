@@ -11,6 +11,7 @@
 
 #include "backend_sim/backend_memory.h"
 #include "backend_sim/personality.h"
+#include "backend_sim/ring_host.h"
 #include "backend_sim/ring_model.h"
 #include "backend_sim/trace.h"
 #include "backend_sim/vhost_message.h"
@@ -18,22 +19,6 @@
 #include "virtio_user/base/file_descriptor.h"
 
 namespace backend_sim {
-
-// What was negotiated in this session.
-struct SessionState {
-  bool has_owner = false;
-  bool features_asked = false;
-  bool features_set = false;  // Since the last reset.
-  uint64_t features = 0;
-  uint64_t protocol_features = 0;
-  uint8_t status = 0;
-  uint64_t mtu = 0;
-
-  bool Has(unsigned bit) const { return HasBit(features, bit); }
-  bool HasProtocol(unsigned bit) const {
-    return HasBit(protocol_features, bit);
-  }
-};
 
 // What follows a message.
 struct ModelAnswer {
@@ -43,7 +28,7 @@ struct ModelAnswer {
 };
 
 // `fds` and `trace` outlive it. One thread.
-class VhostModel {
+class VhostModel final : public RingHost {
  public:
   VhostModel(Personality personality, virtio_user::FdOps& fds, Trace& trace);
 
@@ -57,23 +42,18 @@ class VhostModel {
   ModelAnswer Handle(VhostMessage message);
   // How a server refuses this message without a reason.
   ModelAnswer Refuse(const WireHeader& header) const;
-  // A rule that was broken in a ring.
-  void Report(Breach breach) { Record(0, std::move(breach)); }
 
-  const Personality& personality() const { return personality_; }
-  const SessionState& session() const { return session_; }
-  const BackendMemory& memory() const { return memory_; }
-  std::span<RingModel> rings() { return rings_; }
+  // RingHost.
+  const Personality& personality() const override { return personality_; }
+  const SessionState& session() const override { return session_; }
+  const BackendMemory& memory() const override { return memory_; }
+  std::span<RingModel> rings() override { return rings_; }
+  // It is started, and the driver is ready.
+  bool Serving(const RingModel& ring) const override;
+  void Report(Breach breach) override { Record(0, std::move(breach)); }
+
   std::span<const RingModel> rings() const { return rings_; }
   bool AnyStarted() const;
-  // Whether this ring may be served now: it is started, and the driver is
-  // ready. A started ring that is disabled is served without effect.
-  bool Serving(const RingModel& ring) const;
-  // 20 with HASH_REPORT; 12; 10 where neither VERSION_1 nor MRG_RXBUF was
-  // accepted.
-  size_t net_header_bytes() const;
-  // Of every ring that starts now.
-  RingRules ring_rules() const;
 
   // Over all sessions.
   const std::vector<Violation>& violations() const { return violations_; }

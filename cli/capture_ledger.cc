@@ -8,8 +8,12 @@
 
 namespace virtio_user::cli {
 
-CaptureLedger::CaptureLedger(const Capture& capture, uint16_t pairs)
-    : capture_(capture), pairs_(pairs), returned_(capture.size(), false) {}
+CaptureLedger::CaptureLedger(const Capture& capture, uint16_t pairs,
+                             Routing routing)
+    : capture_(capture),
+      routing_(routing),
+      pairs_(pairs),
+      returned_(capture.size(), false) {}
 
 size_t CaptureLedger::Write(uint16_t, uint64_t ahead,
                             std::span<std::byte> out) const {
@@ -26,15 +30,27 @@ void CaptureLedger::Sent(uint16_t pair) {
   mine.on_their_way.push_back(next_++);
 }
 
+std::deque<size_t>::const_iterator CaptureLedger::Find(
+    const Capture& capture, const Pair& pair,
+    std::span<const std::byte> bytes) {
+  return std::ranges::find_if(pair.on_their_way, [&](size_t index) {
+    return std::ranges::equal(capture.Bytes(index), bytes);
+  });
+}
+
+bool CaptureLedger::IsStranger(std::span<const std::byte> bytes) const {
+  return routing_ == Routing::kAnyPair &&
+         std::ranges::none_of(pairs_, [&](const Pair& pair) {
+           return Find(capture_, pair, bytes) != pair.on_their_way.cend();
+         });
+}
+
 std::optional<size_t> CaptureLedger::TakeOff(Pair& pair,
                                              std::span<const std::byte> bytes) {
-  auto& queue = pair.on_their_way;
-  const auto found = std::ranges::find_if(queue, [&](size_t index) {
-    return std::ranges::equal(capture_.Bytes(index), bytes);
-  });
-  if (found == queue.end()) return {};
+  const auto found = Find(capture_, pair, bytes);
+  if (found == pair.on_their_way.cend()) return {};
   const size_t index = *found;
-  queue.erase(found);
+  pair.on_their_way.erase(found);
   if (pair.missing > 0) --pair.missing;
   return index;
 }
@@ -48,6 +64,11 @@ std::optional<std::string> CaptureLedger::Echoed(
   }
   for (uint16_t other = 0; other < pairs(); ++other) {
     if (const auto index = TakeOff(pairs_[other], bytes)) {
+      if (routing_ == Routing::kAnyPair) {
+        returned_[*index] = true;
+        Received(other, bytes.size());
+        return {};
+      }
       return fmt::format("pair {}: packet {} came back here, pair {} sent it",
                          pair, *index + 1, other);
     }

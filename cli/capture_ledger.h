@@ -18,12 +18,16 @@ namespace virtio_user::cli {
 class CaptureLedger final : public Ledger {
  public:
   // `capture` is borrowed.
-  CaptureLedger(const Capture& capture, uint16_t pairs);
+  CaptureLedger(const Capture& capture, uint16_t pairs,
+                Routing routing = Routing::kOwnPair);
 
   size_t max_frame_bytes() const override { return capture_.max_bytes(); }
   size_t Write(uint16_t pair, uint64_t ahead,
                std::span<std::byte> out) const override;
   void Sent(uint16_t pair) override;
+  // Told by its bytes alone: a packet that comes back altered is one too, and
+  // missing.
+  bool IsStranger(std::span<const std::byte> bytes) const override;
   std::optional<std::string> Echoed(uint16_t pair,
                                     std::span<const std::byte> bytes) override;
   void Received(uint16_t pair, size_t bytes) override;
@@ -52,10 +56,15 @@ class CaptureLedger final : public Ledger {
 
   // Takes the first packet with these bytes off the pair's account; its index.
   std::optional<size_t> TakeOff(Pair& pair, std::span<const std::byte> bytes);
+  // The first packet on its way with these bytes.
+  static std::deque<size_t>::const_iterator Find(
+      const Capture& capture, const Pair& pair,
+      std::span<const std::byte> bytes);
   // What is wrong with bytes that no packet on its way has.
   std::string Explain(uint16_t pair, std::span<const std::byte> bytes);
 
   const Capture& capture_;
+  const Routing routing_;
   std::vector<Pair> pairs_;
   std::vector<bool> returned_;  // By index.
   size_t next_ = 0;

@@ -2,8 +2,11 @@
 
 #include "cli/environment.h"
 
+#include <filesystem>
+#include <system_error>
 #include <utility>
 
+#include "cli/kernel_environment.h"
 #include "cli/sim_environment.h"
 #include "cli/socket_environment.h"
 
@@ -44,6 +47,11 @@ std::expected<std::unique_ptr<Environment>, Failure> MakeEnvironment(
     const EnvironmentOptions& options) {
   if (options.backend == kSimBackend) {
     return std::make_unique<SimEnvironment>(options, SimPersonality(options));
+  }
+  // What is there that cannot be looked at, its opening will tell.
+  std::error_code ignored;
+  if (std::filesystem::is_character_file(options.backend, ignored)) {
+    return KernelEnvironment::Create(options);
   }
   return SocketEnvironment::Create(options);
 }

@@ -13,6 +13,7 @@
 #include <string>
 
 #include "cli/exit_code.h"
+#include "cli/ledger.h"
 #include "cli/message_tap.h"
 #include "cli/run_options.h"
 #include "virtio_user/base/file_descriptor.h"
@@ -43,12 +44,15 @@ class Environment {
   // Whoever waits for the back-end calls this each time round: `idle` if it
   // found nothing to do. Gives the back-end its turn.
   virtual void Turn(bool idle) = 0;
-  // Lets the back-end's program hear of what its library has just answered,
-  // before packets come: DPDK acknowledges a message first and tells its
+  // Called before packets come. Lets the back-end's program hear of what its
+  // library has just answered: DPDK acknowledges a message first and tells its
   // application then, and the application drops what it cannot send yet.
-  virtual void Settle() {}
+  virtual Result<void> Settle() { return {}; }
   // A clock that goes on while somebody waits.
   virtual Duration Now() = 0;
+
+  // Where frames come back.
+  virtual Routing routing() const { return Routing::kOwnPair; }
 
   // On the simulator: the hash of all that happened.
   virtual std::optional<std::string> TraceHash() const { return {}; }
@@ -68,6 +72,11 @@ class Environment {
 struct EnvironmentOptions {
   std::string backend;  // "sim" or a path.
   bool server = false;
+  // Of the device and of its frames, for vhost-net.
+  uint16_t queue_pairs = 1;
+  std::optional<MacAddress> mac = {};
+  std::string ifname = {};
+  uint32_t max_frame_bytes = 1514;
   uint64_t seed = 1;
   // What the simulated back-end does with packets.
   TrafficKind traffic = TrafficKind::kEcho;
@@ -80,7 +89,7 @@ struct EnvironmentOptions {
   const std::atomic<bool>* interrupted = nullptr;
 };
 
-// The simulated one for "sim", the kernel's for everything else.
+// The simulated one for "sim", vhost-net for a device, a socket for all else.
 std::expected<std::unique_ptr<Environment>, Failure> MakeEnvironment(
     const EnvironmentOptions& options);
 

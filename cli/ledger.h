@@ -22,6 +22,12 @@ struct PairCounts {
   friend bool operator==(const PairCounts&, const PairCounts&) = default;
 };
 
+// Where frames come back.
+enum class Routing : uint8_t {
+  kOwnPair,  // On the pair that sent them, and no others come.
+  kAnyPair,  // Where the network likes, and so do frames of its own.
+};
+
 // Where a run's frames come from, and the account of every one of them: finds
 // what is wrong with those that come back, and which do not.
 class Ledger {
@@ -38,6 +44,8 @@ class Ledger {
   // The next frame of `pair` has been handed to the back-end.
   virtual void Sent(uint16_t pair) = 0;
 
+  // Whether this frame is the network's own, and nobody's business.
+  virtual bool IsStranger(std::span<const std::byte> bytes) const = 0;
   // Checks every byte of a frame that came on `pair` of an echoing back-end.
   // What is wrong with it, or nothing.
   virtual std::optional<std::string> Echoed(

@@ -35,6 +35,10 @@ class MessageTap {
   void ToFrontend(std::span<const std::byte> bytes, size_t fd_count) {
     Take(to_frontend_, bytes, fd_count);
   }
+  // A line about what passed elsewhere.
+  void Tell(const std::string& line) const {
+    if (on_line_) on_line_(line);
+  }
   // What stood half-read belongs to no later connection.
   void Disconnected();
 

@@ -20,7 +20,8 @@ namespace virtio_user::cli {
 // or not at all.
 class PacketLedger final : public Ledger {
  public:
-  PacketLedger(const PacketPattern& pattern, uint16_t pairs);
+  PacketLedger(const PacketPattern& pattern, uint16_t pairs,
+               Routing routing = Routing::kOwnPair);
 
   // The packet to send next on `pair`.
   PacketId Next(uint16_t pair) const {
@@ -35,6 +36,9 @@ class PacketLedger final : public Ledger {
     return pattern_.Write({next.pair, next.sequence + ahead}, out);
   }
   void Sent(uint16_t pair) override;
+  bool IsStranger(std::span<const std::byte> bytes) const override {
+    return routing_ == Routing::kAnyPair && !pattern_.Identify(bytes);
+  }
   std::optional<std::string> Echoed(uint16_t pair,
                                     std::span<const std::byte> bytes) override;
   void Received(uint16_t pair, size_t bytes) override;
@@ -68,6 +72,7 @@ class PacketLedger final : public Ledger {
                                           std::span<const std::byte> bytes);
 
   const PacketPattern pattern_;
+  const Routing routing_;
   std::vector<Pair> pairs_;
 };
 

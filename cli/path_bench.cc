@@ -84,6 +84,7 @@ std::optional<Failure> Session::Open() {
   if (auto failure = CheckMemory(need, MemAvailable())) return failure;
   auto environment =
       MakeEnvironment({.backend = options_.backend,
+                       .max_frame_bytes = options_.sizes.max,
                        .memory_bytes = NetDriver::MemoryFor(need.shape),
                        .on_line = {},
                        .interrupted = console_.interrupted});
@@ -109,7 +110,9 @@ std::optional<Failure> Session::Open() {
   if (const auto started = device_->Start(); !started) {
     return Explain(started.error());
   }
-  environment_->Settle();
+  if (const auto settled = environment_->Settle(); !settled) {
+    return Explain(settled.error());
+  }
   return SetOff();
 }
 

@@ -10,8 +10,9 @@ namespace {
 
 // What the answers say, as they came.
 void ReadAnswers(const MessageTap& tap, ProbeResult& result) {
-  result.features = FeatureSet::FromWords(
-      tap.LastAnswer(backend_sim::kReqGetFeatures).value_or(0));
+  if (const auto word = tap.LastAnswer(backend_sim::kReqGetFeatures)) {
+    result.features = FeatureSet::FromWords(*word);
+  }
   result.protocol_features =
       tap.LastAnswer(backend_sim::kReqGetProtocolFeatures);
   result.queue_num = tap.LastAnswer(backend_sim::kReqGetQueueNum);
@@ -24,6 +25,7 @@ Result<void> Ask(VhostBackend& backend, Duration timeout, ProbeResult& result) {
   const Result<FeatureSet> features = backend.GetFeatures();
   if (!features) return Fail(features);
   result.caps = backend.caps();
+  result.features = *features;
   if (!result.caps.config) return {};
   result.config.resize(kNetConfigBytes);
   const auto config = backend.GetConfig(0, result.config);

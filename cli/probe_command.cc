@@ -22,6 +22,7 @@ constexpr const char* kFooter = R"(
 examples:
   vuser probe /tmp/v.sock
   vuser probe /tmp/v.sock --json -
+  vuser probe /dev/vhost-net
   vuser probe sim
 
 exit code: 0 it answered, 1 it answered wrongly, 2 wrong arguments, 3 no
@@ -60,7 +61,7 @@ void AddProbeCommand(CLI::App& app, ProbeArguments& arguments) {
       "probe", "Shows what a back-end offers, and starts nothing");
   probe
       ->add_option("PATH", arguments.backend,
-                   "The path of a vhost-user socket, or 'sim'")
+                   "The path of a vhost-user socket, /dev/vhost-net,\nor 'sim'")
       ->required()
       ->type_name("");
   probe

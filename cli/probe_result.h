@@ -17,7 +17,8 @@ namespace virtio_user::cli {
 // What a back-end says about itself.
 struct ProbeResult {
   std::string backend;
-  FeatureSet features;  // As it stands in its answer, transport bits included.
+  // As it stands in a vhost-user server's answer, transport bits included.
+  FeatureSet features;
   std::optional<uint64_t> protocol_features;  // Unless it was not asked.
   std::optional<uint64_t> queue_num;          // GET_QUEUE_NUM, likewise.
   BackendCaps caps;

@@ -37,6 +37,9 @@ examples:
       on the embedded simulated back-end; the same seed gives the same hash
   vuser run --backend /tmp/v.sock --queues 4 --packets 1000000
       on a vhost-user server that echoes packets, such as DPDK's testpmd
+  vuser run --backend /dev/vhost-net --queues 2
+      on the kernel's vhost-net, as root; vuser itself is the network behind
+      the tap and sends every frame back
   vuser run --path packed-inorder-mrg --size 60-9000
       the rings and the frames that are asked for, or none
   vuser run --backend /tmp/v.sock --pcap-in a.pcap --pcap-out b.pcap
@@ -50,7 +53,7 @@ cannot serve), 3 no back-end was reached (nothing came from it)
 
 void AddDeviceOptions(CLI::App& run, RunArguments& arguments) {
   run.add_option("--backend", arguments.backend,
-                 "'sim', or the path of a vhost-user socket")
+                 "'sim', the path of a vhost-user socket, or\n/dev/vhost-net")
       ->capture_default_str()
       ->type_name("sim|PATH");
   run.add_option("--queues", arguments.queues, "Queue pairs, 1 to 128")
@@ -67,7 +70,8 @@ void AddDeviceOptions(CLI::App& run, RunArguments& arguments) {
                  "The device's address, as 02:00:00:00:00:01")
       ->type_name("M");
   run.add_option("--ifname", arguments.ifname,
-                 "Interface of a kernel back-end; refused for sockets")
+                 "The tap of /dev/vhost-net, as tap0 or tap%d; refused\n"
+                 "for sockets")
       ->type_name("NAME");
   run.add_flag("--server", arguments.server,
                "Listen at PATH and wait for the back-end to connect");
@@ -218,6 +222,10 @@ RunResult Run(const RunOptions& options, const Console& console) {
   auto environment = MakeEnvironment(
       {.backend = options.backend,
        .server = options.server,
+       .queue_pairs = options.queues,
+       .mac = options.mac,
+       .ifname = options.ifname,
+       .max_frame_bytes = options.max_frame_bytes(),
        .seed = options.seed,
        .traffic = options.traffic,
        .personality = options.personality.value_or("conforming"),

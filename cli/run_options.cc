@@ -13,6 +13,7 @@
 
 #include "backend_sim/personality.h"
 #include "virtio_user/net/buffer_pool.h"
+#include "virtio_user/os/tap.h"
 #include "virtio_user/ring/ring_layout.h"
 #include "virtio_user/spec/ring.h"
 #include "virtio_user/spec/vhost_user.h"
@@ -53,11 +54,18 @@ std::expected<void, Failure> CheckRings(const RunArguments& arguments) {
 }
 
 std::expected<void, Failure> CheckBackend(const RunArguments& arguments) {
-  if (arguments.ifname) {
+  std::error_code ignored;
+  const bool is_device =
+      std::filesystem::is_character_file(arguments.backend, ignored);
+  if (arguments.ifname && !is_device) {
     return Usage(
         "--ifname {}: only a kernel back-end has a network interface; "
         "leave it out for {}",
         *arguments.ifname, arguments.backend);
+  }
+  if (arguments.ifname) {
+    const Result<void> valid = CheckInterfaceName(*arguments.ifname);
+    if (!valid) return Usage("--{}", valid.error().text());
   }
   return CheckBackendChoice(arguments.backend, arguments.server);
 }
@@ -248,7 +256,9 @@ std::expected<void, Failure> LoadCapture(RunOptions& options) {
 std::expected<void, Failure> CheckBackendChoice(const std::string& backend,
                                                 bool server) {
   if (backend.empty()) {
-    return Usage("back-end '': say 'sim' or the path of a vhost-user socket");
+    return Usage(
+        "back-end '': say 'sim', the path of a vhost-user socket or "
+        "/dev/vhost-net");
   }
   if (server && backend == kSimBackend) {
     return Usage(
@@ -298,6 +308,7 @@ std::expected<RunOptions, Failure> CheckRunArguments(
       .packets = *packets,
       .traffic = *traffic,
       .mac = *mac,
+      .ifname = arguments.ifname.value_or(""),
       .server = arguments.server,
       .timeout = *timeout,
       .seed = arguments.seed,

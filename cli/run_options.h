@@ -62,6 +62,7 @@ struct RunOptions {
   uint64_t packets = 10000;  // Over all pairs.
   TrafficKind traffic = TrafficKind::kEcho;
   std::optional<MacAddress> mac;
+  std::string ifname;  // Of vhost-net's tap; empty: the kernel's choice.
   bool server = false;
   Duration timeout = kDefaultCallBudget;  // Of one call.
   uint64_t seed = 1;

@@ -139,15 +139,16 @@ std::optional<Failure> Runner::CheckFrames() const {
 
 void Runner::OpenLedger() {
   if (options_.capture) {
-    auto ledger =
-        std::make_unique<CaptureLedger>(*options_.capture, driver_->pairs());
+    auto ledger = std::make_unique<CaptureLedger>(
+        *options_.capture, driver_->pairs(), environment_.routing());
     capture_ledger_ = ledger.get();
     ledger_ = std::move(ledger);
     return;
   }
   const PacketPattern pattern(options_.seed, options_.mac.value_or(kSource),
                               options_.sizes);
-  ledger_ = std::make_unique<PacketLedger>(pattern, driver_->pairs());
+  ledger_ = std::make_unique<PacketLedger>(pattern, driver_->pairs(),
+                                           environment_.routing());
 }
 
 // What is received need not be on its way in a window of ours.
@@ -194,7 +195,12 @@ bool Runner::CarryOut() {
                .control_rx = accepted.Has(Feature::kNetCtrlRx)});
   for (const Step& step : steps) {
     // Not among what is timed.
-    if (step.kind == StepKind::kTraffic) environment_.Settle();
+    if (step.kind == StepKind::kTraffic) {
+      if (const auto settled = environment_.Settle(); !settled) {
+        result_.failure = Fatal(settled.error());
+        return false;
+      }
+    }
     if (!Phase(step.name, step.packets, [&] { return DoSteadily(step); })) {
       return false;
     }

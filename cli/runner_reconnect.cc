@@ -47,7 +47,9 @@ std::optional<Failure> Runner::Restore() {
   reconnect.longest_call = reconnection.longest_call();
   result_.reconnects.push_back(reconnect);
   ++result_.starts;
-  environment_.Settle();
+  if (const auto settled = environment_.Settle(); !settled) {
+    return Fatal(settled.error());
+  }
   return {};
 }
 

@@ -56,8 +56,7 @@ SocketEnvironment::OpenBackend() {
 Result<std::unique_ptr<UnixSocketChannel>> SocketEnvironment::OpenChannel() {
   if (server_) return UnixSocketChannel::Server(fds_, path_);
   // Says what is wrong with the path, if anything is; connects to nobody.
-  const auto checked = virtio_user::OpenBackend(
-      fds_, {.path = path_, .role = SocketRole::kClient, .ifname = {}});
+  const auto checked = virtio_user::OpenBackend(fds_, {.path = path_});
   if (!checked) return Fail(checked);
   return UnixSocketChannel::Client(fds_, path_);
 }
@@ -71,7 +70,10 @@ void SocketEnvironment::Turn(bool idle) {
 }
 
 // Asleep, so that a thread of the back-end that shares this core can go on.
-void SocketEnvironment::Settle() { std::this_thread::sleep_for(kSettleTime); }
+Result<void> SocketEnvironment::Settle() {
+  std::this_thread::sleep_for(kSettleTime);
+  return {};
+}
 
 Duration SocketEnvironment::Now() {
   return std::chrono::steady_clock::now().time_since_epoch();

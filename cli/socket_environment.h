@@ -34,7 +34,7 @@ class SocketEnvironment final : public Environment {
     return memory_->RemoveRegion(region);
   }
   void Turn(bool idle) override;
-  void Settle() override;
+  Result<void> Settle() override;
   Duration Now() override;
 
  private:

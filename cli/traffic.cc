@@ -130,6 +130,7 @@ void Traffic::Judge(uint16_t pair, std::span<const std::byte> frame) {
     ++lanes_[pair].received;
     return;
   }
+  if (parts_.ledger.IsStranger(frame)) return;
   auto problem = parts_.ledger.Echoed(pair, frame);
   if (problem) {
     problems_.Add(std::move(*problem));

@@ -322,5 +322,19 @@ TEST_F(CaptureLedgerTest, APairWithoutAnAnswer_IsNamedWithTheAdvice) {
             "pair 0: sent 2, none came back; does it?");
 }
 
+TEST_F(CaptureLedgerTest, WhereANetworkChooses_AnyPairWillDo) {
+  ledger_.emplace(*capture_, uint16_t{2}, Routing::kAnyPair);
+  for (const uint16_t pair : {0, 1}) ledger_->Sent(pair);
+
+  EXPECT_FALSE(ledger_->IsStranger(capture_->Bytes(1)));
+  EXPECT_EQ(Problem(0, capture_->Bytes(1)), "fine");
+
+  EXPECT_EQ(ledger_->Returned(), (std::vector<size_t>{1}));
+  EXPECT_EQ(ledger_->Missing(1), 0u);
+  EXPECT_EQ(ledger_->counts(1).received, 1u);
+  EXPECT_TRUE(ledger_->IsStranger(capture_->Bytes(1)));
+  EXPECT_TRUE(ledger_->IsStranger(std::vector<std::byte>(70)));
+}
+
 }  // namespace
 }  // namespace virtio_user::cli

@@ -142,5 +142,30 @@ TEST_F(PacketLedgerTest, PacketOfAPairThatWasWrittenOff_IsStillFine) {
   EXPECT_EQ(ledger_.Missing(2), 0u);
 }
 
+TEST_F(PacketLedgerTest, WhereANetworkChooses_AnyPairWillDo) {
+  PacketLedger ledger(pattern_, 4, Routing::kAnyPair);
+  ledger.Sent(1);
+  std::vector<std::byte> packet(FrameSizes{}.max);
+  packet.resize(pattern_.Write({.pair = 1, .sequence = 0}, packet));
+
+  EXPECT_FALSE(ledger.IsStranger(packet));
+  EXPECT_EQ(ledger.Echoed(3, packet), std::nullopt);
+
+  EXPECT_EQ(ledger.Missing(1), 0u);
+  EXPECT_EQ(ledger.counts(1).received, 1u);
+  EXPECT_EQ(ledger.counts(3).received, 0u);
+  EXPECT_THAT(ledger.Echoed(0, packet).value_or("fine"),
+              HasSubstr("came twice"));
+}
+
+TEST_F(PacketLedgerTest, AStranger_IsOneOnANetworkAlone) {
+  const PacketLedger network(pattern_, 4, Routing::kAnyPair);
+  const std::vector<std::byte> solicitation(70);
+
+  EXPECT_TRUE(network.IsStranger(solicitation));
+  EXPECT_FALSE(ledger_.IsStranger(solicitation));
+  EXPECT_THAT(Problem(0, solicitation), HasSubstr("did not send"));
+}
+
 }  // namespace
 }  // namespace virtio_user::cli

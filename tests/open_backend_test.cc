@@ -133,12 +133,26 @@ TEST_F(OpenBackendTest, S33_APathThatIsTooLongIsRefusedWithTheLimit) {
                 ErrorCode::kInvalidArgument, "107");
 }
 
-TEST_F(OpenBackendTest, TheKernelsVhostNetIsRecognisedAndUnsupported) {
+TEST_F(OpenBackendTest, TheKernelsVhostNetIsThatBackendAndNotOpenedYet) {
   if (::mknod(path_.c_str(), S_IFCHR | 0600, makedev(10, 238)) != 0) {
     GTEST_SKIP() << "mknod takes root";
   }
 
-  ExpectRefused(Open({.path = path_}), ErrorCode::kUnsupported, "vhost-net");
+  const Opened opened = Open({.path = path_,
+                              .ifname = "vm%d",
+                              .queue_pairs = 4,
+                              .mac = MacAddress{{2, 0, 0, 0, 0, 1}}});
+
+  ASSERT_TRUE(opened.has_value()) << opened.error().text();
+  EXPECT_EQ((*opened)->link().Poll(), LinkState::kDown);
+  EXPECT_EQ((*opened)->caps().queue_pair_limit, 4u);
+  EXPECT_FALSE((*opened)->caps().link_state);
+  ExpectRefused(Open({.path = path_, .role = SocketRole::kServer}),
+                ErrorCode::kInvalidArgument, "nobody connects");
+  ExpectRefused(Open({.path = path_, .ifname = "a-name-of-17-chars"}),
+                ErrorCode::kInvalidArgument, "more than 15");
+  ExpectRefused(Open({.path = path_, .queue_pairs = 257}),
+                ErrorCode::kInvalidArgument, "1 to 256");
 }
 
 // /proc/devices as a kernel with the driver has it, for the thread alone.

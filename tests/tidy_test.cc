@@ -40,6 +40,8 @@ const std::vector<tidy::Untested>& Exceptions() {
       {.unit = "virtio_user/net/instances_own_rx", .reason = "rx_queue_test"},
       {.unit = "virtio_user/net/instances_own_tx", .reason = "tx_queue_test"},
       {.unit = "virtio_user/net/packet", .reason = "a value, no code"},
+      {.unit = "virtio_user/os/kernel_calls", .reason = "an interface"},
+      {.unit = "virtio_user/os/linux_vhost", .reason = "a header of Linux"},
       {.unit = "virtio_user/ring/driver_queue_calls",
        .reason = "driver_queue_test"},
       {.unit = "virtio_user/spec/net", .reason = "layouts and numbers"},

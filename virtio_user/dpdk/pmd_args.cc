@@ -140,6 +140,9 @@ Result<PmdArgs> ParsePmdArgs(const char* text) {
     if (!read) return Fail(read);
   }
   if (server) args.backend.role = SocketRole::kServer;
+  // vhost-net is opened once a pair; sockets have no use for these.
+  args.backend.queue_pairs = args.device.queue_pairs;
+  args.backend.mac = args.device.mac;
   args.device.control_queue = control_queue || args.device.queue_pairs > 1;
   if (auto read = ReadTimeout(list, args); !read) return Fail(read);
   return args;

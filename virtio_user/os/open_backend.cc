@@ -6,12 +6,16 @@
 #include <sys/sysmacros.h>
 
 #include <cerrno>
+#include <cinttypes>
 #include <optional>
 #include <utility>
 
+#include "virtio_user/os/posix_kernel_calls.h"
 #include "virtio_user/os/proc_devices.h"
+#include "virtio_user/os/tap.h"
 #include "virtio_user/os/unix_socket_address.h"
 #include "virtio_user/os/unix_socket_channel.h"
+#include "virtio_user/os/vhost_kernel_backend.h"
 #include "virtio_user/vhost_user/vhost_user_backend.h"
 
 namespace virtio_user {
@@ -20,6 +24,7 @@ namespace {
 // Linux: Documentation/admin-guide/devices.txt, "10 char", 238.
 constexpr unsigned kMiscMajor = 10;
 constexpr unsigned kVhostNetMinor = 238;
+constexpr const char* kVhostNetPath = "/dev/vhost-net";
 
 const char* TypeName(mode_t mode) {
   if (S_ISREG(mode)) return "a regular file";
@@ -29,24 +34,51 @@ const char* TypeName(mode_t mode) {
   return "of an unknown type";
 }
 
-std::unexpected<Error> RefuseDevice(const std::string& path, dev_t device) {
+Result<std::unique_ptr<VhostBackend>> OpenVhostNet(
+    FdOps& ops, const OpenBackendOptions& options) {
+  if (options.role == SocketRole::kServer) {
+    return Fail(
+        ErrorCode::kInvalidArgument,
+        "%s is the kernel's vhost-net: nobody connects to it, so do not "
+        "ask to be the server",
+        options.path.c_str());
+  }
+  if (!options.ifname.empty()) {
+    auto valid = CheckInterfaceName(options.ifname);
+    if (!valid) return Fail(valid);
+  }
+  if (options.queue_pairs < 1 || options.queue_pairs > kMaxTapQueues) {
+    return Fail(ErrorCode::kInvalidArgument,
+                "queues %" PRId64
+                ": a device on vhost-net has 1 to %u queue pairs",
+                options.queue_pairs, kMaxTapQueues);
+  }
+  return std::make_unique<VhostKernelBackend>(
+      std::make_unique<PosixKernelCalls>(ops),
+      VhostKernelOptions{
+          .path = options.path,
+          .ifname = options.ifname,
+          .queue_pairs = static_cast<uint32_t>(options.queue_pairs),
+          .mac = options.mac});
+}
+
+// /dev/vhost-net, or a device that no back-end here is for.
+Result<std::unique_ptr<VhostBackend>> OpenDevice(
+    FdOps& ops, const OpenBackendOptions& options, dev_t device) {
   const unsigned major_number = major(device);
   if (major_number == kMiscMajor && minor(device) == kVhostNetMinor) {
-    return Fail(ErrorCode::kUnsupported,
-                "%s is the kernel's vhost-net device; this version has no "
-                "back-end for it, only for vhost-user sockets",
-                path.c_str());
+    return OpenVhostNet(ops, options);
   }
   if (major_number == CharacterMajor(ReadProcDevices(), "vhost-vdpa")) {
     return Fail(ErrorCode::kUnsupported,
                 "%s is a vhost-vdpa device; this version has no back-end for "
-                "it, only for vhost-user sockets",
-                path.c_str());
+                "it, only for vhost-net and vhost-user sockets",
+                options.path.c_str());
   }
   return Fail(ErrorCode::kInvalidArgument,
               "%s is a character device (%u:%u) of no vhost driver; name the "
-              "socket of a vhost-user server",
-              path.c_str(), major_number, minor(device));
+              "socket of a vhost-user server, or /dev/vhost-net",
+              options.path.c_str(), major_number, minor(device));
 }
 
 // The mode and device of what is at the path; none where nothing is.
@@ -58,34 +90,38 @@ Result<std::optional<struct stat>> Examine(const std::string& path) {
                                        "cannot examine %s", path.c_str()));
 }
 
-Result<void> CheckType(const OpenBackendOptions& options) {
-  const Result<std::optional<struct stat>> found = Examine(options.path);
-  if (!found) return Fail(found);
-  if (!*found) {
+Result<void> CheckType(const OpenBackendOptions& options,
+                       const std::optional<struct stat>& found) {
+  if (!found) {
     // A server makes its own file.
     if (options.role == SocketRole::kServer) return {};
+    const bool vhost_net = options.path == kVhostNetPath;
     return std::unexpected(Error::System(
-        ErrorCode::kDisconnected, ENOENT,
-        "%s does not exist; start the back-end first, or correct the path",
-        options.path.c_str()));
+        ErrorCode::kDisconnected, ENOENT, "%s does not exist; %s",
+        options.path.c_str(),
+        vhost_net ? "load the driver: modprobe vhost_net"
+                  : "start the back-end first, or correct the path"));
   }
-  const mode_t mode = (*found)->st_mode;
-  if (S_ISSOCK(mode)) return {};
-  if (S_ISCHR(mode)) return RefuseDevice(options.path, (*found)->st_rdev);
+  if (S_ISSOCK(found->st_mode)) return {};
   return Fail(ErrorCode::kInvalidArgument,
               "%s is %s and not a socket; name the socket of a vhost-user "
-              "server",
-              options.path.c_str(), TypeName(mode));
+              "server, or /dev/vhost-net",
+              options.path.c_str(), TypeName(found->st_mode));
 }
 
 }  // namespace
 
 Result<std::unique_ptr<VhostBackend>> OpenBackend(
     FdOps& ops, const OpenBackendOptions& options) {
+  const Result<std::optional<struct stat>> found = Examine(options.path);
+  if (found && *found && S_ISCHR((*found)->st_mode)) {
+    return OpenDevice(ops, options, (*found)->st_rdev);
+  }
   const Result<UnixSocketAddress> address =
       UnixSocketAddress::Make(options.path);
   if (!address) return Fail(address);
-  const Result<void> type = CheckType(options);
+  if (!found) return Fail(found);
+  const Result<void> type = CheckType(options, *found);
   if (!type) return Fail(type);
   if (!options.ifname.empty()) {
     return Fail(ErrorCode::kInvalidArgument,

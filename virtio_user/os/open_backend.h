@@ -3,11 +3,14 @@
 #ifndef VIRTIO_USER_OS_OPEN_BACKEND_H_
 #define VIRTIO_USER_OS_OPEN_BACKEND_H_
 
+#include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "virtio_user/base/error.h"
 #include "virtio_user/base/file_descriptor.h"
+#include "virtio_user/base/mac_address.h"
 #include "virtio_user/vhost/vhost_backend.h"
 
 namespace virtio_user {
@@ -21,11 +24,17 @@ enum class SocketRole : uint8_t {
 struct OpenBackendOptions {
   std::string path{};
   SocketRole role = SocketRole::kClient;
-  std::string ifname{};  // Of a tap; only kernel back-ends have one.
+  // For vhost-net, whose packets go through a tap; refused for sockets.
+  std::string ifname{};  // The tap's name or a pattern; empty: "tap%d".
+  // The device's: vhost-net is opened once for each pair, and the kernel's end
+  // of the tap gets the address.
+  int64_t queue_pairs = 1;
+  std::optional<MacAddress> mac{};
 };
 
-// Chooses the back-end by what lies at `path`, once: whatever becomes of the
-// path later, it is not looked at again. Connects to nobody (PeerLink::Attach
+// Chooses the back-end by what lies at `path`, once: a socket is a vhost-user
+// server's, /dev/vhost-net the kernel's. Whatever becomes of the path later,
+// the choice stays. Connects to nobody and opens no device (PeerLink::Attach
 // does), but a server listens when this returns. `ops` outlives the back-end.
 //
 // kInvalidArgument: the path cannot be a back-end's (empty, too long for a

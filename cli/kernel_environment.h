@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: BSD-3-Clause
+
+#ifndef CLI_KERNEL_ENVIRONMENT_H_
+#define CLI_KERNEL_ENVIRONMENT_H_
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "backend_sim/kernel_transcript.h"
+#include "cli/environment.h"
+#include "cli/tap_echo.h"
+#include "virtio_user/base/posix_fd_ops.h"
+#include "virtio_user/os/membarrier_quiescer.h"
+#include "virtio_user/os/memfd_memory.h"
+#include "virtio_user/os/posix_kernel_calls.h"
+#include "virtio_user/os/vhost_kernel_backend.h"
+
+namespace virtio_user::cli {
+
+// The kernel's vhost-net, and this program itself as the network behind its
+// tap. Memory in memfds.
+class KernelEnvironment final : public Environment {
+ public:
+  static std::expected<std::unique_ptr<Environment>, Failure> Create(
+      const EnvironmentOptions& options);
+
+  std::expected<std::unique_ptr<VhostBackend>, Failure> OpenBackend() override;
+  MemoryProvider& memory() override { return *memory_; }
+  FdOps& fds() override { return fds_; }
+  Quiescer& quiescer() override { return *quiescer_; }
+  Result<std::span<std::byte>> AddRegion(size_t bytes) override {
+    return memory_->AddRegion(bytes);
+  }
+  Result<void> RemoveRegion(std::span<std::byte> region) override {
+    return memory_->RemoveRegion(region);
+  }
+  void Turn(bool idle) override;
+  // The network begins with the first packets: there is a tap by then.
+  Result<void> Settle() override;
+  Duration Now() override;
+  std::optional<std::string> Complaint() override;
+  // The kernel chooses the queue of a frame, and sends frames of its own.
+  Routing routing() const override { return Routing::kAnyPair; }
+
+ private:
+  explicit KernelEnvironment(const EnvironmentOptions& options)
+      : Environment(options.on_line), options_(options) {}
+
+  Result<void> Prepare();
+  void Count(const std::string& line);
+
+  const EnvironmentOptions options_;
+  PosixFdOps fds_;
+  PosixKernelCalls calls_{fds_};
+  std::unique_ptr<MemfdMemory> memory_;
+  std::unique_ptr<MembarrierQuiescer> quiescer_;
+  // The device's, and alive where packets are.
+  const VhostKernelBackend* backend_ = nullptr;
+  std::unique_ptr<TapEcho> echo_;
+};
+
+}  // namespace virtio_user::cli
+
+#endif  // CLI_KERNEL_ENVIRONMENT_H_
