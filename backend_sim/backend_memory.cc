@@ -93,6 +93,11 @@ Check BackendMemory::Add(const RegionDescription& region, int fd) {
   return std::nullopt;
 }
 
+void BackendMemory::AddHost(const RegionDescription& region,
+                            std::span<std::byte> host) {
+  regions_.push_back({region, host, false});
+}
+
 bool BackendMemory::Remove(const RegionDescription& region) {
   for (size_t i = 0; i < regions_.size(); ++i) {
     const RegionDescription& known = regions_[i].description;
@@ -100,7 +105,7 @@ bool BackendMemory::Remove(const RegionDescription& region) {
         known.size != region.size) {
       continue;
     }
-    fds_->Unmap(regions_[i].mapping);
+    if (regions_[i].is_ours) fds_->Unmap(regions_[i].mapping);
     regions_.erase(regions_.begin() + static_cast<std::ptrdiff_t>(i));
     return true;
   }
@@ -108,7 +113,9 @@ bool BackendMemory::Remove(const RegionDescription& region) {
 }
 
 void BackendMemory::Clear() {
-  for (const Region& region : regions_) fds_->Unmap(region.mapping);
+  for (const Region& region : regions_) {
+    if (region.is_ours) fds_->Unmap(region.mapping);
+  }
   regions_.clear();
 }
 

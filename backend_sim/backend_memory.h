@@ -49,6 +49,8 @@ class BackendMemory {
   // Maps the file from its start, as lib/vhost does, so that any offset will
   // do. A breach without rule: this side could not map it.
   Check Add(const RegionDescription& region, int fd);
+  // Memory that this side has already, as the kernel has a process's.
+  void AddHost(const RegionDescription& region, std::span<std::byte> host);
   // False where there is no such region.
   bool Remove(const RegionDescription& region);
   void Clear();
@@ -65,6 +67,7 @@ class BackendMemory {
   struct Region {
     RegionDescription description;
     std::span<std::byte> mapping;  // From offset 0 of the file.
+    bool is_ours = true;           // To be unmapped.
 
     std::byte* host() const { return mapping.data() + description.offset; }
   };

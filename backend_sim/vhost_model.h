@@ -65,6 +65,9 @@ class VhostModel {
   const BackendMemory& memory() const { return memory_; }
   std::span<RingModel> rings() { return rings_; }
   std::span<const RingModel> rings() const { return rings_; }
+  // For who is no vhost-user server and hears no messages.
+  SessionState& mutable_session() { return session_; }
+  BackendMemory& mutable_memory() { return memory_; }
   bool AnyStarted() const;
   // Whether this ring may be served now: it is started, and the driver is
   // ready. A started ring that is disabled is served without effect.
