@@ -75,6 +75,7 @@ void VdpaDevice::Reset() {
   status_ = 0;
   suspended_ = false;
   features_ = 0;
+  active_pairs_ = 1;
   for (RingModel& ring : model_.rings()) ring.Reset(trace_);
   control_ring_.Reset(trace_);
   spare_ring_.Reset(trace_);
@@ -112,6 +113,7 @@ void VdpaDevice::StartRings() {
     model_.Report({Rule::kAddrOutside,
                    "ring " + std::to_string(i) + " lies in no mapping"});
   }
+  if (Has(kBitMq)) ApplyPairs();
 }
 
 // vhost_vdpa_set_features.
@@ -156,7 +158,7 @@ void VdpaDevice::SetConfigStatus(uint16_t bit, bool on) {
 
 size_t VdpaDevice::Step() {
   if (suspended_ || (status_ & kDriverOk) == 0) return 0;
-  return packets_.Step();
+  return ServeControl() + packets_.Step();
 }
 
 }  // namespace backend_sim

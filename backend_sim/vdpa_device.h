@@ -10,6 +10,8 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <string>
+#include <utility>
 #include <vector>
 
 #include "backend_sim/fd_table.h"
@@ -20,6 +22,7 @@
 #include "backend_sim/vdpa_personality.h"
 #include "backend_sim/vhost_model.h"
 #include "virtio_user/base/file_descriptor.h"
+#include "virtio_user/ring/descriptor_chain.h"
 
 namespace backend_sim {
 
@@ -56,6 +59,12 @@ class VdpaDevice {
   std::span<const VdpaMap> maps() const { return maps_; }
   // Why the last message of the IOTLB failed, which nobody is told.
   int iotlb_error() const { return iotlb_error_; }
+  // Served by the control queue since the last call of it: class, command and
+  // data in decimal, and the ack.
+  std::vector<std::string> TakeCommands() {
+    return std::exchange(commands_, {});
+  }
+  uint16_t active_pairs() const { return active_pairs_; }
   // An ended or ending status of the device's own: NEEDS_RESET.
   void Fail();
   // The cable, and what the driver is to do; each interrupts.
@@ -85,6 +94,12 @@ class VdpaDevice {
   void Invalidate(const VdpaMap& range);
   void RebuildMemory();
 
+  // vdpa_device_control.cc
+  size_t ServeControl();
+  void ServeCommand(const virtio_user::DescriptorChain& chain);
+  uint8_t Execute(std::span<const std::byte> request);
+  void ApplyPairs();
+
   size_t Step();
 
   VdpaPersonality personality_;
@@ -108,6 +123,8 @@ class VdpaDevice {
   std::vector<uint32_t> known_spaces_;
   std::optional<uint32_t> batch_;  // Its address space.
   int iotlb_error_ = 0;
+  uint16_t active_pairs_ = 1;
+  std::vector<std::string> commands_;
   virtio_user::FileDescriptor config_call_;
 };
 

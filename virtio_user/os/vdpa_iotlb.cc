@@ -99,6 +99,13 @@ std::optional<std::span<std::byte>> VdpaIotlb::ToHost(uint64_t iova,
   return std::nullopt;
 }
 
+bool VdpaIotlb::Meets(uint64_t iova, size_t bytes) const {
+  return std::ranges::any_of(mapped_, [&](const VdpaMapping& mapping) {
+    return iova <= mapping.iova + (mapping.host.size() - 1) &&
+           mapping.iova <= iova + (bytes - 1);
+  });
+}
+
 Result<void> VdpaIotlb::Send(uint8_t kind, const VdpaMapping& mapping) {
   VdpaIotlbMessage message{};
   message.type = dialect_.version_2 ? kIotlbMessage2 : kIotlbMessage1;

@@ -51,6 +51,8 @@ class VdpaIotlb {
   void Forget();
 
   std::span<const VdpaMapping> mapped() const { return mapped_; }
+  // Whether any byte of [iova, iova + bytes) is mapped. Requires: bytes > 0.
+  bool Meets(uint64_t iova, size_t bytes) const;
   // Where [iova, iova + bytes) lies in this process, if it is mapped.
   std::optional<std::span<std::byte>> ToHost(uint64_t iova, size_t bytes) const;
 

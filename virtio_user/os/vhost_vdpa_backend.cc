@@ -25,13 +25,18 @@ BackendCaps CapsOfNobody() {
           .status = true,
           .config = true,
           .link_state = true,
+          .config_events = true,
           .addresses = AddressSpace::kIova};
 }
 
 }  // namespace
 
 VhostVdpaBackend::VhostVdpaBackend(KernelCalls& calls, std::string path)
-    : calls_(calls), node_(calls, std::move(path)), iotlb_(node_) {
+    : calls_(calls),
+      node_(calls, std::move(path)),
+      iotlb_(node_),
+      same_space_(node_),
+      other_space_(node_, kControlAsid) {
   caps_ = CapsOfNobody();
 }
 
@@ -40,7 +45,9 @@ VhostVdpaBackend::VhostVdpaBackend(std::unique_ptr<KernelCalls> calls,
     : owned_calls_(std::move(calls)),
       calls_(*owned_calls_),
       node_(calls_, std::move(path)),
-      iotlb_(node_) {
+      iotlb_(node_),
+      same_space_(node_),
+      other_space_(node_, kControlAsid) {
   caps_ = CapsOfNobody();
 }
 
@@ -67,7 +74,11 @@ void VhostVdpaBackend::Detach() {
   (void)Reset();
   node_.Close();
   config_call_.Reset();
-  iotlb_.Forget();
+  for (VdpaIotlb* const space : {&iotlb_, &same_space_, &other_space_}) {
+    space->Forget();
+  }
+  control_iotlb_ = nullptr;
+  control_.reset();
   notes_.clear();
   status_ = 0;
   must_close_ = false;
@@ -120,7 +131,9 @@ Result<void> VhostVdpaBackend::Do(BackendOperation operation,
 Result<void> VhostVdpaBackend::Settle(Result<void> done) {
   if (!done && LosesPeer(done.error().code())) Detach();
   // What runs or is mapped is not known any more: only closing helps.
-  if (must_close_ || !iotlb_.intact()) Detach();
+  const bool intact =
+      iotlb_.intact() && same_space_.intact() && other_space_.intact();
+  if (must_close_ || !intact) Detach();
   return done;
 }
 
@@ -166,6 +179,7 @@ Result<void> VhostVdpaBackend::SetFeatures(FeatureSet features) {
     features.Add(Feature::kAccessPlatform);
   }
   return Do(BackendOperation::kSetFeatures, std::nullopt, [this, features] {
+    features_ = features;
     layout_ = features.Has(Feature::kRingPacked) ? RingFormat::kPacked
                                                  : RingFormat::kSplit;
     auto done = WriteStatus(kStatusAcknowledge);
@@ -209,6 +223,13 @@ Result<void> VhostVdpaBackend::CheckTable(const MemoryTable& table) const {
                   "memory at IOVA 0x%" PRIx64 ", host address 0x%" PRIx64
                   ", 0x%zx bytes: a device maps whole pages of %zu",
                   region.iova, host, region.host.size(), kPageBytes);
+    }
+    if (control_iotlb_ == &same_space_ &&
+        same_space_.Meets(region.iova, region.host.size())) {
+      return Fail(ErrorCode::kInvalidArgument,
+                  "memory at IOVA 0x%" PRIx64 " to 0x%" PRIx64
+                  ": the device's control queue lies there; stop and start",
+                  region.iova, last);
     }
   }
   return {};

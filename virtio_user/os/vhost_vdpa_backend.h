@@ -14,6 +14,7 @@
 #include "virtio_user/base/deadline.h"
 #include "virtio_user/base/file_descriptor.h"
 #include "virtio_user/os/kernel_calls.h"
+#include "virtio_user/os/vdpa_control_queue.h"
 #include "virtio_user/os/vdpa_iotlb.h"
 #include "virtio_user/os/vdpa_node.h"
 #include "virtio_user/os/vdpa_requests.h"
@@ -68,6 +69,8 @@ class VhostVdpaBackend final : public VhostBackend, private PeerLink {
                          std::span<const std::byte> bytes) override;
   // Always kUnsupported: a device that can has a command for it.
   Result<void> SetGuestOffloads(FeatureSet offloads) override;
+  // Requires CTRL_VQ among the features, and DRIVER_OK.
+  Result<uint8_t> SendControl(std::span<const std::byte> request) override;
 
  private:
   struct Queued {
@@ -79,8 +82,8 @@ class VhostVdpaBackend final : public VhostBackend, private PeerLink {
   struct RingNote {
     VringBase base;
     uint64_t used = 0;  // IOVA.
-    uint16_t num = 0;
   };
+  static constexpr uint32_t kControlAsid = 1;
 
   // PeerLink.
   Result<void> Attach() override;
@@ -121,15 +124,28 @@ class VhostVdpaBackend final : public VhostBackend, private PeerLink {
   Result<void> TellState(const VdpaRequest& request, uint16_t vring,
                          uint32_t num) const;
   Result<void> TellFd(const VdpaRequest& request, uint16_t vring, int fd) const;
+  Result<void> TellBase(uint16_t vring, VringBase base) const;
+  Result<void> TellAddr(uint16_t vring, const VringAddresses& addresses) const;
   Result<void> SuspendAndAsk(std::span<VringBaseQuery> queries);
   Result<void> AskBases(std::span<VringBaseQuery> queries);
   Result<void> AskBase(VringBaseQuery& query) const;
   Result<void> ResetAndRead(std::span<VringBaseQuery> queries);
 
+  // vhost_vdpa_control.cc
+  uint16_t ControlIndex() const;
+  Result<bool> SeparateControl();
+  Result<uint64_t> FindHole(std::span<const VdpaMapping> taken) const;
+  Result<void> StartControl();
+  Result<void> StartControlRing();
+  Result<void> StopControl();
+
   const std::unique_ptr<KernelCalls> owned_calls_;
   KernelCalls& calls_;
   VdpaNode node_;
   VdpaIotlb iotlb_;
+  // The control queue's memory, in one of the two.
+  VdpaIotlb same_space_;
+  VdpaIotlb other_space_;
   FileDescriptor config_call_;  // The device changed its configuration.
 
   Deadline deadline_;
@@ -143,11 +159,14 @@ class VhostVdpaBackend final : public VhostBackend, private PeerLink {
   VdpaIovaRange iova_range_;
   uint16_t max_num_ = 0;
   uint32_t config_bytes_ = 0;
+  FeatureSet features_;  // Set.
   RingFormat layout_ = RingFormat::kSplit;
   // Since the last reset; the status as it was written last.
   uint8_t status_ = 0;
   std::vector<RingNote> notes_;
   bool must_close_ = false;  // A reset has failed.
+  std::unique_ptr<VdpaControlQueue> control_;
+  VdpaIotlb* control_iotlb_ = nullptr;  // Where it is mapped, while it is.
 };
 
 }  // namespace virtio_user

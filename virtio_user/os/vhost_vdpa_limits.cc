@@ -3,6 +3,7 @@
 // What a vDPA device says of itself before anything is asked of it.
 
 #include <array>
+#include <bit>
 #include <cinttypes>
 #include <cstring>
 
@@ -13,8 +14,9 @@ namespace virtio_user {
 namespace {
 
 // What is made use of; nothing else is acknowledged.
-constexpr uint64_t kSpokenBackendFeatures =
-    kBackendIotlbMsgV2 | kBackendIotlbBatch | kBackendSuspend;
+constexpr uint64_t kSpokenBackendFeatures = kBackendIotlbMsgV2 |
+                                            kBackendIotlbBatch |
+                                            kBackendIotlbAsid | kBackendSuspend;
 
 // struct virtio_net_config has 28 bytes, and grows. VDUSE allows a page.
 constexpr uint32_t kMaxConfigBytes = 4096;
@@ -60,8 +62,12 @@ Result<void> VhostVdpaBackend::ChooseBackendFeatures() {
   auto asked = AskIfKnown(kVhostGetBackendFeatures, &backend_features_);
   if (!asked) return asked;
   backend_features_ &= kSpokenBackendFeatures;
-  iotlb_.Speak({.version_2 = Speaks(kBackendIotlbMsgV2),
-                .batch = Speaks(kBackendIotlbBatch)});
+  const VdpaIotlbDialect dialect = {.version_2 = Speaks(kBackendIotlbMsgV2),
+                                    .batch = Speaks(kBackendIotlbBatch),
+                                    .asid = Speaks(kBackendIotlbAsid)};
+  for (VdpaIotlb* const space : {&iotlb_, &same_space_, &other_space_}) {
+    space->Speak(dialect);
+  }
   if (backend_features_ == 0) return {};
   uint64_t word = backend_features_;
   return node_.Ask(kVhostSetBackendFeatures, &word);
@@ -83,10 +89,22 @@ Result<void> VhostVdpaBackend::AskConfigSize() {
 }
 
 // More pairs than one are asked for through the device's own control queue
-// alone.
+// alone, which is the last queue of all that it has.
 Result<void> VhostVdpaBackend::AskMaxPairs() {
   caps_.max_queue_pairs = 1;
-  caps_.multiqueue = false;
+  caps_.own_control_queue = offered_.Has(Feature::kNetCtrlVq);
+  caps_.multiqueue = caps_.own_control_queue && offered_.Has(Feature::kNetMq);
+  if (!offered_.HasAny({Feature::kNetMq, Feature::kNetRss})) return {};
+  std::array<std::byte, sizeof(uint16_t)> bytes;
+  if (auto got = GetConfig(kMaxPairsOffset, bytes); !got) return got;
+  const auto pairs = std::bit_cast<uint16_t>(bytes);
+  if (pairs < kMinQueuePairs || pairs >= kMaxQueuePairs) {
+    return Fail(ErrorCode::kProtocol,
+                "%s: the device's configuration says %u queue pairs; %u to %u "
+                "are possible beside a control queue",
+                node_.path(), pairs, kMinQueuePairs, kMaxQueuePairs - 1);
+  }
+  caps_.max_queue_pairs = pairs;
   return {};
 }
 

@@ -31,7 +31,12 @@ Result<uint8_t> VhostVdpaBackend::GetStatus() {
 
 Result<void> VhostVdpaBackend::SetStatus(uint8_t status) {
   return Do(BackendOperation::kSetStatus, std::nullopt, [this, status] {
-    return status == kStatusReset ? Reset() : WriteStatus(status);
+    if (status == kStatusReset) return Reset();
+    const bool starts = (status & ~status_ & kStatusDriverOk) != 0;
+    if (starts && features_.Has(Feature::kNetCtrlVq)) {
+      if (auto started = StartControl(); !started) return started;
+    }
+    return WriteStatus(status);
   });
 }
 
@@ -64,6 +69,7 @@ Result<void> VhostVdpaBackend::Reset() {
   }
   // The kernel keeps mappings over a reset; what is freed after a stop must
   // not be among them.
+  if (done) done = StopControl();
   if (done) done = iotlb_.Change({});
   if (done) {
     status_ = kStatusReset;

@@ -27,6 +27,21 @@ Result<void> VhostVdpaBackend::TellFd(const VdpaRequest& request,
   return node_.AskOfRing(request, vring, &file);
 }
 
+Result<void> VhostVdpaBackend::TellBase(uint16_t vring, VringBase base) const {
+  return TellState(kVhostSetVringBase, vring, EncodeVringBase(base, layout_));
+}
+
+Result<void> VhostVdpaBackend::TellAddr(uint16_t vring,
+                                        const VringAddresses& addresses) const {
+  VdpaVringAddr addr = {.index = vring,
+                        .flags = 0,
+                        .desc = addresses.desc.value,
+                        .used = addresses.used.value,
+                        .avail = addresses.avail.value,
+                        .log = 0};
+  return node_.AskOfRing(kVhostSetVringAddr, vring, &addr);
+}
+
 Result<void> VhostVdpaBackend::SetVringNum(uint16_t vring, uint16_t num) {
   auto attached = CheckAttached(BackendOperation::kSetVringNum);
   if (!attached) return attached;
@@ -43,7 +58,6 @@ Result<void> VhostVdpaBackend::SetVringNum(uint16_t vring, uint16_t num) {
                 vring, num);
   }
   return Do(BackendOperation::kSetVringNum, vring, [this, vring, num] {
-    NoteOf(vring).num = num;
     return TellState(kVhostSetVringNum, vring, num);
   });
 }
@@ -51,22 +65,15 @@ Result<void> VhostVdpaBackend::SetVringNum(uint16_t vring, uint16_t num) {
 Result<void> VhostVdpaBackend::SetVringBase(uint16_t vring, VringBase base) {
   // Noted at once: where the batch ends before it, the ring stands there.
   NoteOf(vring).base = base;
-  return Do(BackendOperation::kSetVringBase, vring, [this, vring, base] {
-    return TellState(kVhostSetVringBase, vring, EncodeVringBase(base, layout_));
-  });
+  return Do(BackendOperation::kSetVringBase, vring,
+            [this, vring, base] { return TellBase(vring, base); });
 }
 
 Result<void> VhostVdpaBackend::SetVringAddr(uint16_t vring,
                                             const VringAddresses& addresses) {
   return Do(BackendOperation::kSetVringAddr, vring, [this, vring, addresses] {
     NoteOf(vring).used = addresses.used.value;
-    VdpaVringAddr addr = {.index = vring,
-                          .flags = 0,
-                          .desc = addresses.desc.value,
-                          .used = addresses.used.value,
-                          .avail = addresses.avail.value,
-                          .log = 0};
-    return node_.AskOfRing(kVhostSetVringAddr, vring, &addr);
+    return TellAddr(vring, addresses);
   });
 }
 
