@@ -26,7 +26,10 @@ std::vector<Life> Lives() {
   VdpaPersonality suspends = VdpaPersonality::Vduse();
   suspends.backend_features |= 1 << 2 | 1 << 4;
   return {{"one by one", VdpaPersonality::Vduse(), {}},
-          {"batch and suspend", suspends, {}}};
+          {"batch and suspend", suspends, {}},
+          {"own control queue",
+           VdpaPersonality::Full(),
+           {.queue_pairs = 2, .control_queue = true}}};
 }
 
 // One after another until one fails, and which.
@@ -36,8 +39,15 @@ Result<void> Live(VdpaRig& rig, const DeviceOptions& options) {
   const auto region = rig.memory.AddRegion(1 << 16);
   if (!region) return Fail(region);
   if (auto done = rig.memory.RemoveRegion(*region); !done) return done;
+  if (options.control_queue) {
+    (void)rig.driver->SetPairs(2);
+    (void)rig.driver->Command(CtrlClass::kRx, kCtrlRxPromisc, {1});
+  }
   const DeviceEvents events = rig.device->Poll();
-  if (events.reason) return std::unexpected(*events.reason);
+  for (const auto& why :
+       {events.reason, events.pairs_refused, events.command_refused}) {
+    if (why) return std::unexpected(*why);
+  }
   if (auto done = rig.device->Stop(); !done) return done;
   if (auto done = rig.device->Start(); !done) return done;
   if (auto done = rig.device->Reattach(); !done) return done;

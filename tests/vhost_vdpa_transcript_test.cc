@@ -5,6 +5,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <string>
 #include <vector>
 
@@ -138,6 +139,76 @@ TEST(VhostVdpaTranscriptTest, OnlyTheMemoryThatChangesIsTold) {
                              "IOTLB INVALIDATE 0x82000000000+0x10000 = 0",
                              "IOTLB BATCH_END = 0"}));
   EXPECT_EQ(rig.device->state(), DeviceState::kRunning);
+}
+
+// One pair without MQ, so the control queue is ring 2. It lies in an address
+// space of its own, and is set up before DRIVER_OK; a command is no call of the
+// kernel, only memory and a kick.
+TEST(VhostVdpaTranscriptTest, AControlQueueIsOneRingMoreBeforeDriverOk) {
+  VdpaPersonality personality = VdpaPersonality::Full();
+  VdpaRig rig(personality);
+  const FeatureSet without = {Feature::kNetMq, Feature::kNetRss};
+  ASSERT_TRUE(rig.Prepare({.control_queue = true}, without));
+  rig.calls.Take();
+  ASSERT_TRUE(rig.device->Start());
+  const Lines all = rig.calls.Take();
+  const auto from = std::ranges::find(all, "VHOST_VDPA_GET_AS_NUM 2 = 0");
+  EXPECT_THAT(
+      Lines(from, all.end()),
+      ElementsAreArray(Lines{
+          "VHOST_VDPA_GET_AS_NUM 2 = 0", "VHOST_VDPA_GET_VRING_GROUP 0 0 = 0",
+          "VHOST_VDPA_GET_VRING_GROUP 2 1 = 0",
+          "VHOST_VDPA_SET_GROUP_ASID 1 1 = 0", "IOTLB BATCH_BEGIN asid 1 = 0",
+          "IOTLB UPDATE asid 1 0xffffffffc000+0x4000 = 0",
+          "IOTLB BATCH_END asid 1 = 0", "VHOST_SET_VRING_NUM 2 4 = 0",
+          "VHOST_SET_VRING_BASE 2 0 = 0",
+          "VHOST_SET_VRING_ADDR 2 desc 0xffffffffc000 avail 0xffffffffc040 "
+          "used 0xffffffffc080 = 0",
+          "VHOST_SET_VRING_KICK 2 event = 0",
+          "VHOST_VDPA_SET_VRING_ENABLE 2 1 = 0",
+          "VHOST_VDPA_SET_STATUS 0x0f = 0", "VHOST_VDPA_GET_STATUS 0x0f = 0"}));
+  EXPECT_EQ(rig.driver->Command(CtrlClass::kRx, kCtrlRxPromisc, {1}),
+            kCtrlAckOk);
+  EXPECT_THAT(rig.calls.Take(), ElementsAreArray(Lines{}));
+  ASSERT_TRUE(rig.device->Stop());
+  EXPECT_THAT(
+      rig.calls.Take(),
+      ElementsAreArray(Lines{
+          "VHOST_VDPA_SUSPEND = 0", "VHOST_GET_VRING_BASE 0 0 = 0",
+          "VHOST_GET_VRING_BASE 1 0 = 0", "VHOST_VDPA_SET_STATUS 0x00 = 0",
+          "VHOST_VDPA_GET_STATUS 0x00 = 0", "IOTLB BATCH_BEGIN asid 1 = 0",
+          "IOTLB INVALIDATE asid 1 0xffffffffc000+0x4000 = 0",
+          "IOTLB BATCH_END asid 1 = 0", "IOTLB BATCH_BEGIN = 0",
+          "IOTLB INVALIDATE 0x80000000000+0x40000 = 0",
+          "IOTLB INVALIDATE 0x81000000000+0x40000 = 0",
+          "IOTLB BATCH_END = 0"}));
+}
+
+// With MQ the control queue comes after all pairs that the device has, which
+// are more than the two here; pairs are a command.
+TEST(VhostVdpaTranscriptTest, PairsAreEnabledBeforeDriverOkAndChosenAfter) {
+  VdpaRig rig(VdpaPersonality::Full());
+  ASSERT_TRUE(rig.Prepare({.queue_pairs = 2, .control_queue = true}));
+  rig.calls.Take();
+  ASSERT_TRUE(rig.device->Start());
+  Lines enables;
+  for (const std::string& line : rig.calls.Take()) {
+    if (line.contains("ENABLE") || line.contains("0x0f")) {
+      enables.push_back(line);
+    }
+  }
+  EXPECT_THAT(enables,
+              ElementsAreArray(Lines{"VHOST_VDPA_SET_VRING_ENABLE 0 1 = 0",
+                                     "VHOST_VDPA_SET_VRING_ENABLE 1 1 = 0",
+                                     "VHOST_VDPA_SET_VRING_ENABLE 2 1 = 0",
+                                     "VHOST_VDPA_SET_VRING_ENABLE 3 1 = 0",
+                                     "VHOST_VDPA_SET_VRING_ENABLE 8 1 = 0",
+                                     "VHOST_VDPA_SET_STATUS 0x0f = 0",
+                                     "VHOST_VDPA_GET_STATUS 0x0f = 0"}));
+  EXPECT_EQ(rig.driver->SetPairs(2), kCtrlAckOk);
+  EXPECT_THAT(rig.calls.Take(), ElementsAreArray(Lines{}));
+  EXPECT_EQ(rig.vdpa.active_pairs(), 2);
+  EXPECT_EQ(rig.Complaints(), "");
 }
 
 }  // namespace
