@@ -9,9 +9,11 @@
 #include <optional>
 #include <utility>
 
+#include "virtio_user/os/posix_kernel_calls.h"
 #include "virtio_user/os/proc_devices.h"
 #include "virtio_user/os/unix_socket_address.h"
 #include "virtio_user/os/unix_socket_channel.h"
+#include "virtio_user/os/vhost_vdpa_backend.h"
 #include "virtio_user/vhost_user/vhost_user_backend.h"
 
 namespace virtio_user {
@@ -37,15 +39,9 @@ std::unexpected<Error> RefuseDevice(const std::string& path, dev_t device) {
                 "back-end for it, only for vhost-user sockets",
                 path.c_str());
   }
-  if (major_number == CharacterMajor(ReadProcDevices(), "vhost-vdpa")) {
-    return Fail(ErrorCode::kUnsupported,
-                "%s is a vhost-vdpa device; this version has no back-end for "
-                "it, only for vhost-user sockets",
-                path.c_str());
-  }
   return Fail(ErrorCode::kInvalidArgument,
-              "%s is a character device (%u:%u) of no vhost driver; name the "
-              "socket of a vhost-user server",
+              "%s is a character device (%u:%u) of no vhost driver; name a "
+              "vhost-vdpa device or the socket of a vhost-user server",
               path.c_str(), major_number, minor(device));
 }
 
@@ -78,10 +74,30 @@ Result<void> CheckType(const OpenBackendOptions& options) {
               options.path.c_str(), TypeName(mode));
 }
 
+bool IsVdpaDevice(const std::string& path) {
+  const auto found = Examine(path);
+  return found && *found && S_ISCHR((*found)->st_mode) &&
+         major((*found)->st_rdev) ==
+             CharacterMajor(ReadProcDevices(), "vhost-vdpa");
+}
+
+Result<std::unique_ptr<VhostBackend>> OpenVdpa(
+    FdOps& ops, const OpenBackendOptions& options) {
+  if (options.role == SocketRole::kServer || !options.ifname.empty()) {
+    return Fail(ErrorCode::kInvalidArgument,
+                "%s is a vhost-vdpa device, to which neither server mode nor "
+                "ifname applies; leave them out",
+                options.path.c_str());
+  }
+  return std::make_unique<VhostVdpaBackend>(
+      std::make_unique<PosixKernelCalls>(ops), options.path);
+}
+
 }  // namespace
 
 Result<std::unique_ptr<VhostBackend>> OpenBackend(
     FdOps& ops, const OpenBackendOptions& options) {
+  if (IsVdpaDevice(options.path)) return OpenVdpa(ops, options);
   const Result<UnixSocketAddress> address =
       UnixSocketAddress::Make(options.path);
   if (!address) return Fail(address);

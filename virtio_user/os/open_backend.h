@@ -24,7 +24,8 @@ struct OpenBackendOptions {
   std::string ifname{};  // Of a tap; only kernel back-ends have one.
 };
 
-// Chooses the back-end by what lies at `path`, once: whatever becomes of the
+// Chooses the back-end by what lies at `path`, once (a socket, or a character
+// device of vhost-vdpa): whatever becomes of the
 // path later, it is not looked at again. Connects to nobody (PeerLink::Attach
 // does), but a server listens when this returns. `ops` outlives the back-end.
 //

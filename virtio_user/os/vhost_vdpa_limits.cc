@@ -123,8 +123,12 @@ Result<void> VhostVdpaBackend::GetConfig(uint32_t offset,
   const VdpaConfigHead head = {.offset = offset,
                                .bytes = static_cast<uint32_t>(bytes.size())};
   std::memcpy(message.data(), &head, sizeof(head));
+  // No refusal, which would say that there is nothing to read.
   if (auto asked = node_.Ask(kVdpaGetConfig, message.data()); !asked) {
-    return asked;
+    return std::unexpected(
+        Error::System(ErrorCode::kSystem, asked.error().sys_errno(),
+                      "%s: VHOST_VDPA_GET_CONFIG of %zu bytes at %u",
+                      node_.path(), bytes.size(), offset));
   }
   std::memcpy(bytes.data(), message.data() + sizeof(head), bytes.size());
   return {};
