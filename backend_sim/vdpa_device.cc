@@ -37,8 +37,7 @@ VdpaDevice::VdpaDevice(VdpaPersonality personality, Tables tables, Trace& trace,
       model_(ModelPersonality(personality_), tables.kernel, trace),
       packets_(model_, trace, packets),
       control_memory_(tables.kernel),
-      control_ring_(static_cast<uint16_t>(2 * personality_.max_pairs)),
-      spare_ring_(UINT16_MAX) {
+      control_ring_(static_cast<uint16_t>(2 * personality_.max_pairs)) {
   model_.Connect(ModelPersonality(personality_));
 }
 
@@ -78,7 +77,7 @@ void VdpaDevice::Reset() {
   active_pairs_ = 1;
   for (RingModel& ring : model_.rings()) ring.Reset(trace_);
   control_ring_.Reset(trace_);
-  spare_ring_.Reset(trace_);
+  if (rings_swapped_) SwapControl();
   SessionState& session = model_.mutable_session();
   session = {};
   // Rings are served once DRIVER_OK is there.
@@ -103,6 +102,9 @@ int VdpaDevice::SetStatus(uint8_t status) {
 }
 
 void VdpaDevice::StartRings() {
+  const bool is_inside =
+      personality_.has_control() && control_index() < model_.rings().size();
+  if (is_inside && !rings_swapped_) SwapControl();
   for (uint32_t i = 0; i < personality_.queue_count(); ++i) {
     RingModel& ring = RingAt(i);
     if (!ring.enabled() || !ring.kick_given()) continue;
@@ -134,11 +136,15 @@ uint32_t VdpaDevice::control_index() const {
 }
 
 RingModel& VdpaDevice::RingAt(uint32_t index) {
-  if (personality_.has_control() && index == control_index()) {
-    return control_ring_;
-  }
-  if (index < model_.rings().size()) return model_.rings()[index];
-  return spare_ring_;
+  const std::span<RingModel> rings = model_.rings();
+  if (rings_swapped_ && index == control_index()) return control_ring_;
+  if (rings_swapped_ && index == rings.size()) return rings[control_index()];
+  return index < rings.size() ? rings[index] : control_ring_;
+}
+
+void VdpaDevice::SwapControl() {
+  std::swap(control_ring_, model_.rings()[2]);
+  rings_swapped_ = !rings_swapped_;
 }
 
 void VdpaDevice::Fail() {

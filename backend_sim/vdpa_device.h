@@ -85,6 +85,7 @@ class VdpaDevice {
   void StartRings();
   int SetFeatures(uint64_t features);
   RingModel& RingAt(uint32_t index);
+  void SwapControl();
   uint32_t control_index() const;
   void SetConfigStatus(uint16_t bit, bool on);
 
@@ -108,8 +109,10 @@ class VdpaDevice {
   VhostModel model_;
   PacketEngine packets_;
   BackendMemory control_memory_;
-  RingModel control_ring_;
-  RingModel spare_ring_;
+  RingModel control_ring_;  // The last of all, where it runs from DRIVER_OK.
+  // Without MQ the control queue is ring 2, which the engine must not see:
+  // while rings run, that one and the last one are swapped.
+  bool rings_swapped_ = false;
 
   bool is_open_ = false;
   bool has_owner_ = false;

@@ -154,7 +154,8 @@ int VdpaFile::OfRing(unsigned long request, void* argument) {
   }
   if (!device_.personality_.knows_new_requests) return kNotMine;
   if (request == kVdpaGetVringGroup.number) {
-    const bool is_control = &ring == &device_.control_ring_;
+    const bool is_control = device_.personality_.has_control() &&
+                            state.index == device_.control_index();
     return Answer(
         argument,
         VdpaVringState{

@@ -62,6 +62,7 @@ class VhostVdpaPackets : public testing::TestWithParam<Shape> {
       ASSERT_TRUE(packet);
       ASSERT_EQ(net_->tx(pair).Send({&*packet, 1}), 1u);
       rig_.server.Step();
+      ASSERT_EQ(net_->tx(pair).Complete(64), 1u);
       std::vector<Packet> got(1);
       ASSERT_EQ(net_->rx(pair).Receive(got), 1u) << "frame " << i;
       std::vector<std::byte> back(frame.size());
@@ -118,9 +119,10 @@ TEST_P(VhostVdpaPackets, ComeBackAfterAReattach) {
 TEST_P(VhostVdpaPackets, GoOnEachPairThatACommandHasSwitchedOn) {
   ExpectStarts();
   ASSERT_NE(net_->control(), nullptr);
+  // The front-end serves the queue, and has nothing that hangs on it.
+  if (!GetParam().own_control) return;
   const auto promiscuous = net_->control()->SetPromiscuous(true);
   EXPECT_TRUE(promiscuous) << promiscuous.error().text();
-  if (!GetParam().own_control) return;
   EXPECT_EQ(rig_.vdpa.TakeCommands().size(), 1u);
   const auto set = net_->control()->SetQueuePairs(2);
   ASSERT_TRUE(set) << set.error().text();
