@@ -96,8 +96,12 @@ Check BackendMemory::Add(const RegionDescription& region, int fd) {
 void BackendMemory::AddHost(const RegionDescription& region) {
   RegionDescription whole = region;
   whole.offset = 0;
-  std::byte* const host = reinterpret_cast<std::byte*>(region.user);
-  regions_.push_back({whole, {host, region.size}, false});
+  AddHost(whole, {reinterpret_cast<std::byte*>(region.user), region.size});
+}
+
+void BackendMemory::AddHost(const RegionDescription& region,
+                            std::span<std::byte> host) {
+  regions_.push_back({region, host, false});
 }
 
 bool BackendMemory::Remove(const RegionDescription& region) {

@@ -51,6 +51,8 @@ class BackendMemory {
   Check Add(const RegionDescription& region, int fd);
   // Without a file: `user` is a pointer of this process, as it is to a kernel.
   void AddHost(const RegionDescription& region);
+  // Memory that this side has already, as the kernel has a process's.
+  void AddHost(const RegionDescription& region, std::span<std::byte> host);
   // False where there is no such region.
   bool Remove(const RegionDescription& region);
   void Clear();

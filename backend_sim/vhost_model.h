@@ -53,6 +53,9 @@ class VhostModel final : public RingHost {
   void Report(Breach breach) override { Record(0, std::move(breach)); }
 
   std::span<const RingModel> rings() const { return rings_; }
+  // For who is no vhost-user server and hears no messages.
+  SessionState& mutable_session() { return session_; }
+  BackendMemory& mutable_memory() { return memory_; }
   bool AnyStarted() const;
 
   // Over all sessions.

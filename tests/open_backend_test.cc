@@ -170,7 +170,7 @@ bool WithProcDevices(const std::string& file,
   return mounted;
 }
 
-TEST_F(OpenBackendTest, AVhostVdpaDeviceIsRecognisedAndUnsupported) {
+TEST_F(OpenBackendTest, AVhostVdpaDeviceIsABackendThatIsNotOpenYet) {
   std::ofstream(dir_.Join("devices"))
       << "Character devices:\n 10 misc\n234 vhost-vdpa\n";
   if (::mknod(path_.c_str(), S_IFCHR | 0600, makedev(234, 0)) != 0) {
@@ -178,7 +178,19 @@ TEST_F(OpenBackendTest, AVhostVdpaDeviceIsRecognisedAndUnsupported) {
   }
 
   const bool ran = WithProcDevices(dir_.Join("devices"), [&] {
-    ExpectRefused(Open({.path = path_}), ErrorCode::kUnsupported, "vhost-vdpa");
+    const Opened opened = Open({.path = path_});
+    ASSERT_TRUE(opened.has_value()) << opened.error().text();
+    EXPECT_EQ((*opened)->caps().addresses, AddressSpace::kIova);
+    EXPECT_EQ((*opened)->link().Poll(), LinkState::kDown);
+    // Nobody drives major 234 here.
+    (*opened)->BeginCall(kDefaultCallBudget);
+    const auto attached = (*opened)->link().Attach();
+    ASSERT_FALSE(attached.has_value());
+    EXPECT_THAT(std::string(attached.error().text()), HasSubstr(path_));
+    ExpectRefused(Open({.path = path_, .role = SocketRole::kServer}),
+                  ErrorCode::kInvalidArgument, "server mode");
+    ExpectRefused(Open({.path = path_, .ifname = "tap0"}),
+                  ErrorCode::kInvalidArgument, "ifname");
   });
 
   if (!ran) GTEST_SKIP() << "a mount namespace takes root";

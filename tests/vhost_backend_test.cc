@@ -34,6 +34,7 @@ TEST(VhostBackendTest, OperationsAreNamedAsTheSpecificationNamesThem) {
   EXPECT_EQ(ToString(kGetConfig), "GET_CONFIG");
   EXPECT_EQ(ToString(kSetConfig), "SET_CONFIG");
   EXPECT_EQ(ToString(kSetGuestOffloads), "GUEST_OFFLOADS_SET");
+  EXPECT_EQ(ToString(kSendControl), "CONTROL_COMMAND");
   EXPECT_EQ(ToString(static_cast<BackendOperation>(255)), "unknown");
 }
 
@@ -43,7 +44,7 @@ TEST(VhostBackendTest, ABackendHasNothingUntilItSaysSo) {
   EXPECT_EQ(caps.max_memory_regions, 8u);
   EXPECT_FALSE(caps.status || caps.config || caps.ring_enable ||
                caps.multiqueue || caps.link_state || caps.own_control_queue ||
-               caps.guest_offloads);
+               caps.guest_offloads || caps.config_events);
   EXPECT_EQ(caps.addresses, AddressSpace::kPublished);
 }
 
@@ -76,6 +77,8 @@ class BatchOnly : public VhostBackend {
   MOCK_METHOD(Result<void>, SetConfig, (uint32_t, std::span<const std::byte>),
               (override));
   MOCK_METHOD(Result<void>, SetGuestOffloads, (FeatureSet), (override));
+  MOCK_METHOD(Result<uint8_t>, SendControl, (std::span<const std::byte>),
+              (override));
 };
 
 TEST(VhostBackendTest, ABatchThatIsNotCommittedIsDiscarded) {

@@ -242,4 +242,16 @@ Result<void> RecordingBackend::SetGuestOffloads(FeatureSet offloads) {
                  "GUEST_OFFLOADS " + Hex(offloads.low()));
 }
 
+Result<uint8_t> RecordingBackend::SendControl(
+    std::span<const std::byte> request) {
+  VU_CHECK(capabilities.own_control_queue && request.size() >= 2);
+  const auto number = [&](size_t at) {
+    return std::to_string(std::to_integer<unsigned>(request[at]));
+  };
+  auto done = Operate(BackendOperation::kSendControl,
+                      "CONTROL " + number(0) + " " + number(1));
+  if (!done) return Fail(done);
+  return control_answer;
+}
+
 }  // namespace testing_support

@@ -30,6 +30,7 @@ class RecordingBackend final : public virtio_user::VhostBackend,
       virtio_user::Feature::kNetMrgRxbuf, virtio_user::Feature::kNetMq,
       virtio_user::Feature::kVersion1, virtio_user::Feature::kInOrder};
   uint8_t status_answer = 0x0b;
+  uint8_t control_answer = 0;
   std::vector<std::byte> config;
   // GET_VRING_BASE answers; what SET_VRING_BASE said unless given here.
   std::map<uint16_t, uint16_t> base_answers;
@@ -88,6 +89,9 @@ class RecordingBackend final : public virtio_user::VhostBackend,
       uint32_t offset, std::span<const std::byte> bytes) override;
   virtio_user::Result<void> SetGuestOffloads(
       virtio_user::FeatureSet offloads) override;
+  // "CONTROL CLASS COMMAND"; the ack is control_answer.
+  virtio_user::Result<uint8_t> SendControl(
+      std::span<const std::byte> request) override;
 
  private:
   struct Failure {

@@ -3,6 +3,7 @@
 #include "virtio_user/device/control_command.h"
 
 #include <algorithm>
+#include <bit>
 #include <cstring>
 #include <iterator>
 #include <utility>
@@ -97,6 +98,35 @@ bool SetGuestOffloads(Data data, const ControlTarget& target) {
   return true;
 }
 
+// A length, then so many bytes of a key, which end the data.
+bool IsKey(Data data, size_t offset, const ControlTarget& target) {
+  const auto bytes = Read<uint8_t>(data, offset);
+  return bytes <= target.steering.key_bytes &&
+         data.size() - offset - 1 == bytes;
+}
+
+// virtio: "Receive-side scaling", struct virtio_net_rss_config.
+bool IsRssConfig(Data data, const ControlTarget& target) {
+  constexpr size_t kTableOffset = 8;
+  if ((Read<uint32_t>(data, 0) & ~target.steering.hash_types) != 0) {
+    return false;
+  }
+  const size_t entries = size_t{Read<uint16_t>(data, 4)} + 1;
+  if (!std::has_single_bit(entries)) return false;
+  if (entries > target.steering.table_entries) return false;
+  const size_t key_offset = kTableOffset + 2 * entries + sizeof(uint16_t);
+  if (key_offset >= data.size()) return false;
+  const auto max_tx = Read<uint16_t>(data, key_offset - sizeof(uint16_t));
+  return max_tx != 0 && IsKey(data, key_offset, target);
+}
+
+// virtio: "Hash reporting for incoming packets", struct virtio_net_hash_config.
+bool IsHashConfig(Data data, const ControlTarget& target) {
+  constexpr size_t kKeyOffset = 12;
+  return (Read<uint32_t>(data, 0) & ~target.steering.hash_types) == 0 &&
+         IsKey(data, kKeyOffset, target);
+}
+
 // How the commands that are not for a control queue of the device's own are
 // carried out. Whether they may be, and the length of their data, is known.
 struct Action {
@@ -140,6 +170,34 @@ static_assert(std::ranges::all_of(kControlTable, [](const ControlRow& row) {
 static_assert(std::ranges::count_if(kControlTable, IsCarriedOutHere) ==
               std::ssize(kActions));
 
+// What of a command for the device alone can be seen to be wrong here.
+bool IsValid(const ControlRow& row, Data data, const ControlTarget& target) {
+  if (row.gate == Feature::kNetRss) return IsRssConfig(data, target);
+  if (row.gate == Feature::kNetHashReport) return IsHashConfig(data, target);
+  return true;
+}
+
+// The device decides, and then it is so here too.
+bool ExecuteOnDevice(const ControlRow& row, std::span<const std::byte> request,
+                     const ControlTarget& target) {
+  const Data data = request.subspan(sizeof(uint8_t) * 2);
+  ControlState next = target.state;
+  constexpr auto kLater = [] {};
+  const ControlTarget trial = {.accepted = target.accepted,
+                               .state = next,
+                               .set_queue_pairs = target.set_queue_pairs,
+                               .set_guest_offloads = target.set_guest_offloads,
+                               .clear_announce = kLater,
+                               .steering = target.steering};
+  const Action* const action = FindAction(row);
+  const bool valid = action != nullptr ? action->execute(data, trial)
+                                       : IsValid(row, data, trial);
+  if (!valid || !(*target.device)(request)) return false;
+  target.state = std::move(next);
+  if (row.gate == Feature::kNetGuestAnnounce) target.clear_announce();
+  return true;
+}
+
 }  // namespace
 
 uint8_t ExecuteControl(std::span<const std::byte> request,
@@ -150,9 +208,14 @@ uint8_t ExecuteControl(std::span<const std::byte> request,
       FindControlRow(std::to_integer<uint8_t>(request[0]),
                      std::to_integer<uint8_t>(request[1]));
   const Data data = request.subspan(kHeaderBytes);
-  if (row == nullptr || !IsCarriedOutHere(*row)) return kCtrlAckErr;
+  if (row == nullptr) return kCtrlAckErr;
   if (!target.accepted.Has(row->gate)) return kCtrlAckErr;
   if (!row->data.Allows(data.size())) return kCtrlAckErr;
+  // What a back-end carries out has its own way to the device.
+  if (target.device && row->carrier != ControlCarrier::kBackEnd) {
+    return ExecuteOnDevice(*row, request, target) ? kCtrlAckOk : kCtrlAckErr;
+  }
+  if (!IsCarriedOutHere(*row)) return kCtrlAckErr;
   return FindAction(*row)->execute(data, target) ? kCtrlAckOk : kCtrlAckErr;
 }
 

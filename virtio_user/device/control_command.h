@@ -40,6 +40,13 @@ struct ControlState {
   friend bool operator==(const ControlState&, const ControlState&) = default;
 };
 
+// What a device that hashes can do (virtio: "Device configuration layout").
+struct SteeringLimits {
+  uint32_t hash_types = 0;
+  uint16_t table_entries = 0;
+  uint8_t key_bytes = 0;
+};
+
 // What a command is carried out on.
 struct ControlTarget {
   FeatureSet accepted;  // Decides which commands exist.
@@ -52,6 +59,11 @@ struct ControlTarget {
   FunctionRef<Result<void>(FeatureSet offloads)> set_guest_offloads;
   // VIRTIO_NET_CTRL_ANNOUNCE_ACK: VIRTIO_NET_S_ANNOUNCE is off from now on.
   FunctionRef<void()> clear_announce;
+  // Sends a valid request to the device's own control queue; whether its ack
+  // is VIRTIO_NET_OK. None: such commands are carried out here, or not at all.
+  std::optional<FunctionRef<bool(std::span<const std::byte> request)>> device =
+      {};
+  SteeringLimits steering = {};
 };
 
 // The longest request that is read; the address table of a driver with some
@@ -62,7 +74,7 @@ inline constexpr size_t kMaxControlRequestBytes = 8192;
 // returns its ack. VIRTIO_NET_ERR, and nothing changed, for: a command that
 // is not in kControlTable, was not negotiated or is for another kind of device;
 // data of another length than its own; a value out of range; pairs or offloads
-// that cannot be had.
+// that cannot be had; what the device's own control queue refuses.
 uint8_t ExecuteControl(std::span<const std::byte> request,
                        const ControlTarget& target);
 

@@ -20,12 +20,12 @@ namespace virtio_user {
 
 // Who carries a command out.
 enum class ControlCarrier : uint8_t {
-  kFrontEnd,  // Here, whatever the back-end is.
+  kFrontEnd,  // Here, or a device that has a control queue itself.
   kBackEnd,   // An operation of the back-end, whose kind has to have it
               // (BackendCaps); if not, the feature is never offered.
   // Only a device that has a control queue itself, beyond what a vhost
-  // back-end can be told. Here it is always VIRTIO_NET_ERR, and its feature is
-  // never offered.
+  // back-end can be told. Without such a device it is VIRTIO_NET_ERR, and its
+  // feature is not offered.
   kOwnControlQueue,
 };
 

@@ -128,6 +128,8 @@ Result<void> Device::Open() {
   if (auto created = CreateDescriptors(); !created) return created;
   masks_ = *masks;
   link_.store(LinkState::kUp, std::memory_order_release);
+  NoticeConfig();
+  NoticeLink(LinkState::kUp);
   return {};
 }
 
@@ -136,6 +138,7 @@ Result<FeatureMasks> Device::Discover() {
   const Result<FeatureSet> device = backend_->GetFeatures();
   if (!device) return Fail(device);
   if (auto read = ReadConfig(*device); !read) return Fail(read);
+  if (auto read = ReadSteering(*device); !read) return Fail(read);
   return ComposeMasks(*device, Inputs(*device));
 }
 
@@ -170,6 +173,27 @@ Result<void> Device::ReadConfig(FeatureSet device) {
   return {};
 }
 
+// rss_max_key_size, rss_max_indirection_table_length, supported_hash_types.
+Result<void> Device::ReadSteering(FeatureSet device) {
+  steering_ = {};
+  const BackendCaps& caps = backend_->caps();
+  const FeatureSet read_for = {Feature::kNetRss, Feature::kNetHashReport};
+  if (!caps.config || !caps.own_control_queue || !device.HasAny(read_for)) {
+    return {};
+  }
+  std::array<std::byte, 7> bytes;
+  if (auto got = backend_->GetConfig(kNetConfigRssOffset, bytes); !got) {
+    return got;
+  }
+  std::memcpy(&steering_.key_bytes, bytes.data(), 1);
+  std::memcpy(&steering_.table_entries, bytes.data() + 1, 2);
+  std::memcpy(&steering_.hash_types, bytes.data() + 3, 4);
+  if (!device.Has(Feature::kNetRss) || steering_.table_entries != 0) return {};
+  return Fail(ErrorCode::kProtocol,
+              "the device offers VIRTIO_NET_F_RSS, and its configuration says "
+              "that a table has at most 0 entries");
+}
+
 NegotiationInputs Device::Inputs(FeatureSet device) const {
   return {.mac_known = mac_.has_value() &&
                        (options_.mac || device.Has(Feature::kNetMac)),
@@ -179,7 +203,9 @@ NegotiationInputs Device::Inputs(FeatureSet device) const {
           .packed = options_.packed,
           .link_state = backend_->caps().link_state,
           .multiqueue = backend_->caps().multiqueue,
-          .guest_offloads = backend_->caps().guest_offloads};
+          .guest_offloads = backend_->caps().guest_offloads,
+          .own_control_queue = backend_->caps().own_control_queue,
+          .config_events = backend_->caps().config_events};
 }
 
 Result<void> Device::CheckPairs(const FeatureMasks& masks) const {
@@ -277,6 +303,7 @@ Result<void> Device::Negotiate(FeatureSet accepted) {
   // (virtio: "Device Initialization", "Setting MAC Address Filtering").
   control_state_ = {};
   wanted_pairs_ = 1;
+  commands_.clear();
   // A driver that begins says where it is without being asked.
   announce_due_ = false;
   ClearAnnounce();

@@ -63,6 +63,9 @@ struct DeviceEvents {
   // Likewise of the last VIRTIO_NET_CTRL_GUEST_OFFLOADS_SET that the back-end
   // did not carry out.
   std::optional<Error> offloads_refused;
+  // Likewise of the last command that the device's own control queue did not
+  // carry out.
+  std::optional<Error> command_refused;
   // A change of the configuration: VIRTIO_NET_S_ANNOUNCE has come into
   // Device::config_status().
   bool announce_asked = false;
@@ -127,7 +130,8 @@ class Device final : private MemoryListener {
   // Pairs that exist under the accepted features: queue_pairs with MQ, else 1.
   uint16_t max_pairs() const VU_EXCLUDES(mu_);
   // The control queue's index as the driver numbers queues: 2 * max_pairs
-  // with MQ, else 2. No back-end hears of it.
+  // with MQ, else 2. No back-end hears of it: a device with a control queue of
+  // its own gets the commands on another ring, the back-end's.
   uint16_t control_queue_index() const VU_EXCLUDES(mu_);
 
   // Gives ring `vring` (0 to 2 * max_pairs - 1) its memory, zeroed, inside the
@@ -204,6 +208,7 @@ class Device final : private MemoryListener {
   Result<void> Open() VU_REQUIRES(mu_);
   Result<FeatureMasks> Discover() VU_REQUIRES(mu_);
   Result<void> ReadConfig(FeatureSet device) VU_REQUIRES(mu_);
+  Result<void> ReadSteering(FeatureSet device) VU_REQUIRES(mu_);
   Result<void> CheckPairs(const FeatureMasks& masks) const VU_REQUIRES(mu_);
   Result<void> CheckSize(FeatureSet features) const;
   Result<void> CreateDescriptors();
@@ -230,6 +235,16 @@ class Device final : private MemoryListener {
   void NoticeLink(LinkState now) VU_REQUIRES(mu_);
   void AskToAnnounce() VU_REQUIRES(mu_);
   void ClearAnnounce() VU_REQUIRES(mu_);
+
+  // The device's own control queue and status (device_commands.cc).
+  bool DeviceHearsCommands() const VU_REQUIRES(mu_);
+  Result<void> SendCommand(std::span<const std::byte> request) VU_REQUIRES(mu_);
+  Result<void> SendPairs(uint16_t pairs) VU_REQUIRES(mu_);
+  Result<void> SendOffloads(FeatureSet offloads) VU_REQUIRES(mu_);
+  void KeepCommand(std::span<const std::byte> request) VU_REQUIRES(mu_);
+  void ForgetSteering() VU_REQUIRES(mu_);
+  std::vector<std::vector<std::byte>> CommandsToSay() const VU_REQUIRES(mu_);
+  void NoticeConfig() VU_REQUIRES(mu_);
 
   // What changes while running (device_events.cc).
   Result<void> ServeControlQueue(const MemoryTable& table) VU_REQUIRES(mu_);
@@ -268,6 +283,13 @@ class Device final : private MemoryListener {
   std::optional<ControlQueue> control_queue_ VU_GUARDED_BY(mu_);
   ControlState control_state_ VU_GUARDED_BY(mu_);
   uint16_t wanted_pairs_ VU_GUARDED_BY(mu_) = 1;  // Replayed by Start.
+  // What the device's own control queue was told, the latest of each kind in
+  // the order in which they came: each Start says it again.
+  std::vector<std::vector<std::byte>> commands_ VU_GUARDED_BY(mu_);
+  SteeringLimits steering_ VU_GUARDED_BY(mu_);
+  // By the device's configuration, where that tells.
+  bool has_carrier_ VU_GUARDED_BY(mu_) = true;
+  bool device_announces_ VU_GUARDED_BY(mu_) = false;
   // The next Start is the first that this peer sees of the driver.
   bool announce_due_ VU_GUARDED_BY(mu_) = false;
   // Rings may run at the other end; false once the peer is gone.

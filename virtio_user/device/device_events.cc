@@ -46,6 +46,14 @@ Result<void> Device::ServeControlQueue(const MemoryTable& table) {
     if (!done) events_.offloads_refused = done.error();
     return done;
   };
+  const auto to_device = [this](std::span<const std::byte> request) {
+    mu_.AssertHeld();
+    auto done = SendCommand(request);
+    if (!done) events_.command_refused = done.error();
+    return done.has_value();
+  };
+  std::optional<FunctionRef<bool(std::span<const std::byte>)>> device;
+  if (DeviceHearsCommands()) device.emplace(to_device);
   const auto clear_announce = [this] {
     mu_.AssertHeld();
     ClearAnnounce();
@@ -55,7 +63,9 @@ Result<void> Device::ServeControlQueue(const MemoryTable& table) {
                                       .state = control_state_,
                                       .set_queue_pairs = set_pairs,
                                       .set_guest_offloads = set_offloads,
-                                      .clear_announce = clear_announce});
+                                      .clear_announce = clear_announce,
+                                      .device = device,
+                                      .steering = steering_});
   if (served) return {};
   // The driver's doing: the back-end knows nothing of it.
   const Error broken = Error::Make(
@@ -73,6 +83,7 @@ Result<void> Device::SetQueuePairs(uint16_t pairs) {
   }
   if (state() != DeviceState::kRunning) {
     // Nobody is there to be told; the next Start will be.
+    if (DeviceHearsCommands()) return SendPairs(pairs);
     wanted_pairs_ = pairs;
     return {};
   }
@@ -82,13 +93,16 @@ Result<void> Device::SetQueuePairs(uint16_t pairs) {
                 "again",
                 pairs, pairs - 1);
   }
-  if (auto done = SwitchPairs(active_pairs(), pairs); !done) return done;
+  auto done = DeviceHearsCommands() ? SendPairs(pairs)
+                                    : SwitchPairs(active_pairs(), pairs);
+  if (!done) return done;
   active_pairs_.store(pairs, std::memory_order_release);
   wanted_pairs_ = pairs;
   return {};
 }
 
 Result<void> Device::SetGuestOffloads(FeatureSet offloads) {
+  if (DeviceHearsCommands()) return SendOffloads(offloads);
   // Nobody is there to be told; the next Start will be.
   if (state() != DeviceState::kRunning) return {};
   auto done = backend_->SetGuestOffloads(offloads);
@@ -203,12 +217,13 @@ Result<void> Device::Resume() { return QueueSwitch(0, active_pairs()); }
 DeviceEvents Device::Poll() {
   if (!mu_.TryLock()) return {};  // A call is under way and will tell.
   const LinkState now = backend_->link().Poll();
-  if (link() == LinkState::kUp && now != LinkState::kUp) {
+  if (IsAttached(link()) && !IsAttached(now)) {
     backend_->link().Detach();
     EnterNeedsReset(Error::Make(ErrorCode::kDisconnected,
                                 "the back-end closed the connection; reattach "
                                 "when it is back"));
   }
+  NoticeConfig();
   NoticeLink(backend_->link().Poll());
   const DeviceEvents events = std::exchange(events_, {});
   mu_.Unlock();

@@ -56,13 +56,17 @@ Result<void> Device::StartLocked(const MemoryTable& table) {
   if (!pairs) return Fail(pairs);
   const uint16_t active = std::min(wanted_pairs_, *pairs);
   backend_->BeginCall(options_.call_budget);
-  const SequenceResult done =
-      RunStart(*backend_, {.forwarded = Forwarded(masks_, accepted_),
-                           .table = table,
-                           .vrings = vrings_,
-                           .configured_pairs = *pairs,
-                           .active_pairs = active,
-                           .guest_offloads = control_state_.guest_offloads});
+  const auto commands = CommandsToSay();
+  const SequenceResult done = RunStart(
+      *backend_,
+      {.forwarded = Forwarded(masks_, accepted_),
+       .table = table,
+       .vrings = vrings_,
+       .configured_pairs = *pairs,
+       .active_pairs = active,
+       .guest_offloads =
+           DeviceHearsCommands() ? std::nullopt : control_state_.guest_offloads,
+       .commands = commands});
   if (!done) {
     const SequenceFailure& failure = done.error();
     // The first failure may be a refusal, and the next have lost the peer.
@@ -121,7 +125,10 @@ Result<void> Device::Stop() {
   const MutexLock lock(mu_);
   backend_->BeginCall(options_.call_budget);
   // The driver, not the device, ends the use of further pairs.
-  if (RingsRun()) wanted_pairs_ = 1;
+  if (RingsRun()) {
+    wanted_pairs_ = 1;
+    ForgetSteering();
+  }
   return StopLocked();
 }
 
@@ -173,6 +180,7 @@ Result<void> Device::Reattach() {
     EnterNeedsReset(done.error());
     return done;
   }
+  NoticeConfig();
   NoticeLink(LinkState::kUp);
   // What nobody was told yet of the last connection is over.
   events_.needs_reset = false;
@@ -181,6 +189,7 @@ Result<void> Device::Reattach() {
   events_.reason.reset();
   events_.pairs_refused.reset();
   events_.offloads_refused.reset();
+  events_.command_refused.reset();
   state_.store(negotiated_ ? DeviceState::kNegotiated : DeviceState::kCreated,
                std::memory_order_release);
   return {};
@@ -256,7 +265,7 @@ void Device::EnterNeedsReset(const Error& reason) {
   // The link tells whether the peer is lost, not the reason: what followed the
   // first failure may have lost it.
   NoticeLink(backend_->link().Poll());
-  if (link() != LinkState::kUp) {
+  if (!IsAttached(link())) {
     backend_runs_ = false;
     active_pairs_.store(0, std::memory_order_release);
   }
@@ -268,6 +277,7 @@ void Device::EnterNeedsReset(const Error& reason) {
 }
 
 void Device::NoticeLink(LinkState now) {
+  if (now == LinkState::kUp && !has_carrier_) now = LinkState::kNoCarrier;
   if (now == link()) return;
   const bool was_up = link() == LinkState::kUp;
   link_.store(now, std::memory_order_release);

@@ -34,4 +34,12 @@ std::optional<FeatureSet> DecodeGuestOffloads(uint64_t mask,
   return enabled;
 }
 
+uint64_t EncodeGuestOffloads(FeatureSet offloads) {
+  uint64_t mask = 0;
+  for (const Offload& offload : kOffloads) {
+    if (offloads.Has(offload.feature)) mask |= uint64_t{1} << offload.bit;
+  }
+  return mask;
+}
+
 }  // namespace virtio_user

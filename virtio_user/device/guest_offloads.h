@@ -19,6 +19,9 @@ namespace virtio_user {
 std::optional<FeatureSet> DecodeGuestOffloads(uint64_t mask,
                                               FeatureSet accepted);
 
+// The inverse: the mask that leaves `offloads` enabled.
+uint64_t EncodeGuestOffloads(FeatureSet offloads);
+
 }  // namespace virtio_user
 
 #endif  // VIRTIO_USER_DEVICE_GUEST_OFFLOADS_H_

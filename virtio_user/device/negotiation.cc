@@ -58,13 +58,6 @@ bool Satisfied(const Dependency& dependency, FeatureSet features) {
          (dependency.any.empty() || features.HasAny(dependency.any));
 }
 
-// The control queue and everything whose commands travel on it.
-constexpr FeatureSet kSoftwareControl = {
-    kNetCtrlVq,        kNetCtrlRx,      kNetCtrlVlan,
-    kNetCtrlRxExtra,   kNetCtrlMacAddr, kNetCtrlGuestOffloads,
-    kNetGuestAnnounce,
-};
-
 // The lowest bit of a set that is not empty.
 unsigned LowestBit(FeatureSet features) {
   unsigned bit = 0;
@@ -86,38 +79,34 @@ FeatureMasks ComposeMasks(FeatureSet device, const NegotiationInputs& inputs) {
   if (!inputs.in_order) masks.unsupported.Add(kInOrder);
   if (!inputs.packed) masks.unsupported.Add(kRingPacked);
   if (!inputs.multiqueue) masks.unsupported.Add(kNetMq);
-  if (inputs.mac_known) {
-    masks.frontend.Add(kNetMac);
-  } else {
-    masks.unsupported.Add(kNetMac);
-  }
-  if (inputs.control_queue) {
-    masks.frontend.Add(kNetCtrlVq);
-  } else {
-    // What hangs on it goes with the closure.
-    masks.unsupported.Add(kNetCtrlVq);
-  }
+  // Adds a feature that the front-end has by itself, or hides it.
+  const auto have = [&](Feature feature, bool can) {
+    (can ? masks.frontend : masks.unsupported).Add(feature);
+  };
+  have(kNetMac, inputs.mac_known);
+  // What hangs on it goes with the closure.
+  have(kNetCtrlVq, inputs.control_queue);
   // A back-end's own STATUS bit says nothing to us: the link that we can see
   // is the connection.
-  if (inputs.link_state) {
-    masks.frontend.Add(kNetStatus);
-  } else {
-    masks.unsupported.Add(kNetStatus);
-  }
+  have(kNetStatus, inputs.link_state);
   // It is we who know when the peer is a new one. The driver reads of it in
   // the status and answers on the control queue.
-  if (inputs.link_state && inputs.control_queue) {
-    masks.frontend.Add(kNetGuestAnnounce);
-  } else {
-    masks.unsupported.Add(kNetGuestAnnounce);
+  have(kNetGuestAnnounce, inputs.link_state && inputs.control_queue);
+  if (inputs.config_events) {
+    masks.ours.Remove(kNetMac);
+    masks.ours.Remove(kNetStatus);
+  }
+  if (inputs.own_control_queue && inputs.control_queue &&
+      device.Has(kNetCtrlVq)) {
+    masks.ours = {};
+    return masks;
   }
   // Whether it can be done is a matter of the back-end's kind; the command is
   // ours, so the bit of a back-end says nothing here either.
-  if (inputs.guest_offloads && inputs.control_queue) {
-    masks.frontend.Add(kNetCtrlGuestOffloads);
-  } else {
-    masks.unsupported.Add(kNetCtrlGuestOffloads);
-  }
+  have(kNetCtrlGuestOffloads, inputs.guest_offloads && inputs.control_queue);
+  // What only a device that hears the commands can do.
+  masks.unsupported.Add(kNetRss);
+  masks.unsupported.Add(kNetHashReport);
   return masks;
 }
 
@@ -161,8 +150,7 @@ Result<void> CheckAccepted(FeatureSet offered, FeatureSet accepted) {
 }
 
 FeatureSet Forwarded(const FeatureMasks& masks, FeatureSet accepted) {
-  const FeatureSet ours = FeatureSet{kNetMac, kNetStatus} | kSoftwareControl;
-  return accepted & masks.device & ~ours;
+  return accepted & masks.device & ~masks.ours;
 }
 
 }  // namespace virtio_user

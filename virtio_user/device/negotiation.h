@@ -29,6 +29,8 @@ inline constexpr FeatureSet kImplementedFeatures = {
     Feature::kNetGuestAnnounce,
     Feature::kNetMq,
     Feature::kNetCtrlMacAddr,
+    Feature::kNetHashReport,
+    Feature::kNetRss,
     Feature::kIndirectDesc,
     Feature::kVersion1,
     Feature::kInOrder,
@@ -39,13 +41,26 @@ inline constexpr FeatureSet kImplementedFeatures = {
 // What decides about features beside the back-end's offer.
 struct NegotiationInputs {
   bool mac_known = false;      // The user gave a MAC address.
-  bool control_queue = false;  // The software control queue is wanted.
+  bool control_queue = false;  // A control queue is wanted.
   bool mrg_rxbuf = true;
   bool in_order = true;
   bool packed = false;
   bool link_state = false;      // The back-end's presence can be seen.
   bool multiqueue = false;      // The transport can carry several pairs.
   bool guest_offloads = false;  // The back-end switches them at any time.
+  // A device with CTRL_VQ hears the driver's commands.
+  bool own_control_queue = false;
+  bool config_events = false;  // BackendCaps has it.
+};
+
+// What the front-end serves itself and tells no back-end of: MAC and STATUS,
+// the control queue and everything whose commands travel on it.
+inline constexpr FeatureSet kServedHere = {
+    Feature::kNetMac,           Feature::kNetStatus,
+    Feature::kNetCtrlVq,        Feature::kNetCtrlRx,
+    Feature::kNetCtrlVlan,      Feature::kNetCtrlRxExtra,
+    Feature::kNetCtrlMacAddr,   Feature::kNetCtrlGuestOffloads,
+    Feature::kNetGuestAnnounce,
 };
 
 // The three masks, kept apart so that each can be asked again later.
@@ -53,7 +68,8 @@ struct FeatureMasks {
   FeatureSet device;  // What the back-end offers.
   // What we add: MAC, CTRL_VQ, STATUS, GUEST_ANNOUNCE, CTRL_GUEST_OFFLOADS.
   FeatureSet frontend;
-  FeatureSet unsupported;  // What the driver must not see.
+  FeatureSet unsupported;         // What the driver must not see.
+  FeatureSet ours = kServedHere;  // Never forwarded.
 
   // (device | frontend) & ~unsupported, less what lacks a dependency.
   FeatureSet Offered() const;
@@ -73,9 +89,9 @@ FeatureSet DependencyClosure(FeatureSet features);
 // no vhost message can carry, are named too.
 Result<void> CheckAccepted(FeatureSet offered, FeatureSet accepted);
 
-// What of the accepted set the back-end is told: nothing of MAC, STATUS and
-// the software control queue with all that hangs on it; MQ stays, since
-// back-ends free rings 2 and up without it.
+// What of the accepted set the back-end is told: what it offers and is not
+// ours. MQ is told without CTRL_VQ too, since back-ends free rings 2 and up
+// without it.
 FeatureSet Forwarded(const FeatureMasks& masks, FeatureSet accepted);
 
 }  // namespace virtio_user

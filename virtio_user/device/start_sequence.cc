@@ -55,7 +55,8 @@ class Start {
     if (auto done = Negotiate(); !done) return done;
     if (auto done = SetUpRings(); !done) return done;
     if (auto done = SetDriverOk(); !done) return done;
-    return EnableFurtherPairs();
+    if (auto done = EnableFurtherPairs(); !done) return done;
+    return SendCommands();
   }
   const Progress& progress() const { return progress_; }
 
@@ -148,6 +149,20 @@ class Start {
     if (!set) return set;
     progress_.enabled_pairs = plan_.active_pairs;
     return Commit(batch);
+  }
+
+  Result<void> SendCommands() {
+    for (const std::vector<std::byte>& command : plan_.commands) {
+      const Result<uint8_t> ack = backend_.SendControl(command);
+      if (!ack) return Fail(ack);
+      if (*ack == kCtrlAckOk) continue;
+      return Fail(ErrorCode::kRefused,
+                  "the device refuses control command %u of class %u (ack %u), "
+                  "which it took before; reattach",
+                  std::to_integer<unsigned>(command[1]),
+                  std::to_integer<unsigned>(command[0]), *ack);
+    }
+    return {};
   }
 
   VhostBackend& backend_;

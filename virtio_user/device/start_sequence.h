@@ -29,6 +29,9 @@ struct StartPlan {
   // What the driver has left on of the offloads among `forwarded`, if it has
   // changed anything: no packet comes in before the back-end knows.
   std::optional<FeatureSet> guest_offloads = {};
+  // For the device's own control queue: what the driver has asked for since
+  // it was negotiated, said once the device runs.
+  std::span<const std::vector<std::byte>> commands = {};
 };
 
 // Why a sequence failed, and whether every ring is known to be stopped, and
@@ -40,9 +43,9 @@ struct SequenceFailure {
 using SequenceResult = std::expected<void, SequenceFailure>;
 
 // Brings the back-end from stopped to running: calls, features, their
-// confirmation, memory, rings, the first pair, DRIVER_OK, further pairs. On
-// failure whatever was sent is undone, and each ring keeps the base that the
-// back-end gave for it.
+// confirmation, memory, rings, the first pair, DRIVER_OK, further pairs,
+// commands. On failure whatever was sent is undone, and each ring keeps the
+// base that the back-end gave for it.
 SequenceResult RunStart(VhostBackend& backend, const StartPlan& plan);
 
 // While a poller may be inside its ring, what it has published is its own.

@@ -16,6 +16,7 @@
 #include "virtio_user/os/unix_socket_address.h"
 #include "virtio_user/os/unix_socket_channel.h"
 #include "virtio_user/os/vhost_kernel_backend.h"
+#include "virtio_user/os/vhost_vdpa_backend.h"
 #include "virtio_user/vhost_user/vhost_user_backend.h"
 
 namespace virtio_user {
@@ -62,7 +63,19 @@ Result<std::unique_ptr<VhostBackend>> OpenVhostNet(
           .mac = options.mac});
 }
 
-// /dev/vhost-net, or a device that no back-end here is for.
+Result<std::unique_ptr<VhostBackend>> OpenVdpa(
+    FdOps& ops, const OpenBackendOptions& options) {
+  if (options.role == SocketRole::kServer || !options.ifname.empty()) {
+    return Fail(ErrorCode::kInvalidArgument,
+                "%s is a vhost-vdpa device, to which neither server mode nor "
+                "ifname applies; leave them out",
+                options.path.c_str());
+  }
+  return std::make_unique<VhostVdpaBackend>(
+      std::make_unique<PosixKernelCalls>(ops), options.path);
+}
+
+// A device of the kernel's, or one that no back-end here is for.
 Result<std::unique_ptr<VhostBackend>> OpenDevice(
     FdOps& ops, const OpenBackendOptions& options, dev_t device) {
   const unsigned major_number = major(device);
@@ -70,14 +83,12 @@ Result<std::unique_ptr<VhostBackend>> OpenDevice(
     return OpenVhostNet(ops, options);
   }
   if (major_number == CharacterMajor(ReadProcDevices(), "vhost-vdpa")) {
-    return Fail(ErrorCode::kUnsupported,
-                "%s is a vhost-vdpa device; this version has no back-end for "
-                "it, only for vhost-net and vhost-user sockets",
-                options.path.c_str());
+    return OpenVdpa(ops, options);
   }
   return Fail(ErrorCode::kInvalidArgument,
               "%s is a character device (%u:%u) of no vhost driver; name the "
-              "socket of a vhost-user server, or /dev/vhost-net",
+              "socket of a vhost-user server, /dev/vhost-net or a vhost-vdpa "
+              "device",
               options.path.c_str(), major_number, minor(device));
 }
 

@@ -33,14 +33,14 @@ struct OpenBackendOptions {
 };
 
 // Chooses the back-end by what lies at `path`, once: a socket is a vhost-user
-// server's, /dev/vhost-net the kernel's. Whatever becomes of the path later,
-// the choice stays. Connects to nobody and opens no device (PeerLink::Attach
-// does), but a server listens when this returns. `ops` outlives the back-end.
+// server's, /dev/vhost-net and /dev/vhost-vdpa-N the kernel's. Whatever becomes
+// of the path later, the choice stays. Connects to nobody and opens no device
+// (PeerLink::Attach does), but a server listens when this returns. `ops`
+// outlives the back-end.
 //
 // kInvalidArgument: the path cannot be a back-end's (empty, too long for a
 // socket, a file of another type, served by somebody else), or another option
 // does not go with it. kDisconnected: client mode, and nothing is there.
-// kUnsupported: a character device of a vhost driver that has no back-end here.
 // kSystem: the path cannot be examined; nothing is guessed from that.
 Result<std::unique_ptr<VhostBackend>> OpenBackend(
     FdOps& ops, const OpenBackendOptions& options);

@@ -27,6 +27,10 @@ inline constexpr uint32_t kMaxQueuePairs = 0x8000;
 // with.
 inline constexpr size_t kNetConfigFrontBytes = 10;
 
+// Where in it the status and the limits of steering lie.
+inline constexpr uint32_t kNetConfigStatusOffset = 6;
+inline constexpr uint32_t kNetConfigRssOffset = 17;
+
 inline constexpr uint16_t kNetStatusLinkUp = 1;
 inline constexpr uint16_t kNetStatusAnnounce = 2;
 

@@ -40,6 +40,8 @@ std::string_view ToString(BackendOperation operation) {
       return "SET_CONFIG";
     case BackendOperation::kSetGuestOffloads:
       return "GUEST_OFFLOADS_SET";
+    case BackendOperation::kSendControl:
+      return "CONTROL_COMMAND";
   }
   return "unknown";
 }

@@ -34,7 +34,11 @@ struct BackendCaps {
   bool ring_enable = false;  // SetVringEnable; without it a kick enables.
   bool multiqueue = false;   // VIRTIO_NET_F_MQ can be carried.
   bool link_state = false;   // A lost connection is seen.
+  // SendControl reaches a control queue of the device's own.
   bool own_control_queue = false;
+  // The status in the configuration is the network's, and link().fd() becomes
+  // readable with each change of it.
+  bool config_events = false;
   bool guest_offloads = false;  // SetGuestOffloads reaches what sends packets.
   AddressSpace addresses = AddressSpace::kPublished;
 };
@@ -57,6 +61,7 @@ enum class BackendOperation : uint8_t {
   kGetConfig,
   kSetConfig,
   kSetGuestOffloads,
+  kSendControl,
 };
 
 // "SET_VRING_KICK" and so on; where vhost has no message, virtio's name.
@@ -88,7 +93,14 @@ enum class LinkState : uint8_t {
   kDown,         // Gone, or not there yet.
   kPeerWaiting,  // None attached, but one waits to be (server mode).
   kUp,
+  // Up, but its own network is not: what a device's configuration says. No
+  // PeerLink answers this.
+  kNoCarrier,
 };
+
+constexpr bool IsAttached(LinkState link) {
+  return link == LinkState::kUp || link == LinkState::kNoCarrier;
+}
 
 class PeerLink {
  public:
@@ -167,6 +179,10 @@ class VhostBackend {
   // refusal leaves them as they were. kUnsupported without
   // BackendCaps::guest_offloads.
   virtual Result<void> SetGuestOffloads(FeatureSet offloads) = 0;
+  // One command for the device's own control queue (class, command, data), and
+  // the device's ack. kUnsupported without BackendCaps::own_control_queue;
+  // kWrongState before DRIVER_OK, or where CTRL_VQ is not among the features.
+  virtual Result<uint8_t> SendControl(std::span<const std::byte> request) = 0;
 };
 
 // A batch as a scope: what is not committed is discarded.

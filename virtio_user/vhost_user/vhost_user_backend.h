@@ -68,6 +68,8 @@ class VhostUserBackend final : public VhostBackend, private PeerLink {
                          std::span<const std::byte> bytes) override;
   // Always kUnsupported.
   Result<void> SetGuestOffloads(FeatureSet offloads) override;
+  // Always kUnsupported.
+  Result<uint8_t> SendControl(std::span<const std::byte> request) override;
 
  private:
   // PeerLink.

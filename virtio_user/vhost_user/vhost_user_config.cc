@@ -99,4 +99,10 @@ Result<void> VhostUserBackend::SetGuestOffloads(FeatureSet /*offloads*/) {
               "offloads after SET_FEATURES");
 }
 
+Result<uint8_t> VhostUserBackend::SendControl(
+    std::span<const std::byte> /*request*/) {
+  return Fail(ErrorCode::kUnsupported,
+              "CONTROL_COMMAND: a vhost-user back-end has no control queue");
+}
+
 }  // namespace virtio_user

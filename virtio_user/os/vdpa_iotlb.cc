@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: BSD-3-Clause
+
+#include "virtio_user/os/vdpa_iotlb.h"
+
+#include <algorithm>
+#include <bit>
+#include <cerrno>
+#include <charconv>
+#include <cinttypes>
+#include <string>
+#include <string_view>
+#include <utility>
+
+namespace virtio_user {
+namespace {
+
+// The soft limit of RLIMIT_MEMLOCK from the text of /proc/self/limits; none
+// where it is unlimited or cannot be read.
+std::optional<uint64_t> MemlockLimit(std::string_view limits) {
+  constexpr std::string_view kName = "Max locked memory";
+  const size_t at = limits.find(kName);
+  if (at == std::string_view::npos) return std::nullopt;
+  limits.remove_prefix(at + kName.size());
+  limits.remove_prefix(std::min(limits.find_first_not_of(' '), limits.size()));
+  uint64_t bytes = 0;
+  const auto [end, status] =
+      std::from_chars(limits.data(), limits.data() + limits.size(), bytes);
+  if (status != std::errc()) return std::nullopt;
+  return bytes;
+}
+
+bool Holds(std::span<const VdpaMapping> mappings, const VdpaMapping& wanted) {
+  return std::ranges::find(mappings, wanted) != mappings.end();
+}
+
+}  // namespace
+
+Result<void> VdpaIotlb::Change(std::span<const VdpaMapping> wanted) {
+  std::vector<VdpaMapping> gone;
+  std::vector<VdpaMapping> come;
+  for (const VdpaMapping& mapping : mapped_) {
+    if (!Holds(wanted, mapping)) gone.push_back(mapping);
+  }
+  for (const VdpaMapping& mapping : wanted) {
+    if (!Holds(mapped_, mapping)) come.push_back(mapping);
+  }
+  if (gone.empty() && come.empty()) return {};
+  std::vector<VdpaMapping> before = mapped_;
+  auto done = Run(gone, come);
+  if (!done) Undo(std::move(before));
+  return done;
+}
+
+// Keeps mapped_ true to what the kernel has taken.
+Result<void> VdpaIotlb::Run(std::span<const VdpaMapping> gone,
+                            std::span<const VdpaMapping> come) {
+  if (dialect_.batch) {
+    if (auto sent = Send(kIotlbBatchBegin, {}); !sent) return sent;
+  }
+  for (const VdpaMapping& mapping : gone) {
+    if (auto sent = Send(kIotlbInvalidate, mapping); !sent) return sent;
+    std::erase(mapped_, mapping);
+  }
+  for (const VdpaMapping& mapping : come) {
+    if (auto sent = Send(kIotlbUpdate, mapping); !sent) return sent;
+    mapped_.push_back(mapping);
+  }
+  if (!dialect_.batch) return {};
+  return Send(kIotlbBatchEnd, {});
+}
+
+// A batch that was begun and not ended goes on: beginning it again is nothing
+// new, and the end is sent here.
+void VdpaIotlb::Undo(std::vector<VdpaMapping> before) {
+  std::vector<VdpaMapping> gone;
+  std::vector<VdpaMapping> come;
+  for (const VdpaMapping& mapping : mapped_) {
+    if (!Holds(before, mapping)) gone.push_back(mapping);
+  }
+  for (const VdpaMapping& mapping : before) {
+    if (!Holds(mapped_, mapping)) come.push_back(mapping);
+  }
+  if (!Run(gone, come)) intact_ = false;
+}
+
+void VdpaIotlb::Forget() {
+  mapped_.clear();
+  intact_ = true;
+}
+
+std::optional<std::span<std::byte>> VdpaIotlb::ToHost(uint64_t iova,
+                                                      size_t bytes) const {
+  for (const VdpaMapping& mapping : mapped_) {
+    const size_t size = mapping.host.size();
+    if (iova < mapping.iova || iova - mapping.iova > size) continue;
+    const size_t offset = iova - mapping.iova;
+    if (bytes <= size - offset) return mapping.host.subspan(offset, bytes);
+  }
+  return std::nullopt;
+}
+
+bool VdpaIotlb::Meets(uint64_t iova, size_t bytes) const {
+  return std::ranges::any_of(mapped_, [&](const VdpaMapping& mapping) {
+    return iova <= mapping.iova + (mapping.host.size() - 1) &&
+           mapping.iova <= iova + (bytes - 1);
+  });
+}
+
+Result<void> VdpaIotlb::Send(uint8_t kind, const VdpaMapping& mapping) {
+  VdpaIotlbMessage message{};
+  message.type = dialect_.version_2 ? kIotlbMessage2 : kIotlbMessage1;
+  message.asid = dialect_.asid ? asid_ : 0;
+  message.iova = mapping.iova;
+  message.size = mapping.host.size();
+  if (kind == kIotlbUpdate) {
+    message.uaddr = std::bit_cast<uint64_t>(mapping.host.data());
+    message.perm = kIotlbReadWrite;
+  }
+  message.kind = kind;
+  const int why = node_.Write(std::as_bytes(std::span(&message, 1)));
+  if (why == 0) return {};
+  if (kind == kIotlbUpdate) {
+    return std::unexpected(CannotMap(why, mapping));
+  }
+  const char* const what = kind == kIotlbInvalidate   ? "INVALIDATE"
+                           : kind == kIotlbBatchBegin ? "BATCH_BEGIN"
+                                                      : "BATCH_END";
+  return std::unexpected(
+      Error::System(ErrorCode::kRefused, why,
+                    "%s: VHOST_IOTLB_%s of 0x%zx bytes at IOVA 0x%" PRIx64,
+                    node_.path(), what, mapping.host.size(), mapping.iova));
+}
+
+// write(2) says EFAULT whatever the kernel's reason is. Where the pages are
+// pinned, the reason that people meet is the limit of locked memory.
+Error VdpaIotlb::CannotMap(int why, const VdpaMapping& mapping) const {
+  uint64_t bytes = mapping.host.size();
+  for (const VdpaMapping& other : mapped_) bytes += other.host.size();
+  const std::string limits = node_.calls().ReadText("/proc/self/limits");
+  const std::optional<uint64_t> limit = MemlockLimit(limits);
+  if (why == ENOMEM || (limit && bytes > *limit)) {
+    return Error::System(ErrorCode::kSystem, why,
+                         "%s: the device pins %" PRIu64
+                         " bytes of memory, and RLIMIT_MEMLOCK is %" PRIu64
+                         "; raise it (ulimit -l %" PRIu64 ")",
+                         node_.path(), bytes, limit.value_or(0),
+                         (bytes + 1023) / 1024);
+  }
+  return Error::System(ErrorCode::kRefused, why,
+                       "%s: 0x%zx bytes cannot be mapped at IOVA 0x%" PRIx64
+                       ", and the kernel does not say why; its log may (dmesg)",
+                       node_.path(), mapping.host.size(), mapping.iova);
+}
+
+}  // namespace virtio_user
