@@ -51,6 +51,7 @@ Personality Personality::Conforming() {
       Bit(kProtocolResetDevice) | Bit(kProtocolMemSlots) | Bit(kProtocolStatus);
   personality.max_pairs = kManyPairs;
   personality.queue_num = kManyPairs;
+  personality.max_slots = 509;
   personality.config = NetConfig(kManyPairs);
   return personality;
 }

@@ -95,7 +95,8 @@ struct Personality {
   uint64_t protocol_features = 0;  // Offered if bit 30 is.
   uint32_t max_pairs = 1;          // Rings: twice as many.
   uint64_t queue_num = 1;          // What GET_QUEUE_NUM says.
-  uint32_t max_regions = 8;
+  uint32_t max_regions = 8;  // In one SET_MEM_TABLE.
+  uint32_t max_slots = 8;    // GET_MAX_MEM_SLOTS; for ADD_MEM_REG.
   std::vector<std::byte> config;  // Device configuration space.
   bool accepts_features_ok = true;
   // Ring states: a ring starts when its kick can be read; otherwise, as pollers

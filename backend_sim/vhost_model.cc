@@ -248,7 +248,7 @@ Check VhostModel::SetMemTable(VhostMessage& message, std::vector<std::byte>&) {
 
 Check VhostModel::GetMaxMemSlots(VhostMessage&,
                                  std::vector<std::byte>& answer) {
-  AnswerU64(personality_.max_regions, answer);
+  AnswerU64(personality_.max_slots, answer);
   return std::nullopt;
 }
 

@@ -152,6 +152,12 @@ Result<void> RecordingBackend::SetMemTable(
                  "TABLE " + std::to_string(table.regions().size()));
 }
 
+Result<void> RecordingBackend::ChangeMemTable(
+    const virtio_user::MemoryTable& table) {
+  return Operate(BackendOperation::kAddMemReg,
+                 "CHANGE " + std::to_string(table.regions().size()));
+}
+
 Result<void> RecordingBackend::SetVringNum(uint16_t vring, uint16_t num) {
   return Operate(BackendOperation::kSetVringNum,
                  Line("NUM", vring) + " = " + std::to_string(num), vring);

@@ -69,6 +69,8 @@ class RecordingBackend final : public virtio_user::VhostBackend,
       virtio_user::FeatureSet features) override;
   virtio_user::Result<void> SetMemTable(
       const virtio_user::MemoryTable& table) override;
+  virtio_user::Result<void> ChangeMemTable(
+      const virtio_user::MemoryTable& table) override;
   virtio_user::Result<void> SetVringNum(uint16_t vring, uint16_t num) override;
   virtio_user::Result<void> SetVringBase(uint16_t vring,
                                          virtio_user::VringBase base) override;

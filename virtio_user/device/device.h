@@ -5,6 +5,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <expected>
 #include <memory>
 #include <optional>
 #include <span>
@@ -242,6 +243,16 @@ class Device final : private MemoryListener {
   bool LeaveRingsIn(std::span<const std::byte> range) VU_REQUIRES(mu_);
   void LeaveControlRing() VU_REQUIRES(mu_);
   void ForgetGoneRings() VU_REQUIRES(mu_);
+  // Why memory could not be shared, and whether the rings run on with what the
+  // back-end had, all of which is still there.
+  struct ShareFailure {
+    Error error;
+    bool undisturbed = false;
+  };
+  std::expected<void, ShareFailure> ShareMemory(const MemoryTable& table)
+      VU_REQUIRES(mu_);
+  std::expected<void, CommitError> ShareDifference(const MemoryTable& table)
+      VU_REQUIRES(mu_);
   Result<void> PauseAndShare(const MemoryTable& table) VU_REQUIRES(mu_);
   Result<void> Resume() VU_REQUIRES(mu_);
 

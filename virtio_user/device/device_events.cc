@@ -9,6 +9,15 @@
 #include "virtio_user/device/start_sequence.h"
 
 namespace virtio_user {
+namespace {
+
+Result<void> Committed(Batch& batch) {
+  const auto committed = batch.Commit();
+  if (committed) return {};
+  return std::unexpected(committed.error().error);
+}
+
+}  // namespace
 
 Result<void> Device::NotifyControlQueue() {
   Result<void> served;
@@ -111,9 +120,7 @@ Result<void> Device::QueueSwitch(uint16_t from, uint16_t to) {
                     ? QueueEnable(*backend_, from, to, VringEnable::kEnabled)
                     : QueueEnable(*backend_, to, from, VringEnable::kDisabled);
   if (!queued) return queued;
-  const auto committed = batch.Commit();
-  if (committed) return {};
-  return std::unexpected(committed.error().error);
+  return Committed(batch);
 }
 
 void Device::OnMemoryEvent(const MemoryEvent& event, const MemoryTable& table) {
@@ -131,22 +138,20 @@ void Device::OnMemoryEvent(const MemoryEvent& event, const MemoryTable& table) {
   }
   // A range that is about to go may still stand in the provider's table.
   const MemoryTable wanted = removing ? table.Without(event.range) : table;
-  // Also where the event tells of memory that nobody ever shared.
-  if (wanted == shared_) return;
-  auto done = PauseAndShare(wanted);
-  if (done) done = Resume();
+  const auto done = ShareMemory(wanted);
   if (done) {
     shared_ = wanted;
     return;
   }
+  const Error& error = done.error().error;
   events_.memory_trouble = true;
-  if (!removing && done.error().code() == ErrorCode::kInvalidArgument) {
-    // Nothing was sent: what the back-end has is still right, only the new
-    // memory is not in it.
-    events_.reason = done.error();
+  const bool nothing_sent = error.code() == ErrorCode::kInvalidArgument;
+  if (done.error().undisturbed || (!removing && nothing_sent)) {
+    // What the back-end has is still right, only the new memory is not in it.
+    events_.reason = error;
     return;
   }
-  EnterNeedsReset(done.error());
+  EnterNeedsReset(error);
   // No ring runs on while memory goes that the back-end still has.
   if (removing) (void)StopLocked();
 }
@@ -185,6 +190,41 @@ void Device::LeaveControlRing() {
       "stop, configure a new control ring and start");
 }
 
+// Without a pause where the back-end can be told of the difference alone.
+std::expected<void, Device::ShareFailure> Device::ShareMemory(
+    const MemoryTable& table) {
+  if (backend_->caps().memory_slots) {
+    const auto told = ShareDifference(table);
+    if (told) return {};
+    const Error& error = told.error().error;
+    if (error.code() != ErrorCode::kUnsupported) {
+      // Removals go first: where an addition was refused, they are done.
+      const bool only_lacking =
+          error.code() == ErrorCode::kRefused &&
+          told.error().operation == BackendOperation::kAddMemReg &&
+          backend_->link().Poll() == LinkState::kUp;
+      return std::unexpected(
+          ShareFailure{.error = error, .undisturbed = only_lacking});
+    }
+  } else if (table == shared_) {
+    // The event tells of memory that nobody ever shared.
+    return {};
+  }
+  auto done = PauseAndShare(table);
+  if (done) done = Resume();
+  if (done) return {};
+  return std::unexpected(ShareFailure{.error = done.error()});
+}
+
+std::expected<void, CommitError> Device::ShareDifference(
+    const MemoryTable& table) {
+  Batch batch(*backend_);
+  if (auto queued = backend_->ChangeMemTable(table); !queued) {
+    return std::unexpected(CommitError{.error = queued.error()});
+  }
+  return batch.Commit();
+}
+
 // Disables the active pairs and replaces the back-end's table. They stay
 // disabled: no ring runs on a table that the back-end has not taken.
 Result<void> Device::PauseAndShare(const MemoryTable& table) {
@@ -193,9 +233,7 @@ Result<void> Device::PauseAndShare(const MemoryTable& table) {
       QueueEnable(*backend_, 0, active_pairs(), VringEnable::kDisabled);
   if (!queued) return queued;
   if (auto set = backend_->SetMemTable(table); !set) return set;
-  const auto committed = batch.Commit();
-  if (committed) return {};
-  return std::unexpected(committed.error().error);
+  return Committed(batch);
 }
 
 Result<void> Device::Resume() { return QueueSwitch(0, active_pairs()); }

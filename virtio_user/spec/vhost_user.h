@@ -33,6 +33,9 @@ enum class VhostUserRequest : uint32_t {
   kSetVringEnable = 18,       // VHOST_USER_SET_VRING_ENABLE
   kGetConfig = 24,            // VHOST_USER_GET_CONFIG
   kSetConfig = 25,            // VHOST_USER_SET_CONFIG
+  kGetMaxMemSlots = 36,       // VHOST_USER_GET_MAX_MEM_SLOTS
+  kAddMemReg = 37,            // VHOST_USER_ADD_MEM_REG
+  kRemMemReg = 38,            // VHOST_USER_REM_MEM_REG
   kSetStatus = 39,            // VHOST_USER_SET_STATUS
   kGetStatus = 40,            // VHOST_USER_GET_STATUS
 };
@@ -44,6 +47,7 @@ enum class ProtocolFeature : uint8_t {
   kMq = 0,        // VHOST_USER_PROTOCOL_F_MQ
   kReplyAck = 3,  // VHOST_USER_PROTOCOL_F_REPLY_ACK
   kConfig = 9,    // VHOST_USER_PROTOCOL_F_CONFIG
+  kConfigureMemSlots = 15,  // VHOST_USER_PROTOCOL_F_CONFIGURE_MEM_SLOTS
   kStatus = 16,   // VHOST_USER_PROTOCOL_F_STATUS
 };
 
@@ -94,6 +98,13 @@ struct VhostUserMemoryRegion {
   uint64_t mmap_offset;
 };
 static_assert(sizeof(VhostUserMemoryRegion) == 32);
+
+// ADD_MEM_REG and REM_MEM_REG.
+struct VhostUserSingleRegion {
+  uint64_t padding;
+  VhostUserMemoryRegion region;
+};
+static_assert(sizeof(VhostUserSingleRegion) == 40);
 
 struct VhostUserMemoryTableHeader {
   uint32_t region_count;

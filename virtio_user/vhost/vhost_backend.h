@@ -29,11 +29,12 @@ struct BackendCaps {
   // the beginning.
   uint32_t queue_pair_limit = kMaxQueuePairs;
   size_t max_memory_regions = 8;
-  bool status = false;       // GetStatus and SetStatus reach the device.
-  bool config = false;       // GetConfig and SetConfig too.
-  bool ring_enable = false;  // SetVringEnable; without it a kick enables.
-  bool multiqueue = false;   // VIRTIO_NET_F_MQ can be carried.
-  bool link_state = false;   // A lost connection is seen.
+  bool memory_slots = false;  // ChangeMemTable.
+  bool status = false;        // GetStatus and SetStatus reach the device.
+  bool config = false;        // GetConfig and SetConfig too.
+  bool ring_enable = false;   // SetVringEnable; without it a kick enables.
+  bool multiqueue = false;    // VIRTIO_NET_F_MQ can be carried.
+  bool link_state = false;    // A lost connection is seen.
   bool own_control_queue = false;
   bool guest_offloads = false;  // SetGuestOffloads reaches what sends packets.
   AddressSpace addresses = AddressSpace::kPublished;
@@ -45,6 +46,8 @@ enum class BackendOperation : uint8_t {
   kGetFeatures,
   kSetFeatures,
   kSetMemTable,
+  kAddMemReg,
+  kRemMemReg,
   kSetVringNum,
   kSetVringBase,
   kSetVringAddr,
@@ -143,7 +146,17 @@ class VhostBackend {
   // Adds the transport's own bits. kUnsupported names a bit that this
   // back-end's word cannot carry.
   virtual Result<void> SetFeatures(FeatureSet features) = 0;
+  // What the back-end has from now on. Requires: no ring is enabled, where
+  // rings can be.
   virtual Result<void> SetMemTable(const MemoryTable& table) = 0;
+  // The same while rings run: tells of what has come and gone alone. After a
+  // refusal the back-end still has what it had, and maybe some of what came.
+  // kUnsupported, and nothing is sent or queued: without
+  // BackendCaps::memory_slots, or where memory that stays would have to be
+  // taken away first.
+  virtual Result<void> ChangeMemTable(const MemoryTable& /*table*/) {
+    return Lacking("changes of the memory table");
+  }
   virtual Result<void> SetVringNum(uint16_t vring, uint16_t num) = 0;
   virtual Result<void> SetVringBase(uint16_t vring, VringBase base) = 0;
   virtual Result<void> SetVringAddr(uint16_t vring,
@@ -167,6 +180,10 @@ class VhostBackend {
   // refusal leaves them as they were. kUnsupported without
   // BackendCaps::guest_offloads.
   virtual Result<void> SetGuestOffloads(FeatureSet offloads) = 0;
+
+ protected:
+  // kUnsupported: this kind of back-end has no such operation.
+  static std::unexpected<Error> Lacking(std::string_view operation);
 };
 
 // A batch as a scope: what is not committed is discarded.

@@ -47,6 +47,8 @@ Result<void> VhostUserBackend::Attach() {
   has_protocol_bit_ = false;
   protocol_features_ = 0;
   caps_ = CapsOfNobody();
+  rings_started_ = false;
+  regions_.Clear();
   return {};
 }
 
@@ -67,6 +69,7 @@ void VhostUserBackend::BeginBatch() {
 void VhostUserBackend::Discard() {
   in_batch_ = false;
   window_.Clear();
+  regions_.Discard();
 }
 
 std::expected<void, CommitError> VhostUserBackend::Commit() {
@@ -113,6 +116,7 @@ std::expected<void, CommitError> VhostUserBackend::Run(
                                                  "no back-end is connected; "
                                                  "reattach"))};
     window_.Clear();
+    regions_.Discard();
     return std::unexpected(none);
   }
   read_ahead_.reset();  // Whatever is said now may change what was read.
@@ -125,12 +129,20 @@ std::expected<void, CommitError> VhostUserBackend::Run(
 }
 
 std::expected<void, CommitError> VhostUserBackend::RunAcked() {
-  return Run([this](size_t index,
-                    std::span<const std::byte> payload) -> Result<void> {
+  const auto done = Run([this](size_t index, std::span<const std::byte> payload)
+                            -> Result<void> {
     const QueuedMessage& message = window_.messages()[index];
     const auto answer = DecodePayload<uint64_t>(payload);
     const bool is_barrier = message.request == VhostUserRequest::kGetFeatures;
-    if (is_barrier || answer == 0) return {};
+    if (is_barrier) {
+      // It comes last, and none of what came before was acked.
+      regions_.AcceptedAll();
+      return {};
+    }
+    if (answer == 0) {
+      regions_.Accepted(index);
+      return {};
+    }
     if (!message.vring) {
       return Fail(
           ErrorCode::kRefused, "the back-end refused %s (ack %" PRIu64 ")",
@@ -143,6 +155,8 @@ std::expected<void, CommitError> VhostUserBackend::RunAcked() {
         VhostUserRequestName(static_cast<uint32_t>(message.request)).data(),
         *message.vring, answer);
   });
+  regions_.EndWindow();
+  return done;
 }
 
 Result<void> VhostUserBackend::CheckNoBatch(BackendOperation operation) const {
@@ -218,6 +232,7 @@ Result<void> VhostUserBackend::NegotiateProtocol() {
 // device asks for next. One wait for both.
 Result<void> VhostUserBackend::AskLimits() {
   uint64_t pairs = 1;
+  uint64_t slots = 0;
   if (caps_.multiqueue) {
     const size_t begin = window_.bytes().size();
     MessageWriter(window_.bytes()).Empty(VhostUserRequest::kGetQueueNum);
@@ -227,6 +242,14 @@ Result<void> VhostUserBackend::AskLimits() {
              .reply_bytes = sizeof(uint64_t)});
   }
   ConfigFront front{};
+  if (Speaks(ProtocolFeature::kConfigureMemSlots)) {
+    const size_t begin = window_.bytes().size();
+    MessageWriter(window_.bytes()).Empty(VhostUserRequest::kGetMaxMemSlots);
+    Enqueue({.begin = begin,
+             .request = VhostUserRequest::kGetMaxMemSlots,
+             .operation = BackendOperation::kGetFeatures,
+             .reply_bytes = sizeof(uint64_t)});
+  }
   if (caps_.config) EnqueueGetConfig(0, front);
   if (window_.messages().empty()) return {};
   Result<void> config;
@@ -239,7 +262,10 @@ Result<void> VhostUserBackend::AskLimits() {
               !config && config.error().code() == ErrorCode::kRefused;
           return refused ? Result<void>() : config;
         }
-        pairs = DecodePayload<uint64_t>(payload);
+        const auto answer = DecodePayload<uint64_t>(payload);
+        const bool asks_pairs =
+            window_.messages()[index].request == VhostUserRequest::kGetQueueNum;
+        (asks_pairs ? pairs : slots) = answer;
         return Result<void>();
       }));
   if (!done) return done;
@@ -251,6 +277,11 @@ Result<void> VhostUserBackend::AskLimits() {
   }
   caps_.max_queue_pairs =
       static_cast<uint32_t>(std::min<uint64_t>(pairs, kMaxPairsOnTheWire));
+  // Every back-end takes a table of so many.
+  caps_.memory_slots = slots >= kVhostUserMaxRegions;
+  if (caps_.memory_slots) {
+    caps_.max_memory_regions = std::min<uint64_t>(slots, kMaxMemorySlots);
+  }
   if (!caps_.config) return {};
   if (config) {
     read_ahead_ = front;
@@ -277,23 +308,6 @@ Result<void> VhostUserBackend::SetFeatures(FeatureSet features) {
   return Tell({.begin = begin,
                .request = VhostUserRequest::kSetFeatures,
                .operation = BackendOperation::kSetFeatures});
-}
-
-Result<void> VhostUserBackend::SetMemTable(const MemoryTable& table) {
-  const auto regions = table.regions();
-  if (regions.size() > kVhostUserMaxRegions) {
-    return Fail(ErrorCode::kInvalidArgument,
-                "%zu memory regions: a vhost-user back-end takes at most %zu; "
-                "use fewer and larger files (DPDK: --single-file-segments)",
-                regions.size(), kVhostUserMaxRegions);
-  }
-  QueuedMessage message = {.begin = window_.bytes().size(),
-                           .request = VhostUserRequest::kSetMemTable,
-                           .operation = BackendOperation::kSetMemTable,
-                           .fd_count = regions.size()};
-  std::ranges::transform(regions, message.fds.begin(), &MemoryRegion::fd);
-  MessageWriter(window_.bytes()).MemTable(regions);
-  return Tell(message);
 }
 
 Result<uint8_t> VhostUserBackend::GetStatus() {

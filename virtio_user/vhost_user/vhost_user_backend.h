@@ -13,6 +13,7 @@
 #include "virtio_user/spec/vhost_user.h"
 #include "virtio_user/vhost/vhost_backend.h"
 #include "virtio_user/vhost_user/channel.h"
+#include "virtio_user/vhost_user/memory_slots.h"
 #include "virtio_user/vhost_user/message.h"
 #include "virtio_user/vhost_user/message_window.h"
 
@@ -23,6 +24,7 @@ inline constexpr uint64_t kSpokenProtocolFeatures =
     ProtocolMask(ProtocolFeature::kMq) |
     ProtocolMask(ProtocolFeature::kReplyAck) |
     ProtocolMask(ProtocolFeature::kConfig) |
+    ProtocolMask(ProtocolFeature::kConfigureMemSlots) |
     ProtocolMask(ProtocolFeature::kStatus);
 
 // A vhost-user server at the other end of a Channel. Makes no system call.
@@ -52,7 +54,10 @@ class VhostUserBackend final : public VhostBackend, private PeerLink {
   Result<void> SetOwner() override;
   Result<FeatureSet> GetFeatures() override;
   Result<void> SetFeatures(FeatureSet features) override;
+  // With CONFIGURE_MEM_SLOTS, while no ring is started: REM_MEM_REG of all that
+  // the back-end has, then ADD_MEM_REG.
   Result<void> SetMemTable(const MemoryTable& table) override;
+  Result<void> ChangeMemTable(const MemoryTable& table) override;
   Result<void> SetVringNum(uint16_t vring, uint16_t num) override;
   Result<void> SetVringBase(uint16_t vring, VringBase base) override;
   Result<void> SetVringAddr(uint16_t vring,
@@ -101,6 +106,10 @@ class VhostUserBackend final : public VhostBackend, private PeerLink {
   static Result<void> TakeConfig(std::span<const std::byte> payload,
                                  uint32_t offset, std::span<std::byte> bytes);
   void AddBarrier();
+  Result<void> CheckRegionCount(size_t count, size_t most) const;
+  Result<void> SendTable(const MemoryTable& table);
+  Result<void> SendChange(const MemoryChange& change);
+  Result<void> TellRegion(VhostUserRequest request, const MemoryRegion& region);
   // The one error of a commit of one operation.
   static Result<void> AsResult(
       const std::expected<void, CommitError>& committed) {
@@ -119,6 +128,9 @@ class VhostUserBackend final : public VhostBackend, private PeerLink {
   bool has_protocol_bit_ = false;
   uint64_t protocol_features_ = 0;
   RingFormat layout_ = RingFormat::kSplit;
+  bool rings_started_ = false;  // Since the last GET_VRING_BASE of all.
+  // What the back-end has, and what messages of the window change about it.
+  SharedRegions regions_;
   // Answers the GetConfig of exactly these bytes that follows GetFeatures.
   std::optional<Result<ConfigFront>> read_ahead_;
 };
