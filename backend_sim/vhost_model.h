@@ -28,6 +28,9 @@ struct SessionState {
   uint64_t protocol_features = 0;
   uint8_t status = 0;
   uint64_t mtu = 0;
+  uint64_t rarps = 0;      // SEND_RARP came so often,
+  uint64_t rarp_word = 0;  // and last with this.
+  uint64_t resets = 0;     // RESET_DEVICE.
 
   bool Has(unsigned bit) const { return HasBit(features, bit); }
   bool HasProtocol(unsigned bit) const {
@@ -65,6 +68,10 @@ class VhostModel {
   const BackendMemory& memory() const { return memory_; }
   std::span<RingModel> rings() { return rings_; }
   std::span<const RingModel> rings() const { return rings_; }
+  // The back-end's end of the channel for its requests; maybe none.
+  const virtio_user::FileDescriptor& request_channel() const {
+    return request_channel_;
+  }
   bool AnyStarted() const;
   // Whether this ring may be served now: it is started, and the driver is
   // ready. A started ring that is disabled is served without effect.
@@ -74,6 +81,10 @@ class VhostModel {
   size_t net_header_bytes() const;
   // Of every ring that starts now.
   RingRules ring_rules() const;
+
+  // The configuration space changes, as a back-end's does; who is to hear of it
+  // is told by a request.
+  void ChangeConfig(size_t offset, std::span<const std::byte> bytes);
 
   // Over all sessions.
   const std::vector<Violation>& violations() const { return violations_; }
@@ -100,6 +111,7 @@ class VhostModel {
   Check GetProtocolFeatures(VhostMessage&, std::vector<std::byte>& answer);
   Check SetProtocolFeatures(VhostMessage& message, std::vector<std::byte>&);
   Check GetQueueNum(VhostMessage&, std::vector<std::byte>& answer);
+  Check SendRarp(VhostMessage& message, std::vector<std::byte>&);
   Check NetSetMtu(VhostMessage& message, std::vector<std::byte>&);
   Check SetBackendReqFd(VhostMessage& message, std::vector<std::byte>&);
   Check GetConfig(VhostMessage& message, std::vector<std::byte>& answer);

@@ -59,6 +59,8 @@ class CountingChannel final : public Channel {
     ++counts_.waits;
     return inner_.WaitReadable(bytes, deadline);
   }
+  Result<ChannelPair> MakePair() override { return inner_.MakePair(); }
+  void WatchBeside(Channel* beside) override { inner_.WatchBeside(beside); }
 
  private:
   // Follows the stream from header to header.

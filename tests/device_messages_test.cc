@@ -166,7 +166,8 @@ TEST(DeviceMessages, DescriptorsTravelWithCallKickAndMemoryAlone) {
 
   for (const Seen& message : MessagesOf(rig)) {
     const bool one = message.request == backend_sim::kReqSetVringCall ||
-                     message.request == backend_sim::kReqSetVringKick;
+                     message.request == backend_sim::kReqSetVringKick ||
+                     message.request == backend_sim::kReqSetBackendReqFd;
     const bool adds = message.request == backend_sim::kReqAddMemReg;
     EXPECT_EQ(message.fd_count, one || adds ? 1u : 0u) << message.request;
   }

@@ -80,6 +80,50 @@ TEST(DeviceSlots, AStartAddsEachRegionAndSendsNoTable) {
   EXPECT_EQ(PublishedRegions(rig), 2u);
 }
 
+// What comes later may have its address and its descriptor's number.
+TEST(DeviceSlots, MemoryThatGoesWhileNoRingRunsIsTakenAwayAtOnce) {
+  SimRig rig;
+  ASSERT_TRUE(rig.Run(1));
+  const auto region = rig.world.memory().AddRegion(4096);
+  ASSERT_TRUE(region);
+  ASSERT_TRUE(rig.device->Stop());
+  ASSERT_EQ(PublishedRegions(rig), 3u);
+
+  ASSERT_TRUE(rig.world.memory().RemoveRegion(*region));
+
+  EXPECT_EQ(PublishedRegions(rig), 2u);
+  ASSERT_TRUE(rig.world.memory().AddRegion(4096));
+  EXPECT_EQ(PublishedRegions(rig), 2u);
+  ASSERT_TRUE(rig.device->Start());
+  EXPECT_EQ(PublishedRegions(rig), 3u);
+  EXPECT_EQ(rig.device->state(), DeviceState::kRunning);
+  EXPECT_EQ(rig.Complaints(), "");
+}
+
+TEST(DeviceSlots, BeforeTheFirstStartNothingIsTold) {
+  SimRig rig;
+  ASSERT_TRUE(rig.Prepare(1));
+  const auto region = rig.world.memory().AddRegion(4096);
+  ASSERT_TRUE(region);
+  ASSERT_TRUE(rig.world.memory().RemoveRegion(*region));
+  EXPECT_EQ(PublishedRegions(rig), 0u);
+  ASSERT_TRUE(rig.device->Start());
+  ASSERT_TRUE(rig.device->Reattach());
+  ASSERT_TRUE(
+      rig.world.memory().RemoveRegion(*rig.world.memory().AddRegion(4096)));
+  EXPECT_EQ(PublishedRegions(rig), 0u);
+  EXPECT_EQ(rig.Complaints(), "");
+}
+
+TEST(DeviceSlots, ARestartWithTheSameMemorySendsNoneOfIt) {
+  SimRig rig;
+  ASSERT_TRUE(rig.Run(1));
+  ASSERT_TRUE(rig.device->Stop());
+  const size_t before = rig.world.transcript().size();
+  ASSERT_TRUE(rig.device->Start());
+  EXPECT_THAT(Requests(rig, before), Not(HasSubstr("MEM_")));
+}
+
 TEST(DeviceSlots, ManyMoreRegionsThanATableHoldsWork) {
   SimRig rig;
   ASSERT_TRUE(rig.Prepare(1));

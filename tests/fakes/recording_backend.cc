@@ -242,6 +242,21 @@ Result<void> RecordingBackend::SetConfig(uint32_t /*offset*/,
   return Operate(BackendOperation::kSetConfig, "SET_CONFIG");
 }
 
+Result<void> RecordingBackend::SetMtu(uint16_t mtu) {
+  VU_CHECK(capabilities.mtu);
+  return Operate(BackendOperation::kSetMtu, "MTU " + std::to_string(mtu));
+}
+
+Result<void> RecordingBackend::SendRarp(const virtio_user::MacAddress& mac) {
+  return Operate(BackendOperation::kSendRarp,
+                 std::string("RARP ") + ToText(mac).data());
+}
+
+Result<void> RecordingBackend::ResetDevice() {
+  VU_CHECK(capabilities.reset_device);
+  return Operate(BackendOperation::kResetDevice, "RESET_DEVICE");
+}
+
 Result<void> RecordingBackend::SetGuestOffloads(FeatureSet offloads) {
   VU_CHECK(capabilities.guest_offloads);
   return Operate(BackendOperation::kSetGuestOffloads,

@@ -88,6 +88,10 @@ class RecordingBackend final : public virtio_user::VhostBackend,
                                       std::span<std::byte> bytes) override;
   virtio_user::Result<void> SetConfig(
       uint32_t offset, std::span<const std::byte> bytes) override;
+  virtio_user::Result<void> SetMtu(uint16_t mtu) override;
+  virtio_user::Result<void> SendRarp(
+      const virtio_user::MacAddress& mac) override;
+  virtio_user::Result<void> ResetDevice() override;
   virtio_user::Result<void> SetGuestOffloads(
       virtio_user::FeatureSet offloads) override;
 

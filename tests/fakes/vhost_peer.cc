@@ -18,7 +18,10 @@ enum class Gate {
   kMq,
   kConfig,
   kMemSlots,
-  kStatus
+  kStatus,
+  kRarp,
+  kMtu,
+  kResetDevice
 };
 enum class Fds { kNone, kOne, kRing, kRegions };
 
@@ -47,6 +50,9 @@ constexpr Row kRows[] = {
     {kReqSetVringEnable, 8, Fds::kNone, Gate::kBit30Acked},
     {kReqGetConfig, 12, Fds::kNone, Gate::kConfig},
     {kReqSetConfig, 12, Fds::kNone, Gate::kConfig},
+    {kReqSendRarp, 8, Fds::kNone, Gate::kRarp},
+    {kReqNetSetMtu, 8, Fds::kNone, Gate::kMtu},
+    {kReqResetDevice, 0, Fds::kNone, Gate::kResetDevice},
     {kReqGetMaxMemSlots, 0, Fds::kNone, Gate::kMemSlots},
     {kReqAddMemReg, 40, Fds::kOne, Gate::kMemSlots},
     {kReqRemMemReg, 40, Fds::kNone, Gate::kMemSlots},
@@ -144,6 +150,12 @@ void VhostPeer::CheckGates(const WireRequest& request) {
         return (acked_protocol_ & kProtoMq) != 0;
       case Gate::kConfig:
         return (acked_protocol_ & kProtoConfig) != 0;
+      case Gate::kRarp:
+        return (acked_protocol_ & kProtoRarp) != 0;
+      case Gate::kMtu:
+        return (acked_protocol_ & kProtoMtu) != 0;
+      case Gate::kResetDevice:
+        return (acked_protocol_ & kProtoResetDevice) != 0;
       case Gate::kMemSlots:
         return (acked_protocol_ & kProtoMemSlots) != 0;
       case Gate::kStatus:

@@ -133,7 +133,10 @@ void Device::OnMemoryEvent(const MemoryEvent& event, const MemoryTable& table) {
   if (state() != DeviceState::kRunning) {
     // A back-end that was left with running rings must not meet memory that
     // goes.
-    if (removing) (void)StopLocked();
+    if (removing) {
+      (void)StopLocked();
+      TakeFromStoppedPeer(event.range);
+    }
     return;
   }
   // A range that is about to go may still stand in the provider's table.
@@ -216,6 +219,19 @@ std::expected<void, Device::ShareFailure> Device::ShareMemory(
   return std::unexpected(ShareFailure{.error = done.error()});
 }
 
+// The next start tells of what has come, and must find nothing that looks like
+// it and has gone.
+void Device::TakeFromStoppedPeer(std::span<const std::byte> range) {
+  if (!backend_->caps().memory_slots || link() != LinkState::kUp) return;
+  const MemoryTable left = shared_.Without(range);
+  const auto told = ShareDifference(left);
+  if (told) {
+    shared_ = left;
+  } else if (LosesPeer(told.error().error.code())) {
+    EnterNeedsReset(told.error().error);
+  }
+}
+
 std::expected<void, CommitError> Device::ShareDifference(
     const MemoryTable& table) {
   Batch batch(*backend_);
@@ -238,6 +254,24 @@ Result<void> Device::PauseAndShare(const MemoryTable& table) {
 
 Result<void> Device::Resume() { return QueueSwitch(0, active_pairs()); }
 
+Result<void> Device::AnnounceSelf() {
+  const MutexLock lock(mu_);
+  if (state() != DeviceState::kRunning) {
+    return Fail(ErrorCode::kWrongState,
+                "nothing can be announced while the device is %s",
+                ToString(state()).data());
+  }
+  const std::optional<MacAddress> mac = MacLocked();
+  if (!mac) {
+    return Fail(ErrorCode::kUnsupported,
+                "there is no MAC address that could be announced (mac=)");
+  }
+  backend_->BeginCall(options_.call_budget);
+  auto sent = backend_->SendRarp(*mac);
+  if (!sent && LosesPeer(sent.error().code())) EnterNeedsReset(sent.error());
+  return sent;
+}
+
 DeviceEvents Device::Poll() {
   if (!mu_.TryLock()) return {};  // A call is under way and will tell.
   const LinkState now = backend_->link().Poll();
@@ -247,10 +281,22 @@ DeviceEvents Device::Poll() {
                                 "the back-end closed the connection; reattach "
                                 "when it is back"));
   }
+  HearNews();
   NoticeLink(backend_->link().Poll());
   const DeviceEvents events = std::exchange(events_, {});
   mu_.Unlock();
   return events;
+}
+
+void Device::HearNews() {
+  const BackendNews news = backend_->TakeNews();
+  events_.config_changed |= news.config_changed;
+  if (news.trouble) events_.requests_ended = news.trouble;
+}
+
+int Device::NewsFd() {
+  const MutexLock lock(mu_);
+  return backend_->news_fd();
 }
 
 int Device::PollFd() {

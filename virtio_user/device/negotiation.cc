@@ -91,6 +91,11 @@ FeatureMasks ComposeMasks(FeatureSet device, const NegotiationInputs& inputs) {
   } else {
     masks.unsupported.Add(kNetMac);
   }
+  if (inputs.mtu_known) {
+    masks.frontend.Add(kNetMtu);
+  } else {
+    masks.unsupported.Add(kNetMtu);
+  }
   if (inputs.control_queue) {
     masks.frontend.Add(kNetCtrlVq);
   } else {

@@ -44,6 +44,12 @@ std::string_view ToString(BackendOperation operation) {
       return "SET_CONFIG";
     case BackendOperation::kSetGuestOffloads:
       return "GUEST_OFFLOADS_SET";
+    case BackendOperation::kSetMtu:
+      return "NET_SET_MTU";
+    case BackendOperation::kSendRarp:
+      return "SEND_RARP";
+    case BackendOperation::kResetDevice:
+      return "RESET_DEVICE";
   }
   return "unknown";
 }

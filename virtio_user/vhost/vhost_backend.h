@@ -15,6 +15,7 @@
 #include "virtio_user/base/deadline.h"
 #include "virtio_user/base/device_addr.h"
 #include "virtio_user/base/error.h"
+#include "virtio_user/base/mac_address.h"
 #include "virtio_user/spec/feature.h"
 #include "virtio_user/spec/net.h"
 #include "virtio_user/vhost/memory_table.h"
@@ -31,6 +32,9 @@ struct BackendCaps {
   size_t max_memory_regions = 8;
   bool memory_slots = false;  // ChangeMemTable.
   bool status = false;        // GetStatus and SetStatus reach the device.
+  bool mtu = false;           // SetMtu.
+  bool rarp = false;          // SendRarp.
+  bool reset_device = false;  // ResetDevice; STATUS 0 does the same.
   bool config = false;        // GetConfig and SetConfig too.
   bool ring_enable = false;   // SetVringEnable; without it a kick enables.
   bool multiqueue = false;    // VIRTIO_NET_F_MQ can be carried.
@@ -60,6 +64,9 @@ enum class BackendOperation : uint8_t {
   kGetConfig,
   kSetConfig,
   kSetGuestOffloads,
+  kSetMtu,
+  kSendRarp,
+  kResetDevice,
 };
 
 // "SET_VRING_KICK" and so on; where vhost has no message, virtio's name.
@@ -109,6 +116,13 @@ class PeerLink {
   ~PeerLink() = default;
 };
 
+// What a back-end has said by itself.
+struct BackendNews {
+  bool config_changed = false;  // Its configuration space did.
+  // Why it is not listened to any more.
+  std::optional<Error> trouble = {};
+};
+
 // Blocking, driven by one Device, which calls it from one thread at a time.
 //
 // Every operation fails with kDisconnected while no peer is attached. A peer
@@ -155,7 +169,7 @@ class VhostBackend {
   // BackendCaps::memory_slots, or where memory that stays would have to be
   // taken away first.
   virtual Result<void> ChangeMemTable(const MemoryTable& /*table*/) {
-    return Lacking("changes of the memory table");
+    return Lacking("ChangeMemTable");
   }
   virtual Result<void> SetVringNum(uint16_t vring, uint16_t num) = 0;
   virtual Result<void> SetVringBase(uint16_t vring, VringBase base) = 0;
@@ -180,6 +194,23 @@ class VhostBackend {
   // refusal leaves them as they were. kUnsupported without
   // BackendCaps::guest_offloads.
   virtual Result<void> SetGuestOffloads(FeatureSet offloads) = 0;
+  // What VIRTIO_NET_F_MTU, which SetFeatures has carried, tells the driver. No
+  // answer. kUnsupported without BackendCaps::mtu.
+  virtual Result<void> SetMtu(uint16_t /*mtu*/) { return Lacking("SetMtu"); }
+  // Has the back-end announce the address to its network. No answer.
+  // kUnsupported without BackendCaps::rarp.
+  virtual Result<void> SendRarp(const MacAddress& /*mac*/) {
+    return Lacking("SendRarp");
+  }
+  // The device forgets what its driver chose and disables its rings, which
+  // were stopped before. No answer. kUnsupported without
+  // BackendCaps::reset_device.
+  virtual Result<void> ResetDevice() { return Lacking("ResetDevice"); }
+  // Hears what the back-end says by itself, without waiting; what came since
+  // it was asked last.
+  virtual BackendNews TakeNews() { return {}; }
+  // Borrowed; readable when TakeNews should be called. -1: nothing to watch.
+  virtual int news_fd() const { return -1; }
 
  protected:
   // kUnsupported: this kind of back-end has no such operation.

@@ -95,6 +95,25 @@ void SharedRegions::EndWindow() {
   pending_.clear();
 }
 
+MemoryChange SharedRegions::ExactChange(
+    std::span<const MemoryRegion> wanted) const {
+  const auto stands_in = [](const MemoryRegion& region, const auto& regions) {
+    return std::ranges::find(regions, region) != regions.end();
+  };
+  MemoryChange change;
+  for (const MemoryRegion& region : regions_) {
+    if (!certain_ || !stands_in(region, wanted)) {
+      change.removed.push_back(region);
+    }
+  }
+  for (const MemoryRegion& region : wanted) {
+    if (!certain_ || !stands_in(region, regions_)) {
+      change.added.push_back(region);
+    }
+  }
+  return change;
+}
+
 void SharedRegions::Apply(Pending& pending) {
   pending.accepted = true;
   if (pending.whole_table) {

@@ -50,9 +50,14 @@ class SharedRegions {
   void EndWindow();
   // Nothing of it was sent.
   void Discard() { pending_.clear(); }
-  // Whether regions() is what the back-end has for sure. A whole table that is
-  // accepted makes it so again.
+  // What the back-end has may not be what it should have any more.
+  void Doubt() { certain_ = false; }
+  // A whole table that is accepted ends every doubt.
   bool certain() const { return certain_; }
+
+  // What turns it into these regions and no other pieces; after a doubt, all
+  // that is known goes.
+  MemoryChange ExactChange(std::span<const MemoryRegion> wanted) const;
   void Clear();
 
  private:

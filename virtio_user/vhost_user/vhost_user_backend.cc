@@ -28,7 +28,9 @@ BackendCaps CapsOfNobody() {
 }  // namespace
 
 VhostUserBackend::VhostUserBackend(std::unique_ptr<Channel> channel)
-    : channel_(std::move(channel)), window_(*channel_) {
+    : channel_(std::move(channel)),
+      requests_(*channel_),
+      window_(*channel_, &requests_) {
   caps_ = CapsOfNobody();
 }
 
@@ -54,6 +56,7 @@ Result<void> VhostUserBackend::Attach() {
 
 void VhostUserBackend::Detach() {
   if (!std::exchange(attached_, false)) return;
+  CloseRequestChannel();
   channel_->Detach();
 }
 
@@ -203,16 +206,22 @@ Result<FeatureSet> VhostUserBackend::GetFeatures() {
   // Without the bit there is no ENABLE and there are no protocol features.
   caps_.ring_enable = has_protocol_bit_;
   if (has_protocol_bit_) {
-    if (auto done = NegotiateProtocol(); !done) return Fail(done);
+    if (auto done = NegotiateProtocol(offered); !done) return Fail(done);
   }
   return offered & ~kTransportBits;
 }
 
-Result<void> VhostUserBackend::NegotiateProtocol() {
+Result<void> VhostUserBackend::NegotiateProtocol(FeatureSet features) {
   const auto offered = AskU64(VhostUserRequest::kGetProtocolFeatures,
                               BackendOperation::kGetFeatures);
   if (!offered) return Fail(offered);
-  const uint64_t wanted = *offered & kSpokenProtocolFeatures;
+  uint64_t wanted = *offered & kSpokenProtocolFeatures;
+  constexpr uint64_t kRequests = ProtocolMask(ProtocolFeature::kBackendReq);
+  if ((wanted & kRequests) != 0) {
+    const Result<bool> made = MakeRequestChannel();
+    if (!made) return Fail(made);
+    if (!*made) wanted &= ~kRequests;
+  }
   const size_t begin = window_.bytes().size();
   MessageWriter(window_.bytes())
       .U64(VhostUserRequest::kSetProtocolFeatures, wanted);
@@ -224,69 +233,88 @@ Result<void> VhostUserBackend::NegotiateProtocol() {
   protocol_features_ = wanted;
   caps_.status = Speaks(ProtocolFeature::kStatus);
   caps_.config = Speaks(ProtocolFeature::kConfig);
+  caps_.mtu = Speaks(ProtocolFeature::kMtu);
+  caps_.rarp = Speaks(ProtocolFeature::kRarp);
+  caps_.reset_device = Speaks(ProtocolFeature::kResetDevice);
   caps_.multiqueue = Speaks(ProtocolFeature::kMq);
-  return AskLimits();
+  return AskLimits(features.Has(Feature::kNetMtu) ? kNetConfigMtuBytes
+                                                  : kNetConfigFrontBytes);
 }
 
-// How many queues and, with it, the front of the configuration space: what the
-// device asks for next. One wait for both.
-Result<void> VhostUserBackend::AskLimits() {
-  uint64_t pairs = 1;
-  uint64_t slots = 0;
-  if (caps_.multiqueue) {
-    const size_t begin = window_.bytes().size();
-    MessageWriter(window_.bytes()).Empty(VhostUserRequest::kGetQueueNum);
-    Enqueue({.begin = begin,
-             .request = VhostUserRequest::kGetQueueNum,
-             .operation = BackendOperation::kGetFeatures,
-             .reply_bytes = sizeof(uint64_t)});
-  }
-  ConfigFront front{};
+// How many queues and memory slots there are and, with it, the front of the
+// configuration space: what the device asks for next. One wait for all.
+Result<void> VhostUserBackend::AskLimits(size_t config_bytes) {
+  if (caps_.multiqueue) EnqueueLimit(VhostUserRequest::kGetQueueNum);
   if (Speaks(ProtocolFeature::kConfigureMemSlots)) {
-    const size_t begin = window_.bytes().size();
-    MessageWriter(window_.bytes()).Empty(VhostUserRequest::kGetMaxMemSlots);
-    Enqueue({.begin = begin,
-             .request = VhostUserRequest::kGetMaxMemSlots,
-             .operation = BackendOperation::kGetFeatures,
-             .reply_bytes = sizeof(uint64_t)});
+    EnqueueLimit(VhostUserRequest::kGetMaxMemSlots);
   }
-  if (caps_.config) EnqueueGetConfig(0, front);
+  if (Speaks(ProtocolFeature::kBackendReq)) EnqueueRequestChannel();
+  ConfigFront front{.count = config_bytes};
+  if (caps_.config) EnqueueGetConfig(0, front.used());
   if (window_.messages().empty()) return {};
   Result<void> config;
+  Limits limits;
   const auto done =
       AsResult(Run([&](size_t index, std::span<const std::byte> payload) {
-        if (window_.messages()[index].request == VhostUserRequest::kGetConfig) {
-          config = TakeConfig(payload, 0, front);
+        const VhostUserRequest asked = window_.messages()[index].request;
+        if (asked == VhostUserRequest::kGetConfig) {
+          config = TakeConfig(payload, 0, front.used());
           // A refusal answers GetConfig, not this question.
           const bool refused =
               !config && config.error().code() == ErrorCode::kRefused;
           return refused ? Result<void>() : config;
         }
-        const auto answer = DecodePayload<uint64_t>(payload);
-        const bool asks_pairs =
-            window_.messages()[index].request == VhostUserRequest::kGetQueueNum;
-        (asks_pairs ? pairs : slots) = answer;
+        TakeLimit(asked, DecodePayload<uint64_t>(payload), limits);
         return Result<void>();
       }));
+  request_pair_ = {};
   if (!done) return done;
-  if (pairs == 0) {
+  if (auto sound = ApplyLimits(limits); !sound) return sound;
+  if (!caps_.config) return {};
+  read_ahead_bytes_ = config_bytes;
+  if (config) {
+    read_ahead_ = front;
+  } else {
+    read_ahead_ = std::unexpected(config.error());
+  }
+  return {};
+}
+
+void VhostUserBackend::EnqueueLimit(VhostUserRequest request) {
+  const size_t begin = window_.bytes().size();
+  MessageWriter(window_.bytes()).Empty(request);
+  Enqueue({.begin = begin,
+           .request = request,
+           .operation = BackendOperation::kGetFeatures,
+           .reply_bytes = sizeof(uint64_t)});
+}
+
+void VhostUserBackend::TakeLimit(VhostUserRequest asked, uint64_t answer,
+                                 Limits& limits) {
+  if (asked == VhostUserRequest::kGetQueueNum) {
+    limits.pairs = answer;
+  } else if (asked == VhostUserRequest::kGetMaxMemSlots) {
+    limits.slots = answer;
+  } else if (answer != 0) {
+    // The back-end can do without its channel, so we can.
+    CloseRequestChannel();
+  }
+}
+
+Result<void> VhostUserBackend::ApplyLimits(const Limits& limits) {
+  if (limits.pairs == 0) {
     Detach();
     return Fail(ErrorCode::kProtocol,
                 "VHOST_USER_GET_QUEUE_NUM answered 0: a network back-end "
                 "serves at least one queue pair");
   }
-  caps_.max_queue_pairs =
-      static_cast<uint32_t>(std::min<uint64_t>(pairs, kMaxPairsOnTheWire));
+  caps_.max_queue_pairs = static_cast<uint32_t>(
+      std::min<uint64_t>(limits.pairs, kMaxPairsOnTheWire));
   // Every back-end takes a table of so many.
-  caps_.memory_slots = slots >= kVhostUserMaxRegions;
+  caps_.memory_slots = limits.slots >= kVhostUserMaxRegions;
   if (caps_.memory_slots) {
-    caps_.max_memory_regions = std::min<uint64_t>(slots, kMaxMemorySlots);
-  }
-  if (!caps_.config) return {};
-  if (config) {
-    read_ahead_ = front;
-  } else {
-    read_ahead_ = std::unexpected(config.error());
+    caps_.max_memory_regions =
+        std::min<uint64_t>(limits.slots, kMaxMemorySlots);
   }
   return {};
 }
@@ -308,35 +336,6 @@ Result<void> VhostUserBackend::SetFeatures(FeatureSet features) {
   return Tell({.begin = begin,
                .request = VhostUserRequest::kSetFeatures,
                .operation = BackendOperation::kSetFeatures});
-}
-
-Result<uint8_t> VhostUserBackend::GetStatus() {
-  if (!caps_.status) {
-    return Fail(ErrorCode::kUnsupported,
-                "GET_STATUS: the back-end has no "
-                "VHOST_USER_PROTOCOL_F_STATUS");
-  }
-  const auto status =
-      AskU64(VhostUserRequest::kGetStatus, BackendOperation::kGetStatus);
-  if (!status) return Fail(status);
-  if (*status <= UINT8_MAX) return static_cast<uint8_t>(*status);
-  Detach();
-  return Fail(ErrorCode::kProtocol,
-              "GET_STATUS answered 0x%" PRIx64 ": the status has 8 bits",
-              *status);
-}
-
-Result<void> VhostUserBackend::SetStatus(uint8_t status) {
-  if (!caps_.status) {
-    return Fail(ErrorCode::kUnsupported,
-                "SET_STATUS: the back-end has no "
-                "VHOST_USER_PROTOCOL_F_STATUS");
-  }
-  const size_t begin = window_.bytes().size();
-  MessageWriter(window_.bytes()).U64(VhostUserRequest::kSetStatus, status);
-  return Tell({.begin = begin,
-               .request = VhostUserRequest::kSetStatus,
-               .operation = BackendOperation::kSetStatus});
 }
 
 }  // namespace virtio_user

@@ -21,18 +21,17 @@ Result<void> VhostUserBackend::SetMemTable(const MemoryTable& table) {
   // A ring that is started lies in memory that must not go even for a moment.
   if (!caps_.memory_slots || rings_started_) return SendTable(table);
   const auto regions = table.regions();
-  if (!regions_.certain() && regions.size() <= kVhostUserMaxRegions) {
-    return SendTable(table);
-  }
   if (auto fits = CheckRegionCount(regions.size(), caps_.max_memory_regions);
       !fits) {
     return fits;
   }
-  // Nothing is left from before: what looks the same may be another file by
-  // now.
-  const auto known = regions_.regions();
-  return SendChange({.removed = {known.begin(), known.end()},
-                     .added = {regions.begin(), regions.end()}});
+  // Regions exactly, so that each ring lies in one.
+  const MemoryChange change = regions_.ExactChange(regions);
+  if (regions_.certain() && change.removed.empty()) return SendChange(change);
+  // libvhost-user holds on to the addresses of stopped rings: their memory may
+  // be replaced by one message, but not go and come back.
+  return regions.size() <= kVhostUserMaxRegions ? SendTable(table)
+                                                : SendChange(change);
 }
 
 Result<void> VhostUserBackend::ChangeMemTable(const MemoryTable& table) {
@@ -43,6 +42,7 @@ Result<void> VhostUserBackend::ChangeMemTable(const MemoryTable& table) {
                              ? ErrorCode::kUnsupported
                              : ErrorCode::kInvalidArgument;
   if (!change) {
+    regions_.Doubt();
     return Fail(code,
                 "REM_MEM_REG takes away whole regions, and a part of one is to "
                 "stay");
