@@ -43,6 +43,12 @@ class ChannelHandle final : public virtio_user::Channel {
       size_t bytes, virtio_user::Deadline deadline) override {
     return target_.WaitReadable(bytes, deadline);
   }
+  virtio_user::Result<virtio_user::ChannelPair> MakePair() override {
+    return target_.MakePair();
+  }
+  void WatchBeside(virtio_user::Channel* beside) override {
+    target_.WatchBeside(beside);
+  }
 
  private:
   virtio_user::Channel& target_;

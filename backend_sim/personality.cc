@@ -13,10 +13,9 @@ inline constexpr uint32_t kManyPairs = 128;
 // Network device bits and common bits that the engine can live with: nothing
 // that it would have to compute.
 inline constexpr uint64_t kNetBits =
-    Bit(0) /* CSUM */ | Bit(kBitGuestCsum) | Bit(3) /* MTU */ |
-    Bit(kBitGuestTso4) | Bit(kBitGuestTso6) | Bit(11) /* HOST_TSO4 */ |
-    Bit(12) /* HOST_TSO6 */ | Bit(kBitMrgRxbuf) | Bit(kBitCtrlVq) |
-    Bit(18) /* CTRL_RX */ | Bit(kBitMq);
+    Bit(0) /* CSUM */ | Bit(kBitGuestCsum) | Bit(kBitMtu) | Bit(kBitGuestTso4) |
+    Bit(kBitGuestTso6) | Bit(11) /* HOST_TSO4 */ | Bit(12) /* HOST_TSO6 */ |
+    Bit(kBitMrgRxbuf) | Bit(kBitCtrlVq) | Bit(18) /* CTRL_RX */ | Bit(kBitMq);
 inline constexpr uint64_t kCommonBits =
     Bit(27) /* ANY_LAYOUT */ | Bit(kBitIndirectDesc) | Bit(kBitEventIdx) |
     Bit(kBitRingPacked) | Bit(kBitInOrder);
@@ -46,11 +45,12 @@ Personality Personality::Conforming() {
                          Bit(16) /* STATUS */ | Bit(kBitProtocolFeatures) |
                          Bit(kBitVersion1);
   personality.protocol_features =
-      Bit(kProtocolMq) | Bit(kProtocolReplyAck) | Bit(kProtocolMtu) |
-      Bit(kProtocolBackendReq) | Bit(kProtocolConfig) |
+      Bit(kProtocolMq) | Bit(kProtocolRarp) | Bit(kProtocolReplyAck) |
+      Bit(kProtocolMtu) | Bit(kProtocolBackendReq) | Bit(kProtocolConfig) |
       Bit(kProtocolResetDevice) | Bit(kProtocolMemSlots) | Bit(kProtocolStatus);
   personality.max_pairs = kManyPairs;
   personality.queue_num = kManyPairs;
+  personality.max_slots = 509;
   personality.config = NetConfig(kManyPairs);
   return personality;
 }
@@ -63,9 +63,9 @@ Personality Personality::LibVhost() {
                          Bit(13) /* HOST_ECN */ | Bit(14) /* HOST_UFO */ |
                          Bit(21) /* GUEST_ANNOUNCE */ | Bit(kBitLogAll) |
                          Bit(kBitProtocolFeatures) | Bit(kBitVersion1);
-  personality.protocol_features = Bit(kProtocolMq) | Bit(kProtocolReplyAck) |
-                                  Bit(kProtocolMtu) | Bit(kProtocolBackendReq) |
-                                  Bit(kProtocolStatus);
+  personality.protocol_features =
+      Bit(kProtocolMq) | Bit(kProtocolRarp) | Bit(kProtocolReplyAck) |
+      Bit(kProtocolMtu) | Bit(kProtocolBackendReq) | Bit(kProtocolStatus);
   personality.config.clear();
   personality.has_short_base = true;
   return personality;

@@ -17,6 +17,7 @@ namespace backend_sim {
 
 // Bit numbers of the feature word that the model itself looks at.
 inline constexpr unsigned kBitGuestCsum = 1;
+inline constexpr unsigned kBitMtu = 3;
 inline constexpr unsigned kBitGuestTso4 = 7;
 inline constexpr unsigned kBitGuestTso6 = 8;
 inline constexpr unsigned kBitMrgRxbuf = 15;
@@ -33,6 +34,7 @@ inline constexpr unsigned kBitHashReport = 57;
 
 // Bit numbers of the protocol feature word that the model serves.
 inline constexpr unsigned kProtocolMq = 0;
+inline constexpr unsigned kProtocolRarp = 2;
 inline constexpr unsigned kProtocolReplyAck = 3;
 inline constexpr unsigned kProtocolMtu = 4;
 inline constexpr unsigned kProtocolBackendReq = 5;
@@ -95,8 +97,10 @@ struct Personality {
   uint64_t protocol_features = 0;  // Offered if bit 30 is.
   uint32_t max_pairs = 1;          // Rings: twice as many.
   uint64_t queue_num = 1;          // What GET_QUEUE_NUM says.
-  uint32_t max_regions = 8;
-  std::vector<std::byte> config;  // Device configuration space.
+  uint32_t max_regions = 8;        // In one SET_MEM_TABLE.
+  uint32_t max_slots = 8;          // GET_MAX_MEM_SLOTS; for ADD_MEM_REG.
+  uint32_t max_mtu = 65535;        // NET_SET_MTU of more is refused.
+  std::vector<std::byte> config;   // Device configuration space.
   bool accepts_features_ok = true;
   // Ring states: a ring starts when its kick can be read; otherwise, as pollers
   // do, when SET_VRING_KICK comes.

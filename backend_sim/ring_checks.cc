@@ -185,8 +185,8 @@ Check CheckRunningRings(const VhostModel& model,
 }
 
 Check CheckTable(const VhostModel& model,
-                 std::span<const RegionDescription> regions) {
-  if (regions.empty() || regions.size() > model.personality().max_regions) {
+                 std::span<const RegionDescription> regions, uint32_t most) {
+  if (regions.empty() || regions.size() > most) {
     return Breach{Rule::kTableRegionCount,
                   std::to_string(regions.size()) + " regions"};
   }
@@ -198,10 +198,11 @@ Check CheckMemory(const VhostModel& model, const VhostMessage& message) {
   std::vector<RegionDescription> regions = model.memory().Descriptions();
   switch (message.header.request) {
     case kReqSetMemTable:
-      return CheckTable(model, ParseTable(message.payload));
+      return CheckTable(model, ParseTable(message.payload),
+                        model.personality().max_regions);
     case kReqAddMemReg:
       regions.push_back(ParseSingleRegion(message.payload));
-      return CheckTable(model, regions);
+      return CheckTable(model, regions, model.personality().max_slots);
     case kReqRemMemReg: {
       const RegionDescription gone = ParseSingleRegion(message.payload);
       const size_t count =

@@ -23,6 +23,9 @@ struct SessionState {
   uint64_t protocol_features = 0;
   uint8_t status = 0;
   uint64_t mtu = 0;
+  uint64_t rarps = 0;      // SEND_RARP came so often,
+  uint64_t rarp_word = 0;  // and last with this.
+  uint64_t resets = 0;     // RESET_DEVICE.
 
   bool Has(unsigned bit) const { return HasBit(features, bit); }
   bool HasProtocol(unsigned bit) const {

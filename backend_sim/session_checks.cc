@@ -112,8 +112,11 @@ Check CheckSession(const VhostModel& model, const VhostMessage& message) {
     case kReqSetProtocolFeatures:
       return CheckSetProtocolFeatures(model, value);
     case kReqNetSetMtu:
-      if (value >= 68 && value <= 65535) break;
-      return Breach{Rule::kMtuRange, std::to_string(value)};
+      if (value < 68 || value > 65535) {
+        return Breach{Rule::kMtuRange, std::to_string(value)};
+      }
+      if (HasBit(model.personality().features, kBitMtu)) break;
+      return Breach{Rule::kGate, "VIRTIO_NET_F_MTU was not offered"};
     case kReqSetStatus:
       return CheckSetStatus(model, value);
     case kReqGetConfig:

@@ -221,6 +221,7 @@ Result<void> SimChannel::WaitWritable(Deadline deadline) {
   }
   Pump();
   if (peer_closed_ || !Full()) return {};  // The next Send tells.
+  if (SeesRequest(deadline)) return {};
   parts_.clock.AdvanceTo(deadline.at);
   return Fail(ErrorCode::kDeadline, "the back-end does not read");
 }
@@ -234,6 +235,7 @@ Result<void> SimChannel::WaitReadable(size_t bytes, Deadline deadline) {
   while (true) {
     const size_t readable = Readable();
     if (readable >= bytes || peer_closed_) return {};
+    if (SeesRequest(deadline)) return {};
     const auto next = std::ranges::find_if(
         to_client_,
         [&](const Answer& answer) { return answer.due > parts_.clock.now(); });
@@ -252,6 +254,15 @@ Result<void> SimChannel::WaitReadable(size_t bytes, Deadline deadline) {
   parts_.clock.AdvanceTo(deadline.at);
   return Fail(ErrorCode::kDeadline,
               "the back-end sent %zu of %zu bytes in time", Readable(), bytes);
+}
+
+// Whether a wait ends, a little later, because something came beside it.
+bool SimChannel::SeesRequest(Deadline deadline) {
+  if (beside_ == nullptr || requests_->to_frontend.empty()) return false;
+  const Deadline soon = parts_.clock.After(std::chrono::milliseconds(10));
+  if (soon >= deadline) return false;
+  parts_.clock.AdvanceTo(soon.at);
+  return true;
 }
 
 size_t SimChannel::Readable() const {
@@ -275,6 +286,7 @@ bool SimChannel::Pump() {
 bool SimChannel::PumpOnce() {
   if (peer_closed_ || stalled_ || to_server_.empty()) return false;
   if (unread_answers_ >= options_.max_unread_answers) return false;
+  if (WaitsForRequest()) return false;
   Segment& segment = to_server_.front();
   const auto bytes = std::span<const std::byte>(segment.bytes);
   const size_t count =
@@ -286,6 +298,51 @@ bool SimChannel::PumpOnce() {
   if (segment.taken == segment.bytes.size()) to_server_.pop_front();
   Queue(std::move(output));
   return true;
+}
+
+// Makes a request that is due, and waits until it is answered.
+bool SimChannel::WaitsForRequest() {
+  if (!planned_ || requests_ == nullptr || !requests_->frontend_open ||
+      planned_->before_message != parts_.server.message_count()) {
+    return false;
+  }
+  if (!std::exchange(asking_, true)) {
+    answers_before_ = requests_->to_backend.size();
+    SendRequest(planned_->bytes);
+  }
+  if (requests_->to_backend.size() < answers_before_ + kRequestAnswerBytes) {
+    return true;
+  }
+  planned_.reset();
+  asking_ = false;
+  return false;
+}
+
+bool SimChannel::SendRequest(std::span<const std::byte> bytes,
+                             size_t fd_count) {
+  if (requests_ == nullptr || !requests_->frontend_open ||
+      !requests_->backend_open) {
+    return false;
+  }
+  requests_->to_frontend.insert(requests_->to_frontend.end(), bytes.begin(),
+                                bytes.end());
+  requests_->fds_to_frontend += fd_count;
+  return true;
+}
+
+Result<virtio_user::ChannelPair> SimChannel::MakePair() {
+  const auto ours =
+      parts_.client_fds.Install(SimFile::Socket(), "request stream");
+  if (!ours) return Fail(ours);
+  requests_ = std::make_shared<SimRequestStream>();
+  virtio_user::ChannelPair pair;
+  pair.ours = std::make_unique<SimRequestChannel>(parts_.client_fds, *ours,
+                                                  parts_.clock, requests_);
+  const auto theirs = parts_.client_fds.Install(SimFile::Socket(),
+                                                "request stream's other end");
+  if (!theirs) return Fail(theirs);
+  pair.theirs = FileDescriptor(parts_.client_fds, *theirs);
+  return pair;
 }
 
 void SimChannel::Queue(ServerOutput output) {
@@ -312,6 +369,7 @@ void SimChannel::CloseByServer() {
                     .detail = static_cast<uint8_t>(Closer::kBackend)});
   parts_.server.Disconnect();
   peer_closed_ = true;
+  if (requests_ != nullptr) requests_->backend_open = false;
   to_server_.clear();
   to_server_bytes_ = 0;
 }
@@ -321,6 +379,7 @@ void SimChannel::DropStreams() {
   to_server_bytes_ = 0;
   to_client_.clear();
   unread_answers_ = 0;
+  if (requests_ != nullptr) requests_->backend_open = false;
 }
 
 ChannelStats SimChannel::stats() const {

@@ -14,7 +14,9 @@
 #include "backend_sim/entropy.h"
 #include "backend_sim/fault_plan.h"
 #include "backend_sim/fd_table.h"
+#include "backend_sim/planned_request.h"
 #include "backend_sim/sim_clock.h"
+#include "backend_sim/sim_request_channel.h"
 #include "backend_sim/trace.h"
 #include "backend_sim/vhost_user_server.h"
 #include "virtio_user/vhost_user/channel.h"
@@ -93,6 +95,15 @@ class SimChannel final : public virtio_user::Channel {
       virtio_user::Deadline deadline) override;
   virtio_user::Result<void> WaitReadable(
       size_t bytes, virtio_user::Deadline deadline) override;
+  virtio_user::Result<virtio_user::ChannelPair> MakePair() override;
+  void WatchBeside(virtio_user::Channel* beside) override { beside_ = beside; }
+
+  // The back-end's requests. Puts bytes on their way to the front-end; false:
+  // there is no stream for them.
+  bool SendRequest(std::span<const std::byte> bytes, size_t fd_count = 0);
+  void PlanRequest(PlannedRequest planned) { planned_ = std::move(planned); }
+  // What both sides said and nobody has read; null: never made.
+  SimRequestStream* requests() { return requests_.get(); }
 
   // The other end. PeerConnects: there is a back-end again (client mode), or
   // one waits at our listener (server mode). PeerCloses: it goes away now.
@@ -122,6 +133,8 @@ class SimChannel final : public virtio_user::Channel {
   };
 
   bool PumpOnce();
+  bool WaitsForRequest();
+  bool SeesRequest(virtio_user::Deadline deadline);
   void Queue(ServerOutput output);
   void CloseByServer();
   void DropStreams();
@@ -147,6 +160,11 @@ class SimChannel final : public virtio_user::Channel {
   size_t to_server_bytes_ = 0;
   std::deque<Answer> to_client_;
   size_t unread_answers_ = 0;
+  std::shared_ptr<SimRequestStream> requests_;
+  virtio_user::Channel* beside_ = nullptr;
+  std::optional<PlannedRequest> planned_;
+  size_t answers_before_ = 0;  // Bytes that lay there when it was made.
+  bool asking_ = false;        // It was, and there is no answer yet.
   ChannelStats stats_;
 };
 

@@ -25,6 +25,8 @@ namespace {
 
 // How long a wait lasts before `stop` is looked at again.
 inline constexpr int kSliceMs = 10;
+// How long the answer to a request of the server may take.
+inline constexpr int kAnswerMs = 5000;
 // Pieces of messages that are read before the rings get their turn.
 inline constexpr int kReadsATurn = 1024;
 // Turns without anything to do before the thread sleeps between them.
@@ -126,6 +128,7 @@ Result<SocketServer::Next> SocketServer::ReadWhatIsThere(
 // descriptors stay with their message and nothing is read ahead of answers.
 Result<SocketServer::Next> SocketServer::ReadSome(
     int socket, const std::atomic<bool>& stop) {
+  if (auto asked = AskIfDue(); !asked) return Fail(asked);
   std::array<std::byte, kWireMaxPayload> buffer;
   alignas(cmsghdr) ControlBuffer control;
   iovec part{.iov_base = buffer.data(),
@@ -148,6 +151,28 @@ Result<SocketServer::Next> SocketServer::ReadSome(
   const std::span<const std::byte> bytes(buffer.data(),
                                          static_cast<size_t>(count));
   return Emit(socket, server_.OnBytes(bytes, std::move(fds)), stop);
+}
+
+Result<void> SocketServer::AskIfDue() {
+  const int fd = server_.model().request_channel().get();
+  if (!planned_ || fd < 0 ||
+      planned_->before_message != server_.message_count()) {
+    return {};
+  }
+  const std::vector<std::byte> bytes = std::move(planned_->bytes);
+  planned_.reset();
+  if (::send(fd, bytes.data(), bytes.size(), MSG_NOSIGNAL) < 0) {
+    return SystemError("a request");
+  }
+  const Result<bool> answered = WaitFor(fd, POLLIN, kAnswerMs);
+  if (!answered) return Fail(answered);
+  if (!*answered) return Fail(ErrorCode::kDeadline, "nobody answers a request");
+  request_answer_.resize(kRequestAnswerBytes);
+  const ssize_t count =
+      ::recv(fd, request_answer_.data(), request_answer_.size(), MSG_WAITALL);
+  if (count < 0) return SystemError("the answer to a request");
+  request_answer_.resize(static_cast<size_t>(count));
+  return {};
 }
 
 Result<SocketServer::Next> SocketServer::Emit(int socket, ServerOutput output,

@@ -7,7 +7,11 @@
 
 #include <atomic>
 #include <cstdint>
+#include <optional>
+#include <utility>
+#include <vector>
 
+#include "backend_sim/planned_request.h"
 #include "backend_sim/vhost_user_server.h"
 #include "virtio_user/base/deadline.h"
 #include "virtio_user/base/error.h"
@@ -33,6 +37,14 @@ class SocketServer {
   virtio_user::Result<void> Serve(virtio_user::FileDescriptor connection,
                                   const std::atomic<bool>& stop);
 
+  // Before Serve. Once it is due, the server waits for its answer for at most
+  // five seconds, and reads nothing meanwhile.
+  void PlanRequest(PlannedRequest planned) { planned_ = std::move(planned); }
+  // What came back, header and all.
+  const std::vector<std::byte>& request_answer() const {
+    return request_answer_;
+  }
+
   const SocketServerStats& stats() const { return stats_; }
 
  private:
@@ -45,11 +57,14 @@ class SocketServer {
                                  const std::atomic<bool>& stop);
   virtio_user::Result<Next> SendAll(int socket, const OutgoingAnswer& answer,
                                     const std::atomic<bool>& stop);
+  virtio_user::Result<void> AskIfDue();
   virtio_user::Result<bool> WaitFor(int socket, short events, int timeout_ms);
 
   VhostUserServer& server_;
   virtio_user::FdOps& fds_;
   SocketServerStats stats_;
+  std::optional<PlannedRequest> planned_;
+  std::vector<std::byte> request_answer_;
 };
 
 }  // namespace backend_sim

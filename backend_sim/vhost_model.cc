@@ -170,8 +170,18 @@ Check VhostModel::GetQueueNum(VhostMessage&, std::vector<std::byte>& answer) {
   return std::nullopt;
 }
 
+Check VhostModel::SendRarp(VhostMessage& message, std::vector<std::byte>&) {
+  ++session_.rarps;
+  session_.rarp_word = message.Field(kU64Value);
+  return std::nullopt;
+}
+
 Check VhostModel::NetSetMtu(VhostMessage& message, std::vector<std::byte>&) {
-  session_.mtu = message.Field(kU64Value);
+  const uint64_t mtu = message.Field(kU64Value);
+  if (mtu > personality_.max_mtu) {
+    return Breach{Rule::kNone, "more than this back-end has room for"};
+  }
+  session_.mtu = mtu;
   return std::nullopt;
 }
 
@@ -191,6 +201,11 @@ Check VhostModel::GetConfig(VhostMessage& message,
   return std::nullopt;
 }
 
+void VhostModel::ChangeConfig(size_t offset, std::span<const std::byte> bytes) {
+  std::ranges::copy(
+      bytes, personality_.config.begin() + static_cast<std::ptrdiff_t>(offset));
+}
+
 Check VhostModel::GetStatus(VhostMessage&, std::vector<std::byte>& answer) {
   AnswerU64(session_.status, answer);
   return std::nullopt;
@@ -206,6 +221,7 @@ Check VhostModel::SetStatus(VhostMessage& message, std::vector<std::byte>&) {
 
 Check VhostModel::ResetDevice(VhostMessage&, std::vector<std::byte>&) {
   session_.status = 0;
+  ++session_.resets;
   ResetRings();
   return std::nullopt;
 }
@@ -234,7 +250,7 @@ Check VhostModel::SetMemTable(VhostMessage& message, std::vector<std::byte>&) {
 
 Check VhostModel::GetMaxMemSlots(VhostMessage&,
                                  std::vector<std::byte>& answer) {
-  AnswerU64(personality_.max_regions, answer);
+  AnswerU64(personality_.max_slots, answer);
   return std::nullopt;
 }
 
@@ -320,6 +336,7 @@ const VhostModel::Handler VhostModel::kHandlers[] = {
     {kReqSetProtocolFeatures, &VhostModel::SetProtocolFeatures},
     {kReqGetQueueNum, &VhostModel::GetQueueNum},
     {kReqSetVringEnable, &VhostModel::SetVringEnable},
+    {kReqSendRarp, &VhostModel::SendRarp},
     {kReqNetSetMtu, &VhostModel::NetSetMtu},
     {kReqSetBackendReqFd, &VhostModel::SetBackendReqFd},
     {kReqGetConfig, &VhostModel::GetConfig},

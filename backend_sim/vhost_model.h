@@ -56,7 +56,15 @@ class VhostModel final : public RingHost {
   // For who is no vhost-user server and hears no messages.
   SessionState& mutable_session() { return session_; }
   BackendMemory& mutable_memory() { return memory_; }
+  // The back-end's end of the channel for its requests; maybe none.
+  const virtio_user::FileDescriptor& request_channel() const {
+    return request_channel_;
+  }
   bool AnyStarted() const;
+
+  // The configuration space changes, as a back-end's does; who is to hear of it
+  // is told by a request.
+  void ChangeConfig(size_t offset, std::span<const std::byte> bytes);
 
   // Over all sessions.
   const std::vector<Violation>& violations() const { return violations_; }
@@ -83,6 +91,7 @@ class VhostModel final : public RingHost {
   Check GetProtocolFeatures(VhostMessage&, std::vector<std::byte>& answer);
   Check SetProtocolFeatures(VhostMessage& message, std::vector<std::byte>&);
   Check GetQueueNum(VhostMessage&, std::vector<std::byte>& answer);
+  Check SendRarp(VhostMessage& message, std::vector<std::byte>&);
   Check NetSetMtu(VhostMessage& message, std::vector<std::byte>&);
   Check SetBackendReqFd(VhostMessage& message, std::vector<std::byte>&);
   Check GetConfig(VhostMessage& message, std::vector<std::byte>& answer);

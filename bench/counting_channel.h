@@ -4,6 +4,7 @@
 #define BENCH_COUNTING_CHANNEL_H_
 
 #include <algorithm>
+#include <array>
 #include <cstdint>
 #include <cstring>
 
@@ -15,6 +16,11 @@ namespace virtio_user::bench {
 struct ChannelCounts {
   uint64_t messages = 0;  // Requests sent.
   uint64_t waits = 0;     // Times that the front-end waited for the peer.
+  std::array<uint64_t, 64> requests = {};  // By number; higher ones nowhere.
+
+  uint64_t of(VhostUserRequest request) const {
+    return requests[static_cast<size_t>(request)];
+  }
 };
 
 // Passes everything through and counts it. Both parts outlive it.
@@ -53,6 +59,8 @@ class CountingChannel final : public Channel {
     ++counts_.waits;
     return inner_.WaitReadable(bytes, deadline);
   }
+  Result<ChannelPair> MakePair() override { return inner_.MakePair(); }
+  void WatchBeside(Channel* beside) override { inner_.WatchBeside(beside); }
 
  private:
   // Follows the stream from header to header.
@@ -66,6 +74,9 @@ class CountingChannel final : public Channel {
         std::memcpy(&header, header_, sizeof(header));
         payload_left_ = header.size;
         ++counts_.messages;
+        if (header.request < counts_.requests.size()) {
+          ++counts_.requests[header.request];
+        }
       }
       const size_t taken = std::min(payload_left_, bytes.size());
       bytes = bytes.subspan(taken);

@@ -19,6 +19,7 @@ class Samples {
     std::ranges::sort(sorted);
     return sorted[sorted.size() / 2];
   }
+  double Worst() const { return *std::ranges::max_element(values_); }
 
  private:
   std::vector<double> values_;

@@ -22,11 +22,13 @@ namespace virtio_user::bench {
 namespace {
 
 // Serves one front-end after the other until the process is ended.
-void ServeForEver(PosixFdOps& fds, const FileDescriptor& listener) {
+void ServeForEver(PosixFdOps& fds, const FileDescriptor& listener,
+                  const backend_sim::Personality& personality) {
   const std::atomic<bool> stop{false};
   backend_sim::Trace trace;
   backend_sim::FaultPlan faults;
-  backend_sim::VhostUserServer server({}, fds, trace, faults);
+  backend_sim::VhostUserServer server({.personality = personality}, fds, trace,
+                                      faults);
   while (true) {
     auto connection = backend_sim::AcceptFrom(listener, fds, stop);
     if (!connection) return;
@@ -37,7 +39,8 @@ void ServeForEver(PosixFdOps& fds, const FileDescriptor& listener) {
 
 }  // namespace
 
-std::unique_ptr<ServerProcess> ServerProcess::Start() {
+std::unique_ptr<ServerProcess> ServerProcess::Start(
+    backend_sim::Personality personality) {
   char directory[] = "/tmp/vuser_bench.XXXXXX";
   if (mkdtemp(directory) == nullptr) {
     std::perror("bench: mkdtemp");
@@ -56,7 +59,7 @@ std::unique_ptr<ServerProcess> ServerProcess::Start() {
   process->child_ = fork();
   if (process->child_ == 0) {
     prctl(PR_SET_PDEATHSIG, SIGKILL);
-    ServeForEver(fds, *listener);
+    ServeForEver(fds, *listener, personality);
     _exit(1);
   }
   if (process->child_ > 0) return process;

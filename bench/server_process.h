@@ -8,6 +8,8 @@
 #include <memory>
 #include <string>
 
+#include "backend_sim/personality.h"
+
 namespace virtio_user::bench {
 
 // The simulated back-end as a vhost-user server in a process of its own, on a
@@ -15,7 +17,9 @@ namespace virtio_user::bench {
 class ServerProcess {
  public:
   // Null, with a message to the terminal, where it cannot be started.
-  static std::unique_ptr<ServerProcess> Start();
+  static std::unique_ptr<ServerProcess> Start(
+      backend_sim::Personality personality =
+          backend_sim::Personality::Conforming());
   ~ServerProcess();
 
   ServerProcess(const ServerProcess&) = delete;

@@ -46,6 +46,8 @@ class InterruptibleChannel final : public Channel {
   }
   Result<void> WaitWritable(Deadline deadline) override;
   Result<void> WaitReadable(size_t bytes, Deadline deadline) override;
+  Result<ChannelPair> MakePair() override { return inner_.MakePair(); }
+  void WatchBeside(Channel* beside) override { inner_.WatchBeside(beside); }
 
  private:
   // Whether the flag is set; notes when it was seen first.

@@ -19,6 +19,7 @@ std::string ProbeReport(const ProbeResult& result) {
       {"queue pairs, at most", fmt::format("{}", result.caps.max_queue_pairs)});
   facts.Add({"memory regions, at most",
              fmt::format("{}", result.caps.max_memory_regions)});
+  facts.Add({"memory is told of by regions", yes_no(result.caps.memory_slots)});
   facts.Add({"rings are enabled by message", yes_no(result.caps.ring_enable)});
   facts.Add({"device status", yes_no(result.caps.status)});
   for (const auto& [name, value] : ConfigFields(result.config)) {

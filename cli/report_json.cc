@@ -195,6 +195,7 @@ std::string ProbeJson(const ProbeResult& result) {
        {"queue_num", queue_num},
        {"max_queue_pairs", result.caps.max_queue_pairs},
        {"max_memory_regions", result.caps.max_memory_regions},
+       {"memory_slots", result.caps.memory_slots},
        {"ring_enable", result.caps.ring_enable},
        {"status", result.caps.status},
        {"config", config}});

@@ -29,6 +29,8 @@ class TracingChannel final : public Channel {
   Result<Received> Receive(std::span<std::byte> into) override;
   Result<void> WaitWritable(Deadline deadline) override;
   Result<void> WaitReadable(size_t bytes, Deadline deadline) override;
+  Result<ChannelPair> MakePair() override { return inner_.MakePair(); }
+  void WatchBeside(Channel* beside) override { inner_.WatchBeside(beside); }
 
  private:
   void ShowSent(std::span<const SendChunk> chunks, size_t skip, size_t bytes);

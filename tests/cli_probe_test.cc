@@ -17,6 +17,7 @@
 namespace virtio_user::cli {
 namespace {
 
+using ::testing::ContainsRegex;
 using ::testing::HasSubstr;
 
 ProbeResult ProbeOf(backend_sim::Personality personality) {
@@ -61,6 +62,14 @@ TEST(ProbeTest, Table_NamesFeaturesAndConfiguration) {
               HasSubstr("    VHOST_USER_PROTOCOL_F_CONFIGURE_MEM_SLOTS\n"));
   EXPECT_THAT(outcome.out, HasSubstr("configuration: mac                  "
                                      "02:76:75:73:65:72\n"));
+  EXPECT_THAT(outcome.out, ContainsRegex("memory regions, at most +509\n"));
+  EXPECT_THAT(outcome.out,
+              ContainsRegex("memory is told of by regions +yes\n"));
+  EXPECT_THAT(outcome.out, ContainsRegex("configuration: mtu +1500\n"));
+  for (const char* name : {"RARP", "MTU", "BACKEND_REQ", "RESET_DEVICE"}) {
+    EXPECT_THAT(outcome.out,
+                HasSubstr(std::string("    VHOST_USER_PROTOCOL_F_") + name));
+  }
 }
 
 TEST(ProbeTest, Json_HasTheSameFacts) {
@@ -72,6 +81,8 @@ TEST(ProbeTest, Json_HasTheSameFacts) {
   EXPECT_EQ(json["backend"], "sim");
   EXPECT_EQ(json["queue_num"], 128);
   EXPECT_EQ(json["max_queue_pairs"], 128);
+  EXPECT_EQ(json["max_memory_regions"], 509);
+  EXPECT_EQ(json["memory_slots"], true);
   EXPECT_EQ(json["config"]["mac"], "02:76:75:73:65:72");
   EXPECT_EQ(json["config"]["max_virtqueue_pairs"], "128");
 }

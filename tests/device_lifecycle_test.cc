@@ -256,6 +256,8 @@ TEST(DeviceLifecycle, S10_StartGoesOnOnlyWhenTheTableIsTaken) {
   for (const bool has_ack : {true, false}) {
     Personality personality = Personality::Conforming();
     personality.max_regions = 1;  // The provider has two.
+    personality.protocol_features &=
+        ~backend_sim::Bit(backend_sim::kProtocolMemSlots);
     if (!has_ack) {
       personality.protocol_features &=
           ~backend_sim::Bit(backend_sim::kProtocolReplyAck);

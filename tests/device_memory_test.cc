@@ -48,12 +48,20 @@ std::span<const std::byte> RegionOfRing(MemoryProvider& memory,
   return host;
 }
 
+// Takes whole tables alone, as most back-ends do.
+Personality WithoutSlots() {
+  Personality personality = Personality::Conforming();
+  personality.protocol_features &=
+      ~backend_sim::Bit(backend_sim::kProtocolMemSlots);
+  return personality;
+}
+
 size_t PublishedRegions(SimRig& rig) {
   return rig.world.model().memory().Descriptions().size();
 }
 
 TEST(DeviceMemory, WhatIsAddedAndRemovedReachesTheBackendAndPairsRunOn) {
-  SimRig rig;
+  SimRig rig(WithoutSlots());
   ASSERT_TRUE(rig.Run(3));
   ASSERT_EQ(rig.driver->SetPairs(2), kCtrlAckOk);
   ASSERT_EQ(PublishedRegions(rig), 2u);
@@ -71,7 +79,7 @@ TEST(DeviceMemory, WhatIsAddedAndRemovedReachesTheBackendAndPairsRunOn) {
 }
 
 TEST(DeviceMemory, TheBackendDropsARangeWhileItsMemoryIsStillThere) {
-  SimRig rig;
+  SimRig rig(WithoutSlots());
   ASSERT_TRUE(rig.Run(1));
 
   rig.world.memory().AnnounceUnknown(Kind::kRemoving,
@@ -83,7 +91,7 @@ TEST(DeviceMemory, TheBackendDropsARangeWhileItsMemoryIsStillThere) {
 }
 
 TEST(DeviceMemory, MoreRegionsThanTheWireTakesAreReportedAndOldOnesServe) {
-  SimRig rig;
+  SimRig rig(WithoutSlots());
   ASSERT_TRUE(rig.Run(1));
   for (int i = 0; i < 6; ++i) ASSERT_TRUE(rig.world.memory().AddRegion(4096));
   ASSERT_EQ(PublishedRegions(rig), 8u);
@@ -103,7 +111,7 @@ TEST(DeviceMemory, MoreRegionsThanTheWireTakesAreReportedAndOldOnesServe) {
 }
 
 TEST(DeviceMemory, AStartWithMoreRegionsThanTheWireTakesSaysSo) {
-  SimRig rig;
+  SimRig rig(WithoutSlots());
   ASSERT_TRUE(rig.Prepare(1));
   for (int i = 0; i < 7; ++i) ASSERT_TRUE(rig.world.memory().AddRegion(4096));
 
@@ -174,7 +182,7 @@ TEST(DeviceMemory, EveryOperationOfAnEventThatLosesThePeerNeedsAReset) {
 }
 
 TEST(DeviceMemory, RingsInMemoryThatGoesAreStoppedFirstAndForgotten) {
-  SimRig rig;
+  SimRig rig(WithoutSlots());
   ASSERT_TRUE(rig.Run(1));
   const RingLayout ring = rig.device->vring(0).ring.layout;
 
@@ -285,7 +293,7 @@ TEST(DeviceMemory, PairsAreReplayedAfterAMemoryTroubleToo) {
 }
 
 TEST(DeviceMemory, RingsThatRunOnAfterADriversFaultStopBeforeMemoryGoes) {
-  SimRig rig;
+  SimRig rig(WithoutSlots());
   ASSERT_TRUE(rig.Run(1));
   const auto id = rig.world.memory().AddRegion(4096);
   ASSERT_TRUE(id);
@@ -311,7 +319,7 @@ TEST(DeviceMemory, ALegacyPeerGetsTheTableWithoutAPause) {
 }
 
 TEST(DeviceMemory, AnEventWhileAPeerIsAwayIsLeftToTheNextStart) {
-  SimRig rig;
+  SimRig rig(WithoutSlots());
   ASSERT_TRUE(rig.Run(1));
   rig.world.channel().PeerCloses();
   (void)rig.device->Poll();

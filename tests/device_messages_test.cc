@@ -107,13 +107,13 @@ TEST(DeviceMessages, S10_EveryMessageFromFeaturesOnAsksForItsAck) {
   for (const Seen& message : MessagesOf(rig)) {
     const bool setup = message.request == backend_sim::kReqSetVringCall ||
                        message.request == backend_sim::kReqSetFeatures ||
-                       message.request == backend_sim::kReqSetMemTable ||
+                       message.request == backend_sim::kReqAddMemReg ||
                        message.request == backend_sim::kReqSetStatus ||
                        message.request == backend_sim::kReqSetVringKick;
     if (setup) need_reply.push_back((message.flags >> 3) & 1);
   }
 
-  EXPECT_THAT(need_reply, SizeIs(12));
+  EXPECT_THAT(need_reply, SizeIs(13));
   EXPECT_THAT(need_reply, Each(1u));
 }
 
@@ -159,16 +159,17 @@ TEST(DeviceMessages, S76_F07_OnlyWhatIsImplementedIsEverAccepted) {
                   .HasAll(sent));
 }
 
-TEST(DeviceMessages, DescriptorsTravelWithCallKickAndTableAlone) {
+TEST(DeviceMessages, DescriptorsTravelWithCallKickAndMemoryAlone) {
   SimRig rig;
   ASSERT_TRUE(rig.Run(2));
   ASSERT_TRUE(rig.device->Stop());
 
   for (const Seen& message : MessagesOf(rig)) {
     const bool one = message.request == backend_sim::kReqSetVringCall ||
-                     message.request == backend_sim::kReqSetVringKick;
-    const bool table = message.request == backend_sim::kReqSetMemTable;
-    EXPECT_EQ(message.fd_count, one ? 1u : table ? 2u : 0u) << message.request;
+                     message.request == backend_sim::kReqSetVringKick ||
+                     message.request == backend_sim::kReqSetBackendReqFd;
+    const bool adds = message.request == backend_sim::kReqAddMemReg;
+    EXPECT_EQ(message.fd_count, one || adds ? 1u : 0u) << message.request;
   }
 }
 

@@ -75,7 +75,7 @@ TEST(DeviceOptionsTest, AsManyQueuesAsTheBackendServesArePossible) {
 
   ASSERT_TRUE(rig.Create(SimRig::Options(128)));
 
-  EXPECT_EQ(rig.device_fds(), 4 * 128u + 1);  // And the connection.
+  EXPECT_EQ(rig.device_fds(), 4 * 128u + 2);  // And the connection.
   rig.Destroy();
   EXPECT_EQ(rig.device_fds(), 0u);
 }

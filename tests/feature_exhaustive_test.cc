@@ -25,10 +25,10 @@ constexpr std::array<unsigned, 17> kSeedBits = {
 constexpr uint32_t kSubsets = uint32_t{1} << kSeedBits.size();
 // 0x910cf99a3, as the seed has it.
 constexpr uint64_t kSeedMask = 0x9'10cf'99a3;
-// With CTRL_GUEST_OFFLOADS (2), CTRL_RX_EXTRA (20), GUEST_ANNOUNCE (21),
-// RING_PACKED (34) and ORDER_PLATFORM (36).
+// With CTRL_GUEST_OFFLOADS (2), MTU (3), CTRL_RX_EXTRA (20), GUEST_ANNOUNCE
+// (21), RING_PACKED (34) and ORDER_PLATFORM (36).
 constexpr uint64_t kImplementedMask =
-    kSeedMask | 0x30'0004 | uint64_t{0x14} << 32;
+    kSeedMask | 0x30'000c | uint64_t{0x14} << 32;
 
 // Subset number `index` as a mask: bit i of the index is kSeedBits[i].
 FeatureSet Subset(uint32_t index) {
@@ -50,6 +50,7 @@ uint32_t IndexOf(FeatureSet set) {
 
 NegotiationInputs InputsOf(const feature_oracle::Options& options) {
   return {.mac_known = options.mac,
+          .mtu_known = options.mtu,
           .control_queue = options.cq,
           .mrg_rxbuf = options.mrg_rxbuf,
           .in_order = options.in_order,

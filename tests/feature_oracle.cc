@@ -49,11 +49,11 @@ const Requirement kTable[] = {
     {50, {{17}}},  // DEVICE_STATS
 };
 
-// The seed's 17 bits, CTRL_GUEST_OFFLOADS, CTRL_RX_EXTRA, GUEST_ANNOUNCE,
+// The seed's 17 bits, MTU, CTRL_GUEST_OFFLOADS, CTRL_RX_EXTRA, GUEST_ANNOUNCE,
 // RING_PACKED and ORDER_PLATFORM.
-constexpr unsigned kImplemented[] = {0,  1,  2,  5,  7,  8,  11, 12,
-                                     15, 16, 17, 18, 19, 20, 21, 22,
-                                     23, 28, 32, 34, 35, 36};
+constexpr unsigned kImplemented[] = {0,  1,  2,  3,  5,  7,  8,  11,
+                                     12, 15, 16, 17, 18, 19, 20, 21,
+                                     22, 23, 28, 32, 34, 35, 36};
 
 // Never told to a back-end: MAC, STATUS, CTRL_VQ and the commands on it that
 // this front-end carries out itself.
@@ -74,6 +74,8 @@ FeatureSet Without(FeatureSet set, unsigned bit) {
 Options OptionsOf(unsigned index) {
   return {.mac = (index & 1) != 0,
           .cq = (index & 2) != 0,
+          // Neither has to do with the other.
+          .mtu = (index & 128) != 0,
           .mrg_rxbuf = (index & 4) != 0,
           .in_order = (index & 8) != 0,
           .packed = (index & 64) != 0,
@@ -116,6 +118,7 @@ Masks MasksOf(const Options& options) {
     if (!wanted) masks.supported = Without(masks.supported, bit);
   };
   only_if(options.guest_offloads && options.cq, 2);
+  only_if(options.mtu, 3);
   only_if(options.mac, 5);
   only_if(options.mrg_rxbuf, 15);
   only_if(options.link_state, 16);
@@ -124,7 +127,7 @@ Masks MasksOf(const Options& options) {
   only_if(options.multiqueue, 22);
   only_if(options.packed, 34);
   only_if(options.in_order, 35);
-  constexpr unsigned kAdded[] = {2, 5, 16, 17, 21};
+  constexpr unsigned kAdded[] = {2, 3, 5, 16, 17, 21};
   masks.ours = SetOf(kAdded) & masks.supported;
   return masks;
 }

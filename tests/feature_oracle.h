@@ -18,6 +18,7 @@ using virtio_user::FeatureSet;
 struct Options {
   bool mac = false;
   bool cq = false;
+  bool mtu = false;
   bool mrg_rxbuf = false;
   bool in_order = false;
   bool packed = false;
@@ -26,7 +27,7 @@ struct Options {
   bool guest_offloads = false;
 };
 inline constexpr unsigned kOptionSets = 256;
-// The first quarter: neither packed rings nor guest offloads.
+// The first quarter: neither packed rings nor guest offloads nor an MTU.
 inline constexpr unsigned kSplitOptionSets = 64;
 // Option set number `index`.
 Options OptionsOf(unsigned index);

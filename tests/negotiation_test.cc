@@ -31,6 +31,7 @@ std::string WhyNot(FeatureSet offered, FeatureSet accepted, ErrorCode code) {
 
 TEST(NegotiationTest, TheThreeMasksAreKeptApart_S38_F05) {
   const FeatureMasks masks = ComposeMasks(kLibVhost, {.mac_known = true,
+                                                      .mtu_known = true,
                                                       .control_queue = true,
                                                       .packed = true,
                                                       .link_state = true,
@@ -38,8 +39,8 @@ TEST(NegotiationTest, TheThreeMasksAreKeptApart_S38_F05) {
                                                       .guest_offloads = true});
   EXPECT_EQ(masks.device, kLibVhost);
   EXPECT_EQ(masks.frontend,
-            FeatureSet({kNetMac, kNetCtrlVq, kNetStatus, kNetCtrlGuestOffloads,
-                        kNetGuestAnnounce}));
+            FeatureSet({kNetMac, kNetMtu, kNetCtrlVq, kNetStatus,
+                        kNetCtrlGuestOffloads, kNetGuestAnnounce}));
   EXPECT_EQ(masks.unsupported, ~kImplementedFeatures);
 }
 
@@ -129,12 +130,19 @@ TEST(NegotiationTest, OptionsTakeTheirFeatureAway_F25) {
 TEST(NegotiationTest, ABackEndThatOffersEveryBitAddsNothing_F07_S19) {
   const FeatureMasks masks =
       ComposeMasks(~FeatureSet(), {.mac_known = true,
+                                   .mtu_known = true,
                                    .control_queue = true,
                                    .packed = true,
                                    .link_state = true,
                                    .multiqueue = true,
                                    .guest_offloads = true});
   EXPECT_EQ(masks.Offered(), kImplementedFeatures);
+}
+
+TEST(NegotiationTest, MtuIsOfferedIfAndOnlyIfItIsKnown) {
+  EXPECT_EQ(ComposeMasks({}, {.mtu_known = true}).Offered(),
+            FeatureSet({kNetMtu}));
+  EXPECT_EQ(ComposeMasks({kNetMtu}, {}).Offered(), FeatureSet());
 }
 
 // --- Closure -----------------------------------------------------------------

@@ -81,6 +81,11 @@ TEST_F(SessionChecksTest, SeesAnMtuOutOfRange) {
   ExpectNack({.request = 20, .payload = U64(65536)}, Rule::kMtuRange);
 }
 
+TEST_F(SessionChecksTest, SeesAnMtuWithoutItsFeature) {
+  Negotiate(kModern & ~uint64_t{1 << 3}, kAllProtocol);
+  ExpectNack({.request = 20, .payload = U64(1500)}, Rule::kGate);
+}
+
 TEST_F(SessionChecksTest, SeesAStatusOfMoreThan8Bits) {
   Negotiate(kModern, kAllProtocol);
   ExpectNack({.request = 39, .payload = U64(0x100)}, Rule::kStatusValue);

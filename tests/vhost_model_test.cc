@@ -121,7 +121,7 @@ TEST_F(VhostModelTest, TheMemoryTableMayChangeUnderARunningRing) {
 
 TEST_F(VhostModelTest, RegionsComeAndGoOneByOne) {
   client_.Negotiate(kModern, kAllProtocol);
-  EXPECT_EQ(client_.Ask({.request = 36})->value(), 8u);
+  EXPECT_EQ(client_.Ask({.request = 36})->value(), 509u);
   const int fd =
       *world_.fds().Install(backend_sim::SimFile::Memory(16384), "a test");
   const Payload region =

@@ -152,6 +152,12 @@ Result<void> RecordingBackend::SetMemTable(
                  "TABLE " + std::to_string(table.regions().size()));
 }
 
+Result<void> RecordingBackend::ChangeMemTable(
+    const virtio_user::MemoryTable& table) {
+  return Operate(BackendOperation::kAddMemReg,
+                 "CHANGE " + std::to_string(table.regions().size()));
+}
+
 Result<void> RecordingBackend::SetVringNum(uint16_t vring, uint16_t num) {
   return Operate(BackendOperation::kSetVringNum,
                  Line("NUM", vring) + " = " + std::to_string(num), vring);
@@ -234,6 +240,21 @@ Result<void> RecordingBackend::GetConfig(uint32_t offset,
 Result<void> RecordingBackend::SetConfig(uint32_t /*offset*/,
                                          std::span<const std::byte> /*bytes*/) {
   return Operate(BackendOperation::kSetConfig, "SET_CONFIG");
+}
+
+Result<void> RecordingBackend::SetMtu(uint16_t mtu) {
+  VU_CHECK(capabilities.mtu);
+  return Operate(BackendOperation::kSetMtu, "MTU " + std::to_string(mtu));
+}
+
+Result<void> RecordingBackend::SendRarp(const virtio_user::MacAddress& mac) {
+  return Operate(BackendOperation::kSendRarp,
+                 std::string("RARP ") + ToText(mac).data());
+}
+
+Result<void> RecordingBackend::ResetDevice() {
+  VU_CHECK(capabilities.reset_device);
+  return Operate(BackendOperation::kResetDevice, "RESET_DEVICE");
 }
 
 Result<void> RecordingBackend::SetGuestOffloads(FeatureSet offloads) {

@@ -70,6 +70,8 @@ class RecordingBackend final : public virtio_user::VhostBackend,
       virtio_user::FeatureSet features) override;
   virtio_user::Result<void> SetMemTable(
       const virtio_user::MemoryTable& table) override;
+  virtio_user::Result<void> ChangeMemTable(
+      const virtio_user::MemoryTable& table) override;
   virtio_user::Result<void> SetVringNum(uint16_t vring, uint16_t num) override;
   virtio_user::Result<void> SetVringBase(uint16_t vring,
                                          virtio_user::VringBase base) override;
@@ -87,6 +89,10 @@ class RecordingBackend final : public virtio_user::VhostBackend,
                                       std::span<std::byte> bytes) override;
   virtio_user::Result<void> SetConfig(
       uint32_t offset, std::span<const std::byte> bytes) override;
+  virtio_user::Result<void> SetMtu(uint16_t mtu) override;
+  virtio_user::Result<void> SendRarp(
+      const virtio_user::MacAddress& mac) override;
+  virtio_user::Result<void> ResetDevice() override;
   virtio_user::Result<void> SetGuestOffloads(
       virtio_user::FeatureSet offloads) override;
   // "CONTROL CLASS COMMAND"; the ack is control_answer.

@@ -11,8 +11,19 @@ constexpr uint32_t kVersion = 1;
 constexpr uint32_t kNeedReply = 8;
 constexpr uint32_t kReplyFlags = 5;
 
-enum class Gate { kNone, kBit30Offered, kBit30Acked, kMq, kConfig, kStatus };
-enum class Fds { kNone, kRing, kRegions };
+enum class Gate {
+  kNone,
+  kBit30Offered,
+  kBit30Acked,
+  kMq,
+  kConfig,
+  kMemSlots,
+  kStatus,
+  kRarp,
+  kMtu,
+  kResetDevice
+};
+enum class Fds { kNone, kOne, kRing, kRegions };
 
 // The specification's table of front-end messages, as far as it is spoken.
 struct Row {
@@ -39,6 +50,12 @@ constexpr Row kRows[] = {
     {kReqSetVringEnable, 8, Fds::kNone, Gate::kBit30Acked},
     {kReqGetConfig, 12, Fds::kNone, Gate::kConfig},
     {kReqSetConfig, 12, Fds::kNone, Gate::kConfig},
+    {kReqSendRarp, 8, Fds::kNone, Gate::kRarp},
+    {kReqNetSetMtu, 8, Fds::kNone, Gate::kMtu},
+    {kReqResetDevice, 0, Fds::kNone, Gate::kResetDevice},
+    {kReqGetMaxMemSlots, 0, Fds::kNone, Gate::kMemSlots},
+    {kReqAddMemReg, 40, Fds::kOne, Gate::kMemSlots},
+    {kReqRemMemReg, 40, Fds::kNone, Gate::kMemSlots},
     {kReqSetStatus, 8, Fds::kNone, Gate::kStatus},
     {kReqGetStatus, 0, Fds::kNone, Gate::kStatus},
 };
@@ -60,6 +77,8 @@ size_t ExpectedFds(const Row& row, const Bytes& payload) {
   switch (row.fds) {
     case Fds::kNone:
       return 0;
+    case Fds::kOne:
+      return 1;
     case Fds::kRegions:
       return Get(payload, 0, 4);
     case Fds::kRing:
@@ -131,6 +150,14 @@ void VhostPeer::CheckGates(const WireRequest& request) {
         return (acked_protocol_ & kProtoMq) != 0;
       case Gate::kConfig:
         return (acked_protocol_ & kProtoConfig) != 0;
+      case Gate::kRarp:
+        return (acked_protocol_ & kProtoRarp) != 0;
+      case Gate::kMtu:
+        return (acked_protocol_ & kProtoMtu) != 0;
+      case Gate::kResetDevice:
+        return (acked_protocol_ & kProtoResetDevice) != 0;
+      case Gate::kMemSlots:
+        return (acked_protocol_ & kProtoMemSlots) != 0;
       case Gate::kStatus:
         return (acked_protocol_ & kProtoStatus) != 0;
     }
@@ -171,6 +198,8 @@ std::optional<Bytes> VhostPeer::OwnAnswer(const WireRequest& request) const {
       return U64Payload(protocol);
     case kReqGetQueueNum:
       return U64Payload(queue_num);
+    case kReqGetMaxMemSlots:
+      return U64Payload(mem_slots);
     case kReqGetStatus:
       return U64Payload(status_answer.value_or(status_));
     case kReqGetVringBase: {

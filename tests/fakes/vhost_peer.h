@@ -32,16 +32,27 @@ inline constexpr uint32_t kReqGetProtocolFeatures = 15;
 inline constexpr uint32_t kReqSetProtocolFeatures = 16;
 inline constexpr uint32_t kReqGetQueueNum = 17;
 inline constexpr uint32_t kReqSetVringEnable = 18;
+inline constexpr uint32_t kReqSendRarp = 19;
+inline constexpr uint32_t kReqNetSetMtu = 20;
 inline constexpr uint32_t kReqGetConfig = 24;
 inline constexpr uint32_t kReqSetConfig = 25;
+inline constexpr uint32_t kReqResetDevice = 34;
+inline constexpr uint32_t kReqGetMaxMemSlots = 36;
+inline constexpr uint32_t kReqAddMemReg = 37;
+inline constexpr uint32_t kReqRemMemReg = 38;
 inline constexpr uint32_t kReqSetStatus = 39;
 inline constexpr uint32_t kReqGetStatus = 40;
 
 inline constexpr uint64_t kBit30 = uint64_t{1} << 30;
 inline constexpr uint64_t kProtoMq = 1u << 0;
+inline constexpr uint64_t kProtoRarp = 1u << 2;
+inline constexpr uint64_t kProtoMtu = 1u << 4;
+inline constexpr uint64_t kProtoResetDevice = 1u << 13;
 inline constexpr uint64_t kProtoReplyAck = 1u << 3;
 inline constexpr uint64_t kProtoConfig = 1u << 9;
+inline constexpr uint64_t kProtoMemSlots = 1u << 15;
 inline constexpr uint64_t kProtoStatus = 1u << 16;
+// Without what takes the place of other messages: kProtoMemSlots.
 inline constexpr uint64_t kProtoAll =
     kProtoMq | kProtoReplyAck | kProtoConfig | kProtoStatus;
 
@@ -51,6 +62,7 @@ class VhostPeer final : public ScriptedPeer {
   uint64_t features = (uint64_t{1} << 32) | kBit30;
   uint64_t protocol = kProtoAll;
   uint64_t queue_num = 4;
+  uint64_t mem_slots = 32;
   std::optional<uint64_t> status_answer;  // Else what was set.
   // By ring: what GET_VRING_BASE says.
   std::function<uint32_t(uint32_t)> base_of = [](uint32_t) { return 0; };

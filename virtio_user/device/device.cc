@@ -46,6 +46,12 @@ Result<void> CheckOptions(const DeviceOptions& options,
                 "mac %s: neither zero nor multicast is a station's address",
                 ToText(*options.mac).data());
   }
+  if (options.mtu &&
+      (*options.mtu < int64_t{kMinMtu} || *options.mtu > int64_t{kMaxMtu})) {
+    return Fail(ErrorCode::kInvalidArgument,
+                "mtu %" PRId64 ": an MTU is %u to %u", *options.mtu, kMinMtu,
+                kMaxMtu);
+  }
   if (options.call_budget <= Duration::zero()) {
     return Fail(ErrorCode::kInvalidArgument,
                 "call_budget %" PRId64 " ns: a call needs time",
@@ -53,14 +59,6 @@ Result<void> CheckOptions(const DeviceOptions& options,
   }
   return {};
 }
-
-// The front of struct virtio_net_config that every version has.
-struct ConfigFront {
-  std::array<uint8_t, 6> mac;
-  uint16_t status;
-  uint16_t max_virtqueue_pairs;
-};
-static_assert(sizeof(ConfigFront) == kNetConfigFrontBytes);
 
 }  // namespace
 
@@ -142,61 +140,10 @@ Result<FeatureMasks> Device::Discover() {
   return ComposeMasks(*device, Inputs(*device));
 }
 
-// The back-end's configuration space, where it has one: its own address if
-// the user gave none, and how many pairs it has.
-Result<void> Device::ReadConfig(FeatureSet device) {
-  mac_ = options_.mac;
-  config_pairs_ = kMaxQueuePairs;
-  const FeatureSet read_for = {Feature::kNetMac, Feature::kNetMq};
-  if (!backend_->caps().config || !device.HasAny(read_for)) return {};
-  std::array<std::byte, sizeof(ConfigFront)> bytes;
-  if (auto got = backend_->GetConfig(0, bytes); !got) {
-    // A refusal is an answer: there is nothing to read.
-    if (got.error().code() == ErrorCode::kRefused) return {};
-    return got;
-  }
-  const auto front = std::bit_cast<ConfigFront>(bytes);
-  const MacAddress own = {front.mac};
-  if (!mac_ && device.Has(Feature::kNetMac) && !IsZero(own) &&
-      !IsMulticast(own)) {
-    mac_ = own;
-  }
-  if (!device.Has(Feature::kNetMq)) return {};
-  if (front.max_virtqueue_pairs < kMinQueuePairs ||
-      front.max_virtqueue_pairs > kMaxQueuePairs) {
-    return Fail(ErrorCode::kProtocol,
-                "the back-end's configuration says %u queue pairs: 1 to %u are "
-                "possible",
-                front.max_virtqueue_pairs, kMaxQueuePairs);
-  }
-  config_pairs_ = front.max_virtqueue_pairs;
-  return {};
-}
-
-// rss_max_key_size, rss_max_indirection_table_length, supported_hash_types.
-Result<void> Device::ReadSteering(FeatureSet device) {
-  steering_ = {};
-  const BackendCaps& caps = backend_->caps();
-  const FeatureSet read_for = {Feature::kNetRss, Feature::kNetHashReport};
-  if (!caps.config || !caps.own_control_queue || !device.HasAny(read_for)) {
-    return {};
-  }
-  std::array<std::byte, 7> bytes;
-  if (auto got = backend_->GetConfig(kNetConfigRssOffset, bytes); !got) {
-    return got;
-  }
-  std::memcpy(&steering_.key_bytes, bytes.data(), 1);
-  std::memcpy(&steering_.table_entries, bytes.data() + 1, 2);
-  std::memcpy(&steering_.hash_types, bytes.data() + 3, 4);
-  if (!device.Has(Feature::kNetRss) || steering_.table_entries != 0) return {};
-  return Fail(ErrorCode::kProtocol,
-              "the device offers VIRTIO_NET_F_RSS, and its configuration says "
-              "that a table has at most 0 entries");
-}
-
 NegotiationInputs Device::Inputs(FeatureSet device) const {
   return {.mac_known = mac_.has_value() &&
                        (options_.mac || device.Has(Feature::kNetMac)),
+          .mtu_known = mtu_.has_value(),
           .control_queue = options_.control_queue,
           .mrg_rxbuf = options_.mrg_rxbuf,
           .in_order = options_.in_order,
@@ -273,9 +220,18 @@ FeatureSet Device::device_features() const {
 
 std::optional<MacAddress> Device::mac() const {
   const MutexLock lock(mu_);
+  return MacLocked();
+}
+
+std::optional<MacAddress> Device::MacLocked() const {
   // "The device MUST update mac in config space", if MAC was negotiated.
   const bool readable = accepted_.Has(Feature::kNetMac);
   return readable && control_state_.mac ? control_state_.mac : mac_;
+}
+
+std::optional<uint16_t> Device::mtu() const {
+  const MutexLock lock(mu_);
+  return mtu_;
 }
 
 ControlState Device::control_state() const {

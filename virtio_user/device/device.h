@@ -5,6 +5,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <expected>
 #include <memory>
 #include <optional>
 #include <span>
@@ -34,6 +35,9 @@ struct DeviceOptions {
   // For every ring: 1 to 32768, a power of two where the rings are split.
   int64_t queue_size = 256;
   std::optional<MacAddress> mac = {};
+  // What the driver reads as its MTU and the back-end is told, 68 to 65535;
+  // else what the back-end's configuration says.
+  std::optional<int64_t> mtu = {};
   bool control_queue = false;  // `cq`; needed for more than one pair.
   bool mrg_rxbuf = true;
   bool in_order = true;
@@ -69,6 +73,10 @@ struct DeviceEvents {
   // A change of the configuration: VIRTIO_NET_S_ANNOUNCE has come into
   // Device::config_status().
   bool announce_asked = false;
+  // The back-end's configuration space is another one: see RefreshConfig.
+  bool config_changed = false;
+  // Why the back-end's own requests are not served any more.
+  std::optional<Error> requests_ended;
 };
 
 // What an embedder arms for interrupts: vector i is the call descriptor of
@@ -171,10 +179,24 @@ class Device final : private MemoryListener {
   // driver asked for last are enabled again by the next Start.
   Result<void> Reattach() VU_EXCLUDES(mu_);
 
-  // Never blocks; whoever watches PollFd() calls it, at any interval.
+  // Has the back-end tell its network where mac() lives, for a driver that
+  // does not announce itself. Requires kRunning. kUnsupported: there is no
+  // address, or the back-end has no VHOST_USER_PROTOCOL_F_RARP.
+  Result<void> AnnounceSelf() VU_EXCLUDES(mu_);
+
+  // Reads the back-end's configuration space again, after
+  // DeviceEvents::config_changed: mtu() and mac() may change, where the user
+  // gave none; what the driver has accepted stays. Without a configuration
+  // space nothing happens.
+  Result<void> RefreshConfig() VU_EXCLUDES(mu_);
+
+  // Never blocks; whoever watches PollFd() and NewsFd() calls it, at any
+  // interval.
   DeviceEvents Poll() VU_EXCLUDES(mu_);
   // Borrowed; readable when Poll should be called. -1: nothing to watch.
   int PollFd() VU_EXCLUDES(mu_);
+  // Likewise, for what the back-end says by itself.
+  int NewsFd() VU_EXCLUDES(mu_);
   InterruptMap interrupt_map() VU_EXCLUDES(mu_);
 
   DeviceState state() const { return state_.load(std::memory_order_acquire); }
@@ -194,6 +216,8 @@ class Device final : private MemoryListener {
   // VIRTIO_NET_CTRL_MAC_ADDR_SET since Negotiate, or the user's, or the
   // back-end's own.
   std::optional<MacAddress> mac() const VU_EXCLUDES(mu_);
+  // What VIRTIO_NET_F_MTU tells the driver: the user's, or the back-end's own.
+  std::optional<uint16_t> mtu() const VU_EXCLUDES(mu_);
   // What the control queue set since Negotiate: filters, tables, address.
   ControlState control_state() const VU_EXCLUDES(mu_);
   const BackendCaps& backend_caps() const { return backend_->caps(); }
@@ -207,8 +231,11 @@ class Device final : private MemoryListener {
   // Connecting and what is offered (device.cc).
   Result<void> Open() VU_REQUIRES(mu_);
   Result<FeatureMasks> Discover() VU_REQUIRES(mu_);
+  // (device_config.cc)
   Result<void> ReadConfig(FeatureSet device) VU_REQUIRES(mu_);
   Result<void> ReadSteering(FeatureSet device) VU_REQUIRES(mu_);
+  std::optional<MacAddress> MacLocked() const VU_REQUIRES(mu_);
+  std::optional<uint16_t> MtuToTell() const VU_REQUIRES(mu_);
   Result<void> CheckPairs(const FeatureMasks& masks) const VU_REQUIRES(mu_);
   Result<void> CheckSize(FeatureSet features) const;
   Result<void> CreateDescriptors();
@@ -257,8 +284,20 @@ class Device final : private MemoryListener {
   bool LeaveRingsIn(std::span<const std::byte> range) VU_REQUIRES(mu_);
   void LeaveControlRing() VU_REQUIRES(mu_);
   void ForgetGoneRings() VU_REQUIRES(mu_);
+  // Why memory could not be shared, and whether the rings run on with what the
+  // back-end had, all of which is still there.
+  struct ShareFailure {
+    Error error;
+    bool undisturbed = false;
+  };
+  std::expected<void, ShareFailure> ShareMemory(const MemoryTable& table)
+      VU_REQUIRES(mu_);
+  void TakeFromStoppedPeer(std::span<const std::byte> range) VU_REQUIRES(mu_);
+  std::expected<void, CommitError> ShareDifference(const MemoryTable& table)
+      VU_REQUIRES(mu_);
   Result<void> PauseAndShare(const MemoryTable& table) VU_REQUIRES(mu_);
   Result<void> Resume() VU_REQUIRES(mu_);
+  void HearNews() VU_REQUIRES(mu_);
 
   const DeviceOptions options_;
   const uint16_t queue_pairs_;
@@ -279,6 +318,7 @@ class Device final : private MemoryListener {
   FeatureSet accepted_ VU_GUARDED_BY(mu_);
   bool negotiated_ VU_GUARDED_BY(mu_) = false;
   std::optional<MacAddress> mac_ VU_GUARDED_BY(mu_);
+  std::optional<uint16_t> mtu_ VU_GUARDED_BY(mu_);
   uint32_t config_pairs_ VU_GUARDED_BY(mu_) = kMaxQueuePairs;
   std::optional<ControlQueue> control_queue_ VU_GUARDED_BY(mu_);
   ControlState control_state_ VU_GUARDED_BY(mu_);

@@ -9,6 +9,15 @@
 #include "virtio_user/device/start_sequence.h"
 
 namespace virtio_user {
+namespace {
+
+Result<void> Committed(Batch& batch) {
+  const auto committed = batch.Commit();
+  if (committed) return {};
+  return std::unexpected(committed.error().error);
+}
+
+}  // namespace
 
 Result<void> Device::NotifyControlQueue() {
   Result<void> served;
@@ -125,9 +134,7 @@ Result<void> Device::QueueSwitch(uint16_t from, uint16_t to) {
                     ? QueueEnable(*backend_, from, to, VringEnable::kEnabled)
                     : QueueEnable(*backend_, to, from, VringEnable::kDisabled);
   if (!queued) return queued;
-  const auto committed = batch.Commit();
-  if (committed) return {};
-  return std::unexpected(committed.error().error);
+  return Committed(batch);
 }
 
 void Device::OnMemoryEvent(const MemoryEvent& event, const MemoryTable& table) {
@@ -140,27 +147,28 @@ void Device::OnMemoryEvent(const MemoryEvent& event, const MemoryTable& table) {
   if (state() != DeviceState::kRunning) {
     // A back-end that was left with running rings must not meet memory that
     // goes.
-    if (removing) (void)StopLocked();
+    if (removing) {
+      (void)StopLocked();
+      TakeFromStoppedPeer(event.range);
+    }
     return;
   }
   // A range that is about to go may still stand in the provider's table.
   const MemoryTable wanted = removing ? table.Without(event.range) : table;
-  // Also where the event tells of memory that nobody ever shared.
-  if (wanted == shared_) return;
-  auto done = PauseAndShare(wanted);
-  if (done) done = Resume();
+  const auto done = ShareMemory(wanted);
   if (done) {
     shared_ = wanted;
     return;
   }
+  const Error& error = done.error().error;
   events_.memory_trouble = true;
-  if (!removing && done.error().code() == ErrorCode::kInvalidArgument) {
-    // Nothing was sent: what the back-end has is still right, only the new
-    // memory is not in it.
-    events_.reason = done.error();
+  const bool nothing_sent = error.code() == ErrorCode::kInvalidArgument;
+  if (done.error().undisturbed || (!removing && nothing_sent)) {
+    // What the back-end has is still right, only the new memory is not in it.
+    events_.reason = error;
     return;
   }
-  EnterNeedsReset(done.error());
+  EnterNeedsReset(error);
   // No ring runs on while memory goes that the back-end still has.
   if (removing) (void)StopLocked();
 }
@@ -199,6 +207,54 @@ void Device::LeaveControlRing() {
       "stop, configure a new control ring and start");
 }
 
+// Without a pause where the back-end can be told of the difference alone.
+std::expected<void, Device::ShareFailure> Device::ShareMemory(
+    const MemoryTable& table) {
+  if (backend_->caps().memory_slots) {
+    const auto told = ShareDifference(table);
+    if (told) return {};
+    const Error& error = told.error().error;
+    if (error.code() != ErrorCode::kUnsupported) {
+      // Removals go first: where an addition was refused, they are done.
+      const bool only_lacking =
+          error.code() == ErrorCode::kRefused &&
+          told.error().operation == BackendOperation::kAddMemReg &&
+          backend_->link().Poll() == LinkState::kUp;
+      return std::unexpected(
+          ShareFailure{.error = error, .undisturbed = only_lacking});
+    }
+  } else if (table == shared_) {
+    // The event tells of memory that nobody ever shared.
+    return {};
+  }
+  auto done = PauseAndShare(table);
+  if (done) done = Resume();
+  if (done) return {};
+  return std::unexpected(ShareFailure{.error = done.error()});
+}
+
+// The next start tells of what has come, and must find nothing that looks like
+// it and has gone.
+void Device::TakeFromStoppedPeer(std::span<const std::byte> range) {
+  if (!backend_->caps().memory_slots || link() != LinkState::kUp) return;
+  const MemoryTable left = shared_.Without(range);
+  const auto told = ShareDifference(left);
+  if (told) {
+    shared_ = left;
+  } else if (LosesPeer(told.error().error.code())) {
+    EnterNeedsReset(told.error().error);
+  }
+}
+
+std::expected<void, CommitError> Device::ShareDifference(
+    const MemoryTable& table) {
+  Batch batch(*backend_);
+  if (auto queued = backend_->ChangeMemTable(table); !queued) {
+    return std::unexpected(CommitError{.error = queued.error()});
+  }
+  return batch.Commit();
+}
+
 // Disables the active pairs and replaces the back-end's table. They stay
 // disabled: no ring runs on a table that the back-end has not taken.
 Result<void> Device::PauseAndShare(const MemoryTable& table) {
@@ -207,12 +263,28 @@ Result<void> Device::PauseAndShare(const MemoryTable& table) {
       QueueEnable(*backend_, 0, active_pairs(), VringEnable::kDisabled);
   if (!queued) return queued;
   if (auto set = backend_->SetMemTable(table); !set) return set;
-  const auto committed = batch.Commit();
-  if (committed) return {};
-  return std::unexpected(committed.error().error);
+  return Committed(batch);
 }
 
 Result<void> Device::Resume() { return QueueSwitch(0, active_pairs()); }
+
+Result<void> Device::AnnounceSelf() {
+  const MutexLock lock(mu_);
+  if (state() != DeviceState::kRunning) {
+    return Fail(ErrorCode::kWrongState,
+                "nothing can be announced while the device is %s",
+                ToString(state()).data());
+  }
+  const std::optional<MacAddress> mac = MacLocked();
+  if (!mac) {
+    return Fail(ErrorCode::kUnsupported,
+                "there is no MAC address that could be announced (mac=)");
+  }
+  backend_->BeginCall(options_.call_budget);
+  auto sent = backend_->SendRarp(*mac);
+  if (!sent && LosesPeer(sent.error().code())) EnterNeedsReset(sent.error());
+  return sent;
+}
 
 DeviceEvents Device::Poll() {
   if (!mu_.TryLock()) return {};  // A call is under way and will tell.
@@ -224,10 +296,22 @@ DeviceEvents Device::Poll() {
                                 "when it is back"));
   }
   NoticeConfig();
+  HearNews();
   NoticeLink(backend_->link().Poll());
   const DeviceEvents events = std::exchange(events_, {});
   mu_.Unlock();
   return events;
+}
+
+void Device::HearNews() {
+  const BackendNews news = backend_->TakeNews();
+  events_.config_changed |= news.config_changed;
+  if (news.trouble) events_.requests_ended = news.trouble;
+}
+
+int Device::NewsFd() {
+  const MutexLock lock(mu_);
+  return backend_->news_fd();
 }
 
 int Device::PollFd() {

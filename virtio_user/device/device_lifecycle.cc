@@ -66,6 +66,7 @@ Result<void> Device::StartLocked(const MemoryTable& table) {
        .active_pairs = active,
        .guest_offloads =
            DeviceHearsCommands() ? std::nullopt : control_state_.guest_offloads,
+       .mtu = MtuToTell(),
        .commands = commands});
   if (!done) {
     const SequenceFailure& failure = done.error();
@@ -84,6 +85,15 @@ Result<void> Device::StartLocked(const MemoryTable& table) {
   OpenGates();
   if (std::exchange(announce_due_, false)) AskToAnnounce();
   return {};
+}
+
+// The back-end's own MTU is known to it.
+std::optional<uint16_t> Device::MtuToTell() const {
+  if (!options_.mtu || !backend_->caps().mtu ||
+      !Forwarded(masks_, accepted_).Has(Feature::kNetMtu)) {
+    return std::nullopt;
+  }
+  return mtu_;
 }
 
 // Not before the rings run: the driver answers with packets and a command.
@@ -190,6 +200,8 @@ Result<void> Device::Reattach() {
   events_.pairs_refused.reset();
   events_.offloads_refused.reset();
   events_.command_refused.reset();
+  events_.config_changed = false;
+  events_.requests_ended.reset();
   state_.store(negotiated_ ? DeviceState::kNegotiated : DeviceState::kCreated,
                std::memory_order_release);
   return {};
@@ -200,6 +212,7 @@ Result<void> Device::ReattachLocked() {
   if (auto idle = WaitForPollers(); !idle) return idle;
   ForgetGoneRings();
   backend_->link().Detach();
+  shared_ = {};
   backend_runs_ = false;
   active_pairs_.store(0, std::memory_order_release);
   if (auto attached = backend_->link().Attach(); !attached) return attached;

@@ -84,6 +84,7 @@ FeatureMasks ComposeMasks(FeatureSet device, const NegotiationInputs& inputs) {
     (can ? masks.frontend : masks.unsupported).Add(feature);
   };
   have(kNetMac, inputs.mac_known);
+  have(kNetMtu, inputs.mtu_known);
   // What hangs on it goes with the closure.
   have(kNetCtrlVq, inputs.control_queue);
   // A back-end's own STATUS bit says nothing to us: the link that we can see

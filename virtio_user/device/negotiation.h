@@ -15,6 +15,7 @@ inline constexpr FeatureSet kImplementedFeatures = {
     Feature::kNetCsum,
     Feature::kNetGuestCsum,
     Feature::kNetCtrlGuestOffloads,
+    Feature::kNetMtu,
     Feature::kNetMac,
     Feature::kNetGuestTso4,
     Feature::kNetGuestTso6,
@@ -41,6 +42,7 @@ inline constexpr FeatureSet kImplementedFeatures = {
 // What decides about features beside the back-end's offer.
 struct NegotiationInputs {
   bool mac_known = false;      // The user gave a MAC address.
+  bool mtu_known = false;      // Told by the user or by the back-end.
   bool control_queue = false;  // A control queue is wanted.
   bool mrg_rxbuf = true;
   bool in_order = true;
@@ -66,7 +68,8 @@ inline constexpr FeatureSet kServedHere = {
 // The three masks, kept apart so that each can be asked again later.
 struct FeatureMasks {
   FeatureSet device;  // What the back-end offers.
-  // What we add: MAC, CTRL_VQ, STATUS, GUEST_ANNOUNCE, CTRL_GUEST_OFFLOADS.
+  // What we add: MAC, MTU, CTRL_VQ, STATUS, GUEST_ANNOUNCE,
+  // CTRL_GUEST_OFFLOADS.
   FeatureSet frontend;
   FeatureSet unsupported;         // What the driver must not see.
   FeatureSet ours = kServedHere;  // Never forwarded.

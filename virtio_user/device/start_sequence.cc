@@ -107,6 +107,7 @@ class Start {
   }
 
   Result<void> SetUpRings() {
+    if (auto told = TellMtu(); !told) return told;
     Batch batch(backend_);
     if (plan_.guest_offloads) {
       auto set = backend_.SetGuestOffloads(*plan_.guest_offloads);
@@ -122,6 +123,16 @@ class Start {
     progress_.rings = true;
     progress_.enabled_pairs = 1;
     return Commit(batch);
+  }
+
+  // By itself, so that a refusal can name the value.
+  Result<void> TellMtu() {
+    if (!plan_.mtu) return {};
+    const auto told = backend_.SetMtu(*plan_.mtu);
+    if (told || told.error().code() != ErrorCode::kRefused) return told;
+    return Fail(ErrorCode::kRefused, "mtu %u: %.*s", *plan_.mtu,
+                static_cast<int>(told.error().text().size()),
+                told.error().text().data());
   }
 
   // The kick goes last: back-ends take it for "this ring is complete".
@@ -243,6 +254,14 @@ bool StopRings(VhostBackend& backend, const StopPlan& plan,
   return all;
 }
 
+// So that another start can follow: it cannot go back from DRIVER_OK to
+// FEATURES_OK.
+Result<void> ResetBackend(VhostBackend& backend) {
+  if (backend.caps().status) return backend.SetStatus(kStatusReset);
+  if (backend.caps().reset_device) return backend.ResetDevice();
+  return {};
+}
+
 Result<void> DisablePairs(VhostBackend& backend, uint16_t pairs) {
   Batch batch(backend);
   auto queued = QueueEnable(backend, 0, pairs, VringEnable::kDisabled);
@@ -279,7 +298,7 @@ SequenceResult RunStart(VhostBackend& backend, const StartPlan& plan) {
         {.vrings = plan.vrings, .configured_pairs = plan.configured_pairs},
         undo);
   }
-  if (progress.status) undo.Note(backend.SetStatus(kStatusReset));
+  if (progress.status || progress.rings) undo.Note(ResetBackend(backend));
   return std::unexpected(SequenceFailure{
       .error = started.error(), .rings_stopped = stopped && !undo.error()});
 }
@@ -288,12 +307,9 @@ SequenceResult RunStop(VhostBackend& backend, const StopPlan& plan) {
   FirstFailure failure;
   failure.Note(DisablePairs(backend, plan.active_pairs));
   bool stopped = StopRings(backend, plan, failure);
-  if (backend.caps().status) {
-    const auto reset = backend.SetStatus(kStatusReset);
-    failure.Note(reset);
-    // A start cannot go back from DRIVER_OK to FEATURES_OK.
-    stopped = stopped && reset.has_value();
-  }
+  const auto reset = ResetBackend(backend);
+  failure.Note(reset);
+  stopped = stopped && reset.has_value();
   if (!failure.error()) return {};
   return std::unexpected(
       SequenceFailure{.error = *failure.error(), .rings_stopped = stopped});

@@ -29,6 +29,8 @@ struct StartPlan {
   // What the driver has left on of the offloads among `forwarded`, if it has
   // changed anything: no packet comes in before the back-end knows.
   std::optional<FeatureSet> guest_offloads = {};
+  // NET_SET_MTU, where the back-end is to be told.
+  std::optional<uint16_t> mtu = {};
   // For the device's own control queue: what the driver has asked for since
   // it was negotiated, said once the device runs.
   std::span<const std::vector<std::byte>> commands = {};

@@ -2,7 +2,10 @@
 
 #include "virtio_user/os/unix_socket_channel.h"
 
+#include <sys/socket.h>
+
 #include <algorithm>
+#include <cerrno>
 #include <utility>
 
 #include "virtio_user/os/monotonic_clock.h"
@@ -18,6 +21,9 @@ namespace {
 // A long wait is made of reads of this length, so that SO_RCVTIMEO is set once
 // a connection and not once a wait, and too few bytes are not held back longer.
 constexpr Duration kReadSlice = kReceivePatience;
+// The same while a second stream is watched, which is looked at in between: a
+// wait for answers costs no system call more, as long as they come by then.
+constexpr Duration kSliceBeside = std::chrono::milliseconds(10);
 
 std::unexpected<Error> NoPeer() {
   return Fail(ErrorCode::kDisconnected, "no peer is attached");
@@ -119,9 +125,19 @@ Result<Received> UnixSocketChannel::Receive(std::span<std::byte> into) {
 
 Result<void> UnixSocketChannel::WaitWritable(Deadline deadline) {
   if (fd_ < 0) return NoPeer();
-  const Result<bool> writable = WaitForFd(fd_, FdEvent::kWritable, deadline);
-  if (!writable) return Fail(writable);
-  if (*writable) return {};
+  // Each round takes time.
+  for (bool last = false; !last;) {
+    const Deadline slice =
+        beside_ == nullptr ? deadline
+                           : std::min(deadline, DeadlineAfter(kSliceBeside));
+    last = slice == deadline;
+    const Result<bool> writable = WaitForFd(fd_, FdEvent::kWritable, slice);
+    if (!writable) return Fail(writable);
+    if (*writable) return {};
+    const Result<bool> beside = last ? false : HasComeBeside();
+    if (!beside) return Fail(beside);
+    if (*beside) return {};
+  }
   return Fail(ErrorCode::kDeadline,
               "the peer did not read what was sent before the deadline");
 }
@@ -138,6 +154,9 @@ Result<void> UnixSocketChannel::WaitReadable(size_t bytes, Deadline deadline) {
     if (left > Duration::zero()) {
       // Fewer than were asked for: the caller may judge them already.
       if (!buffer_.empty()) return {};
+      const Result<bool> beside = HasComeBeside();
+      if (!beside) return Fail(beside);
+      if (*beside) return {};
     } else if (read->bytes == 0) {
       return Fail(ErrorCode::kDeadline,
                   "the answers did not come in full before the deadline; at "
@@ -146,6 +165,24 @@ Result<void> UnixSocketChannel::WaitReadable(size_t bytes, Deadline deadline) {
     }
   }
   return {};
+}
+
+Result<bool> UnixSocketChannel::HasComeBeside() const {
+  if (beside_ == nullptr || beside_->fd() < 0) return false;
+  return WaitForFd(beside_->fd(), FdEvent::kReadable, Deadline{});
+}
+
+Result<ChannelPair> UnixSocketChannel::MakePair() {
+  int ends[2] = {-1, -1};
+  if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0) {
+    return std::unexpected(Error::System(ErrorCode::kSystem, errno,
+                                         "a channel for the back-end's "
+                                         "requests"));
+  }
+  ChannelPair pair = {.ours = Connected(ops_, FileDescriptor(ops_, ends[0])),
+                      .theirs = FileDescriptor(ops_, ends[1])};
+  if (auto attached = pair.ours->Attach(); !attached) return Fail(attached);
+  return pair;
 }
 
 Result<SocketRead> UnixSocketChannel::Fill(size_t bytes, Duration left) {
@@ -162,7 +199,8 @@ Result<SocketRead> UnixSocketChannel::Fill(size_t bytes, Duration left) {
 }
 
 Result<void> UnixSocketChannel::BoundRead(Duration left) {
-  const Duration bound = std::min(left, kReadSlice);
+  const Duration bound =
+      std::min(left, beside_ == nullptr ? kReadSlice : kSliceBeside);
   if (bound == read_bound_) return {};
   read_bound_ = bound;
   return SetReceiveTimeout(fd_, bound);

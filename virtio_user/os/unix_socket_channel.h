@@ -55,10 +55,14 @@ class UnixSocketChannel final : public Channel {
   Result<Received> Receive(std::span<std::byte> into) override;
   Result<void> WaitWritable(Deadline deadline) override;
   Result<void> WaitReadable(size_t bytes, Deadline deadline) override;
+  Result<ChannelPair> MakePair() override;
+  void WatchBeside(Channel* beside) override { beside_ = beside; }
 
  private:
   // Bounds the next blocking read; a system call only where it changes.
   Result<void> BoundRead(Duration left);
+  // Whether something has come beside what is waited for.
+  Result<bool> HasComeBeside() const;
   // One read into the buffer, waiting for at most `left`.
   Result<SocketRead> Fill(size_t bytes, Duration left);
 
@@ -74,6 +78,7 @@ class UnixSocketChannel final : public Channel {
   std::optional<Deadline> attach_deadline_;
   Duration read_bound_{0};  // SO_RCVTIMEO as it is set; 0: not yet.
   ReceiveBuffer buffer_;
+  Channel* beside_ = nullptr;
 };
 
 }  // namespace virtio_user

@@ -26,6 +26,12 @@ inline constexpr uint32_t kMaxQueuePairs = 0x8000;
 // mac, status, max_virtqueue_pairs: what every version of the layout begins
 // with.
 inline constexpr size_t kNetConfigFrontBytes = 10;
+// With mtu after them, for a device that offers VIRTIO_NET_F_MTU.
+inline constexpr size_t kNetConfigMtuBytes = 12;
+
+// Bounds of mtu.
+inline constexpr uint32_t kMinMtu = 68;
+inline constexpr uint32_t kMaxMtu = 65535;
 
 // Where in it the status and the limits of steering lie.
 inline constexpr uint32_t kNetConfigStatusOffset = 6;

@@ -31,20 +31,41 @@ enum class VhostUserRequest : uint32_t {
   kSetProtocolFeatures = 16,  // VHOST_USER_SET_PROTOCOL_FEATURES
   kGetQueueNum = 17,          // VHOST_USER_GET_QUEUE_NUM
   kSetVringEnable = 18,       // VHOST_USER_SET_VRING_ENABLE
+  kSendRarp = 19,             // VHOST_USER_SEND_RARP
+  kNetSetMtu = 20,            // VHOST_USER_NET_SET_MTU
+  kSetBackendReqFd = 21,      // VHOST_USER_SET_BACKEND_REQ_FD
   kGetConfig = 24,            // VHOST_USER_GET_CONFIG
   kSetConfig = 25,            // VHOST_USER_SET_CONFIG
+  kResetDevice = 34,          // VHOST_USER_RESET_DEVICE
+  kGetMaxMemSlots = 36,       // VHOST_USER_GET_MAX_MEM_SLOTS
+  kAddMemReg = 37,            // VHOST_USER_ADD_MEM_REG
+  kRemMemReg = 38,            // VHOST_USER_REM_MEM_REG
   kSetStatus = 39,            // VHOST_USER_SET_STATUS
   kGetStatus = 40,            // VHOST_USER_GET_STATUS
+};
+
+// What a back-end asks, on the channel that SET_BACKEND_REQ_FD gives it.
+enum class VhostUserBackendRequest : uint32_t {
+  kIotlb = 1,         // VHOST_USER_BACKEND_IOTLB_MSG
+  kConfigChange = 2,  // VHOST_USER_BACKEND_CONFIG_CHANGE_MSG
+  kHostNotifier = 3,  // VHOST_USER_BACKEND_VRING_HOST_NOTIFIER_MSG
+  kVringCall = 4,     // VHOST_USER_BACKEND_VRING_CALL
+  kVringErr = 5,      // VHOST_USER_BACKEND_VRING_ERR
 };
 
 // "VHOST_USER_SET_VRING_KICK" and so on; "unknown" for a number without one.
 std::string_view VhostUserRequestName(uint32_t request);
 
 enum class ProtocolFeature : uint8_t {
-  kMq = 0,        // VHOST_USER_PROTOCOL_F_MQ
-  kReplyAck = 3,  // VHOST_USER_PROTOCOL_F_REPLY_ACK
-  kConfig = 9,    // VHOST_USER_PROTOCOL_F_CONFIG
-  kStatus = 16,   // VHOST_USER_PROTOCOL_F_STATUS
+  kMq = 0,                  // VHOST_USER_PROTOCOL_F_MQ
+  kRarp = 2,                // VHOST_USER_PROTOCOL_F_RARP
+  kReplyAck = 3,            // VHOST_USER_PROTOCOL_F_REPLY_ACK
+  kMtu = 4,                 // VHOST_USER_PROTOCOL_F_MTU
+  kBackendReq = 5,          // VHOST_USER_PROTOCOL_F_BACKEND_REQ
+  kConfig = 9,              // VHOST_USER_PROTOCOL_F_CONFIG
+  kResetDevice = 13,        // VHOST_USER_PROTOCOL_F_RESET_DEVICE
+  kConfigureMemSlots = 15,  // VHOST_USER_PROTOCOL_F_CONFIGURE_MEM_SLOTS
+  kStatus = 16,             // VHOST_USER_PROTOCOL_F_STATUS
 };
 
 // "VHOST_USER_PROTOCOL_F_MQ" and so on; "bit" for a number without a name.
@@ -94,6 +115,13 @@ struct VhostUserMemoryRegion {
   uint64_t mmap_offset;
 };
 static_assert(sizeof(VhostUserMemoryRegion) == 32);
+
+// ADD_MEM_REG and REM_MEM_REG.
+struct VhostUserSingleRegion {
+  uint64_t padding;
+  VhostUserMemoryRegion region;
+};
+static_assert(sizeof(VhostUserSingleRegion) == 40);
 
 struct VhostUserMemoryTableHeader {
   uint32_t region_count;

@@ -48,15 +48,6 @@ std::array<NamedStretch, 3> StretchesOf(const MemoryRegion& region) {
            {"IOVA", DeviceOf(region, AddressSpace::kIova)}}};
 }
 
-// `count` bytes of `region` from `skip` on.
-MemoryRegion Part(const MemoryRegion& region, size_t skip, size_t count) {
-  return {.host = region.host.subspan(skip, count),
-          .published = region.published + skip,
-          .iova = region.iova + skip,
-          .fd = region.fd,
-          .offset = region.offset + skip};
-}
-
 }  // namespace
 
 Result<void> MemoryTable::Add(const MemoryRegion& region) {
@@ -111,11 +102,11 @@ MemoryTable MemoryTable::Without(std::span<const std::byte> range) const {
       continue;
     }
     if (begin > host.begin) {
-      rest.regions_.push_back(Part(region, 0, begin - host.begin));
+      rest.regions_.push_back(region.Part(0, begin - host.begin));
     }
     if (end < host.begin + host.bytes) {
       rest.regions_.push_back(
-          Part(region, end - host.begin, host.begin + host.bytes - end));
+          region.Part(end - host.begin, host.begin + host.bytes - end));
     }
   }
   return rest;

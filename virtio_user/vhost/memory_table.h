@@ -21,6 +21,15 @@ struct MemoryRegion {
   int fd = -1;                // Borrowed from the provider; needed to share.
   uint64_t offset = 0;        // Of host[0] in the file, in bytes.
 
+  // `count` of its bytes, from `skip` on.
+  MemoryRegion Part(size_t skip, size_t count) const {
+    return {.host = host.subspan(skip, count),
+            .published = published + skip,
+            .iova = iova + skip,
+            .fd = fd,
+            .offset = offset + skip};
+  }
+
   friend bool operator==(const MemoryRegion& a, const MemoryRegion& b) {
     return a.host.data() == b.host.data() && a.host.size() == b.host.size() &&
            a.published == b.published && a.iova == b.iova && a.fd == b.fd &&

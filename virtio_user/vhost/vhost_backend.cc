@@ -16,6 +16,10 @@ std::string_view ToString(BackendOperation operation) {
       return "SET_FEATURES";
     case BackendOperation::kSetMemTable:
       return "SET_MEM_TABLE";
+    case BackendOperation::kAddMemReg:
+      return "ADD_MEM_REG";
+    case BackendOperation::kRemMemReg:
+      return "REM_MEM_REG";
     case BackendOperation::kSetVringNum:
       return "SET_VRING_NUM";
     case BackendOperation::kSetVringBase:
@@ -42,8 +46,19 @@ std::string_view ToString(BackendOperation operation) {
       return "GUEST_OFFLOADS_SET";
     case BackendOperation::kSendControl:
       return "CONTROL_COMMAND";
+    case BackendOperation::kSetMtu:
+      return "NET_SET_MTU";
+    case BackendOperation::kSendRarp:
+      return "SEND_RARP";
+    case BackendOperation::kResetDevice:
+      return "RESET_DEVICE";
   }
   return "unknown";
+}
+
+std::unexpected<Error> VhostBackend::Lacking(std::string_view operation) {
+  return Fail(ErrorCode::kUnsupported, "this kind of back-end has no %.*s",
+              static_cast<int>(operation.size()), operation.data());
 }
 
 }  // namespace virtio_user

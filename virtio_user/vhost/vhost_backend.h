@@ -15,6 +15,7 @@
 #include "virtio_user/base/deadline.h"
 #include "virtio_user/base/device_addr.h"
 #include "virtio_user/base/error.h"
+#include "virtio_user/base/mac_address.h"
 #include "virtio_user/spec/feature.h"
 #include "virtio_user/spec/net.h"
 #include "virtio_user/vhost/memory_table.h"
@@ -29,11 +30,15 @@ struct BackendCaps {
   // the beginning.
   uint32_t queue_pair_limit = kMaxQueuePairs;
   size_t max_memory_regions = 8;
-  bool status = false;       // GetStatus and SetStatus reach the device.
-  bool config = false;       // GetConfig and SetConfig too.
-  bool ring_enable = false;  // SetVringEnable; without it a kick enables.
-  bool multiqueue = false;   // VIRTIO_NET_F_MQ can be carried.
-  bool link_state = false;   // A lost connection is seen.
+  bool memory_slots = false;  // ChangeMemTable.
+  bool status = false;        // GetStatus and SetStatus reach the device.
+  bool mtu = false;           // SetMtu.
+  bool rarp = false;          // SendRarp.
+  bool reset_device = false;  // ResetDevice; STATUS 0 does the same.
+  bool config = false;        // GetConfig and SetConfig too.
+  bool ring_enable = false;   // SetVringEnable; without it a kick enables.
+  bool multiqueue = false;    // VIRTIO_NET_F_MQ can be carried.
+  bool link_state = false;    // A lost connection is seen.
   // SendControl reaches a control queue of the device's own.
   bool own_control_queue = false;
   // The status in the configuration is the network's, and link().fd() becomes
@@ -49,6 +54,8 @@ enum class BackendOperation : uint8_t {
   kGetFeatures,
   kSetFeatures,
   kSetMemTable,
+  kAddMemReg,
+  kRemMemReg,
   kSetVringNum,
   kSetVringBase,
   kSetVringAddr,
@@ -62,6 +69,9 @@ enum class BackendOperation : uint8_t {
   kSetConfig,
   kSetGuestOffloads,
   kSendControl,
+  kSetMtu,
+  kSendRarp,
+  kResetDevice,
 };
 
 // "SET_VRING_KICK" and so on; where vhost has no message, virtio's name.
@@ -118,6 +128,13 @@ class PeerLink {
   ~PeerLink() = default;
 };
 
+// What a back-end has said by itself.
+struct BackendNews {
+  bool config_changed = false;  // Its configuration space did.
+  // Why it is not listened to any more.
+  std::optional<Error> trouble = {};
+};
+
 // Blocking, driven by one Device, which calls it from one thread at a time.
 //
 // Every operation fails with kDisconnected while no peer is attached. A peer
@@ -155,7 +172,17 @@ class VhostBackend {
   // Adds the transport's own bits. kUnsupported names a bit that this
   // back-end's word cannot carry.
   virtual Result<void> SetFeatures(FeatureSet features) = 0;
+  // What the back-end has from now on. Requires: no ring is enabled, where
+  // rings can be.
   virtual Result<void> SetMemTable(const MemoryTable& table) = 0;
+  // The same while rings run: tells of what has come and gone alone. After a
+  // refusal the back-end still has what it had, and maybe some of what came.
+  // kUnsupported, and nothing is sent or queued: without
+  // BackendCaps::memory_slots, or where memory that stays would have to be
+  // taken away first.
+  virtual Result<void> ChangeMemTable(const MemoryTable& /*table*/) {
+    return Lacking("ChangeMemTable");
+  }
   virtual Result<void> SetVringNum(uint16_t vring, uint16_t num) = 0;
   virtual Result<void> SetVringBase(uint16_t vring, VringBase base) = 0;
   virtual Result<void> SetVringAddr(uint16_t vring,
@@ -183,6 +210,27 @@ class VhostBackend {
   // the device's ack. kUnsupported without BackendCaps::own_control_queue;
   // kWrongState before DRIVER_OK, or where CTRL_VQ is not among the features.
   virtual Result<uint8_t> SendControl(std::span<const std::byte> request) = 0;
+  // What VIRTIO_NET_F_MTU, which SetFeatures has carried, tells the driver. No
+  // answer. kUnsupported without BackendCaps::mtu.
+  virtual Result<void> SetMtu(uint16_t /*mtu*/) { return Lacking("SetMtu"); }
+  // Has the back-end announce the address to its network. No answer.
+  // kUnsupported without BackendCaps::rarp.
+  virtual Result<void> SendRarp(const MacAddress& /*mac*/) {
+    return Lacking("SendRarp");
+  }
+  // The device forgets what its driver chose and disables its rings, which
+  // were stopped before. No answer. kUnsupported without
+  // BackendCaps::reset_device.
+  virtual Result<void> ResetDevice() { return Lacking("ResetDevice"); }
+  // Hears what the back-end says by itself, without waiting; what came since
+  // it was asked last.
+  virtual BackendNews TakeNews() { return {}; }
+  // Borrowed; readable when TakeNews should be called. -1: nothing to watch.
+  virtual int news_fd() const { return -1; }
+
+ protected:
+  // kUnsupported: this kind of back-end has no such operation.
+  static std::unexpected<Error> Lacking(std::string_view operation);
 };
 
 // A batch as a scope: what is not committed is discarded.

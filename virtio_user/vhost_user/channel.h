@@ -34,6 +34,14 @@ struct Received {
                         // already: no answer that we ask for carries any.
 };
 
+class Channel;
+
+// The two ends of a stream beside the one to the peer.
+struct ChannelPair {
+  std::unique_ptr<Channel> ours;  // Attached already.
+  FileDescriptor theirs;          // For the peer, which gets a copy.
+};
+
 // The seam to a vhost-user peer: a connected stream of bytes and descriptors.
 // Moves what it can and says how much; Wait alone blocks. One thread, except
 // Poll and fd, which any may call.
@@ -64,6 +72,16 @@ class Channel : public PeerLink {
   // loop, and does so once it has held some back for kReceivePatience.
   // kDeadline once `deadline` has passed with fewer.
   virtual Result<void> WaitReadable(size_t bytes, Deadline deadline) = 0;
+
+  // For the back-end's requests. kUnsupported: this channel has no such thing.
+  virtual Result<ChannelPair> MakePair() {
+    return Fail(ErrorCode::kUnsupported, "no second stream to this peer");
+  }
+  // From now on both waits also end, with nothing done, soon after something
+  // can be received from `beside`, which a MakePair of this channel made:
+  // otherwise a peer that waits there would be waited for here. Null: no
+  // more. Borrowed.
+  virtual void WatchBeside(Channel* /*beside*/) {}
 };
 
 }  // namespace virtio_user

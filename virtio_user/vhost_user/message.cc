@@ -13,6 +13,14 @@ constexpr uint32_t kPackedWrap = uint32_t{1} << 15;
 constexpr uint32_t kPackedIndexMask = kPackedWrap - 1;
 constexpr uint32_t kPackedUsedShift = 16;
 
+// Descriptors and ring addresses use the same, published, address.
+VhostUserMemoryRegion ToWire(const MemoryRegion& region) {
+  return {.guest_address = region.published,
+          .size = region.host.size(),
+          .user_address = region.published,
+          .mmap_offset = region.offset};
+}
+
 constexpr uint32_t kReplyFlags = kVhostUserVersion | kVhostUserReplyFlag;
 
 }  // namespace
@@ -69,13 +77,16 @@ void MessageWriter::MemTable(std::span<const MemoryRegion> regions) {
          sizeof(head) + regions.size() * sizeof(VhostUserMemoryRegion));
   Append(&head, sizeof(head));
   for (const MemoryRegion& region : regions) {
-    // Descriptors and ring addresses use the same, published, address.
-    const VhostUserMemoryRegion wire = {.guest_address = region.published,
-                                        .size = region.host.size(),
-                                        .user_address = region.published,
-                                        .mmap_offset = region.offset};
+    const VhostUserMemoryRegion wire = ToWire(region);
     Append(&wire, sizeof(wire));
   }
+}
+
+void MessageWriter::MemRegion(VhostUserRequest request,
+                              const MemoryRegion& region) {
+  const VhostUserSingleRegion single = {.padding = 0, .region = ToWire(region)};
+  Header(request, sizeof(single));
+  Append(&single, sizeof(single));
 }
 
 void MessageWriter::Config(VhostUserRequest request, uint32_t offset,

@@ -38,6 +38,8 @@ class MessageWriter {
   void Addr(uint32_t vring, const VringAddresses& addresses);
   // Requires: at most kVhostUserMaxRegions regions.
   void MemTable(std::span<const MemoryRegion> regions);
+  // ADD_MEM_REG or REM_MEM_REG.
+  void MemRegion(VhostUserRequest request, const MemoryRegion& region);
   // Requires: at most kVhostUserMaxConfigBytes bytes.
   void Config(VhostUserRequest request, uint32_t offset,
               std::span<const std::byte> bytes);

@@ -134,6 +134,7 @@ std::expected<void, CommitError> MessageWindow::SendWindow(size_t begin,
     if (!sent) return LoseAt(next, sent.error());
     if (*sent == 0) {
       const auto ready = channel_.WaitWritable(deadline);
+      ServeRequests();
       if (!ready) return LoseAt(next, ready.error());
       continue;
     }
@@ -174,6 +175,7 @@ Result<void> MessageWindow::Fill(size_t wanted, size_t bytes_ahead,
   while (inbox_.size() < wanted) {
     const size_t have = inbox_.size();
     const auto ready = channel_.WaitReadable(bytes_ahead - have, deadline);
+    ServeRequests();
     inbox_.resize(bytes_ahead + 1);  // One more would be unasked for.
     const Result<Received> got =
         channel_.Receive(std::span(inbox_).subspan(have));

@@ -16,6 +16,7 @@
 #include "virtio_user/spec/vhost_user.h"
 #include "virtio_user/vhost/vhost_backend.h"
 #include "virtio_user/vhost_user/channel.h"
+#include "virtio_user/vhost_user/request_server.h"
 
 namespace virtio_user {
 
@@ -52,8 +53,10 @@ class MessageWindow {
   using OnReply = FunctionRef<Result<void>(size_t message_index,
                                            std::span<const std::byte> payload)>;
 
-  // `channel` is borrowed.
-  explicit MessageWindow(Channel& channel) : channel_(channel) {}
+  // Both are borrowed. While answers are waited for, what the back-end asks is
+  // served.
+  explicit MessageWindow(Channel& channel, RequestServer* requests = nullptr)
+      : channel_(channel), requests_(requests) {}
 
   // The buffer to write the next message into (MessageWriter), then Enqueue
   // with `begin` = its size before.
@@ -86,7 +89,12 @@ class MessageWindow {
   // The stream ends here: out of step, with a reason that names the message.
   std::unexpected<CommitError> LoseAt(size_t index, const Error& error);
 
+  void ServeRequests() {
+    if (requests_ != nullptr) requests_->Serve();
+  }
+
   Channel& channel_;
+  RequestServer* const requests_;
   std::vector<std::byte> bytes_;
   std::vector<QueuedMessage> messages_;
   std::vector<SendChunk> chunks_;

@@ -28,7 +28,9 @@ BackendCaps CapsOfNobody() {
 }  // namespace
 
 VhostUserBackend::VhostUserBackend(std::unique_ptr<Channel> channel)
-    : channel_(std::move(channel)), window_(*channel_) {
+    : channel_(std::move(channel)),
+      requests_(*channel_),
+      window_(*channel_, &requests_) {
   caps_ = CapsOfNobody();
 }
 
@@ -47,11 +49,14 @@ Result<void> VhostUserBackend::Attach() {
   has_protocol_bit_ = false;
   protocol_features_ = 0;
   caps_ = CapsOfNobody();
+  rings_started_ = false;
+  regions_.Clear();
   return {};
 }
 
 void VhostUserBackend::Detach() {
   if (!std::exchange(attached_, false)) return;
+  CloseRequestChannel();
   channel_->Detach();
 }
 
@@ -67,6 +72,7 @@ void VhostUserBackend::BeginBatch() {
 void VhostUserBackend::Discard() {
   in_batch_ = false;
   window_.Clear();
+  regions_.Discard();
 }
 
 std::expected<void, CommitError> VhostUserBackend::Commit() {
@@ -113,6 +119,7 @@ std::expected<void, CommitError> VhostUserBackend::Run(
                                                  "no back-end is connected; "
                                                  "reattach"))};
     window_.Clear();
+    regions_.Discard();
     return std::unexpected(none);
   }
   read_ahead_.reset();  // Whatever is said now may change what was read.
@@ -125,12 +132,20 @@ std::expected<void, CommitError> VhostUserBackend::Run(
 }
 
 std::expected<void, CommitError> VhostUserBackend::RunAcked() {
-  return Run([this](size_t index,
-                    std::span<const std::byte> payload) -> Result<void> {
+  const auto done = Run([this](size_t index, std::span<const std::byte> payload)
+                            -> Result<void> {
     const QueuedMessage& message = window_.messages()[index];
     const auto answer = DecodePayload<uint64_t>(payload);
     const bool is_barrier = message.request == VhostUserRequest::kGetFeatures;
-    if (is_barrier || answer == 0) return {};
+    if (is_barrier) {
+      // It comes last, and none of what came before was acked.
+      regions_.AcceptedAll();
+      return {};
+    }
+    if (answer == 0) {
+      regions_.Accepted(index);
+      return {};
+    }
     if (!message.vring) {
       return Fail(
           ErrorCode::kRefused, "the back-end refused %s (ack %" PRIu64 ")",
@@ -143,6 +158,8 @@ std::expected<void, CommitError> VhostUserBackend::RunAcked() {
         VhostUserRequestName(static_cast<uint32_t>(message.request)).data(),
         *message.vring, answer);
   });
+  regions_.EndWindow();
+  return done;
 }
 
 Result<void> VhostUserBackend::CheckNoBatch(BackendOperation operation) const {
@@ -189,16 +206,22 @@ Result<FeatureSet> VhostUserBackend::GetFeatures() {
   // Without the bit there is no ENABLE and there are no protocol features.
   caps_.ring_enable = has_protocol_bit_;
   if (has_protocol_bit_) {
-    if (auto done = NegotiateProtocol(); !done) return Fail(done);
+    if (auto done = NegotiateProtocol(offered); !done) return Fail(done);
   }
   return offered & ~kTransportBits;
 }
 
-Result<void> VhostUserBackend::NegotiateProtocol() {
+Result<void> VhostUserBackend::NegotiateProtocol(FeatureSet features) {
   const auto offered = AskU64(VhostUserRequest::kGetProtocolFeatures,
                               BackendOperation::kGetFeatures);
   if (!offered) return Fail(offered);
-  const uint64_t wanted = *offered & kSpokenProtocolFeatures;
+  uint64_t wanted = *offered & kSpokenProtocolFeatures;
+  constexpr uint64_t kRequests = ProtocolMask(ProtocolFeature::kBackendReq);
+  if ((wanted & kRequests) != 0) {
+    const Result<bool> made = MakeRequestChannel();
+    if (!made) return Fail(made);
+    if (!*made) wanted &= ~kRequests;
+  }
   const size_t begin = window_.bytes().size();
   MessageWriter(window_.bytes())
       .U64(VhostUserRequest::kSetProtocolFeatures, wanted);
@@ -210,52 +233,88 @@ Result<void> VhostUserBackend::NegotiateProtocol() {
   protocol_features_ = wanted;
   caps_.status = Speaks(ProtocolFeature::kStatus);
   caps_.config = Speaks(ProtocolFeature::kConfig);
+  caps_.mtu = Speaks(ProtocolFeature::kMtu);
+  caps_.rarp = Speaks(ProtocolFeature::kRarp);
+  caps_.reset_device = Speaks(ProtocolFeature::kResetDevice);
   caps_.multiqueue = Speaks(ProtocolFeature::kMq);
-  return AskLimits();
+  return AskLimits(features.Has(Feature::kNetMtu) ? kNetConfigMtuBytes
+                                                  : kNetConfigFrontBytes);
 }
 
-// How many queues and, with it, the front of the configuration space: what the
-// device asks for next. One wait for both.
-Result<void> VhostUserBackend::AskLimits() {
-  uint64_t pairs = 1;
-  if (caps_.multiqueue) {
-    const size_t begin = window_.bytes().size();
-    MessageWriter(window_.bytes()).Empty(VhostUserRequest::kGetQueueNum);
-    Enqueue({.begin = begin,
-             .request = VhostUserRequest::kGetQueueNum,
-             .operation = BackendOperation::kGetFeatures,
-             .reply_bytes = sizeof(uint64_t)});
+// How many queues and memory slots there are and, with it, the front of the
+// configuration space: what the device asks for next. One wait for all.
+Result<void> VhostUserBackend::AskLimits(size_t config_bytes) {
+  if (caps_.multiqueue) EnqueueLimit(VhostUserRequest::kGetQueueNum);
+  if (Speaks(ProtocolFeature::kConfigureMemSlots)) {
+    EnqueueLimit(VhostUserRequest::kGetMaxMemSlots);
   }
-  ConfigFront front{};
-  if (caps_.config) EnqueueGetConfig(0, front);
+  if (Speaks(ProtocolFeature::kBackendReq)) EnqueueRequestChannel();
+  ConfigFront front{.count = config_bytes};
+  if (caps_.config) EnqueueGetConfig(0, front.used());
   if (window_.messages().empty()) return {};
   Result<void> config;
+  Limits limits;
   const auto done =
       AsResult(Run([&](size_t index, std::span<const std::byte> payload) {
-        if (window_.messages()[index].request == VhostUserRequest::kGetConfig) {
-          config = TakeConfig(payload, 0, front);
+        const VhostUserRequest asked = window_.messages()[index].request;
+        if (asked == VhostUserRequest::kGetConfig) {
+          config = TakeConfig(payload, 0, front.used());
           // A refusal answers GetConfig, not this question.
           const bool refused =
               !config && config.error().code() == ErrorCode::kRefused;
           return refused ? Result<void>() : config;
         }
-        pairs = DecodePayload<uint64_t>(payload);
+        TakeLimit(asked, DecodePayload<uint64_t>(payload), limits);
         return Result<void>();
       }));
+  request_pair_ = {};
   if (!done) return done;
-  if (pairs == 0) {
+  if (auto sound = ApplyLimits(limits); !sound) return sound;
+  if (!caps_.config) return {};
+  read_ahead_bytes_ = config_bytes;
+  if (config) {
+    read_ahead_ = front;
+  } else {
+    read_ahead_ = std::unexpected(config.error());
+  }
+  return {};
+}
+
+void VhostUserBackend::EnqueueLimit(VhostUserRequest request) {
+  const size_t begin = window_.bytes().size();
+  MessageWriter(window_.bytes()).Empty(request);
+  Enqueue({.begin = begin,
+           .request = request,
+           .operation = BackendOperation::kGetFeatures,
+           .reply_bytes = sizeof(uint64_t)});
+}
+
+void VhostUserBackend::TakeLimit(VhostUserRequest asked, uint64_t answer,
+                                 Limits& limits) {
+  if (asked == VhostUserRequest::kGetQueueNum) {
+    limits.pairs = answer;
+  } else if (asked == VhostUserRequest::kGetMaxMemSlots) {
+    limits.slots = answer;
+  } else if (answer != 0) {
+    // The back-end can do without its channel, so we can.
+    CloseRequestChannel();
+  }
+}
+
+Result<void> VhostUserBackend::ApplyLimits(const Limits& limits) {
+  if (limits.pairs == 0) {
     Detach();
     return Fail(ErrorCode::kProtocol,
                 "VHOST_USER_GET_QUEUE_NUM answered 0: a network back-end "
                 "serves at least one queue pair");
   }
-  caps_.max_queue_pairs =
-      static_cast<uint32_t>(std::min<uint64_t>(pairs, kMaxPairsOnTheWire));
-  if (!caps_.config) return {};
-  if (config) {
-    read_ahead_ = front;
-  } else {
-    read_ahead_ = std::unexpected(config.error());
+  caps_.max_queue_pairs = static_cast<uint32_t>(
+      std::min<uint64_t>(limits.pairs, kMaxPairsOnTheWire));
+  // Every back-end takes a table of so many.
+  caps_.memory_slots = limits.slots >= kVhostUserMaxRegions;
+  if (caps_.memory_slots) {
+    caps_.max_memory_regions =
+        std::min<uint64_t>(limits.slots, kMaxMemorySlots);
   }
   return {};
 }
@@ -277,52 +336,6 @@ Result<void> VhostUserBackend::SetFeatures(FeatureSet features) {
   return Tell({.begin = begin,
                .request = VhostUserRequest::kSetFeatures,
                .operation = BackendOperation::kSetFeatures});
-}
-
-Result<void> VhostUserBackend::SetMemTable(const MemoryTable& table) {
-  const auto regions = table.regions();
-  if (regions.size() > kVhostUserMaxRegions) {
-    return Fail(ErrorCode::kInvalidArgument,
-                "%zu memory regions: a vhost-user back-end takes at most %zu; "
-                "use fewer and larger files (DPDK: --single-file-segments)",
-                regions.size(), kVhostUserMaxRegions);
-  }
-  QueuedMessage message = {.begin = window_.bytes().size(),
-                           .request = VhostUserRequest::kSetMemTable,
-                           .operation = BackendOperation::kSetMemTable,
-                           .fd_count = regions.size()};
-  std::ranges::transform(regions, message.fds.begin(), &MemoryRegion::fd);
-  MessageWriter(window_.bytes()).MemTable(regions);
-  return Tell(message);
-}
-
-Result<uint8_t> VhostUserBackend::GetStatus() {
-  if (!caps_.status) {
-    return Fail(ErrorCode::kUnsupported,
-                "GET_STATUS: the back-end has no "
-                "VHOST_USER_PROTOCOL_F_STATUS");
-  }
-  const auto status =
-      AskU64(VhostUserRequest::kGetStatus, BackendOperation::kGetStatus);
-  if (!status) return Fail(status);
-  if (*status <= UINT8_MAX) return static_cast<uint8_t>(*status);
-  Detach();
-  return Fail(ErrorCode::kProtocol,
-              "GET_STATUS answered 0x%" PRIx64 ": the status has 8 bits",
-              *status);
-}
-
-Result<void> VhostUserBackend::SetStatus(uint8_t status) {
-  if (!caps_.status) {
-    return Fail(ErrorCode::kUnsupported,
-                "SET_STATUS: the back-end has no "
-                "VHOST_USER_PROTOCOL_F_STATUS");
-  }
-  const size_t begin = window_.bytes().size();
-  MessageWriter(window_.bytes()).U64(VhostUserRequest::kSetStatus, status);
-  return Tell({.begin = begin,
-               .request = VhostUserRequest::kSetStatus,
-               .operation = BackendOperation::kSetStatus});
 }
 
 }  // namespace virtio_user

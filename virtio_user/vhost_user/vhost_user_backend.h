@@ -13,16 +13,22 @@
 #include "virtio_user/spec/vhost_user.h"
 #include "virtio_user/vhost/vhost_backend.h"
 #include "virtio_user/vhost_user/channel.h"
+#include "virtio_user/vhost_user/memory_slots.h"
 #include "virtio_user/vhost_user/message.h"
 #include "virtio_user/vhost_user/message_window.h"
+#include "virtio_user/vhost_user/request_server.h"
 
 namespace virtio_user {
 
 // The protocol features that this front-end speaks; it acknowledges no others.
 inline constexpr uint64_t kSpokenProtocolFeatures =
-    ProtocolMask(ProtocolFeature::kMq) |
+    ProtocolMask(ProtocolFeature::kMq) | ProtocolMask(ProtocolFeature::kRarp) |
     ProtocolMask(ProtocolFeature::kReplyAck) |
+    ProtocolMask(ProtocolFeature::kMtu) |
+    ProtocolMask(ProtocolFeature::kBackendReq) |
     ProtocolMask(ProtocolFeature::kConfig) |
+    ProtocolMask(ProtocolFeature::kResetDevice) |
+    ProtocolMask(ProtocolFeature::kConfigureMemSlots) |
     ProtocolMask(ProtocolFeature::kStatus);
 
 // A vhost-user server at the other end of a Channel. Makes no system call.
@@ -52,7 +58,10 @@ class VhostUserBackend final : public VhostBackend, private PeerLink {
   Result<void> SetOwner() override;
   Result<FeatureSet> GetFeatures() override;
   Result<void> SetFeatures(FeatureSet features) override;
+  // With CONFIGURE_MEM_SLOTS, while no ring is started: ADD_MEM_REG of what the
+  // back-end does not have yet, unless something has to go.
   Result<void> SetMemTable(const MemoryTable& table) override;
+  Result<void> ChangeMemTable(const MemoryTable& table) override;
   Result<void> SetVringNum(uint16_t vring, uint16_t num) override;
   Result<void> SetVringBase(uint16_t vring, VringBase base) override;
   Result<void> SetVringAddr(uint16_t vring,
@@ -66,6 +75,11 @@ class VhostUserBackend final : public VhostBackend, private PeerLink {
   Result<void> GetConfig(uint32_t offset, std::span<std::byte> bytes) override;
   Result<void> SetConfig(uint32_t offset,
                          std::span<const std::byte> bytes) override;
+  Result<void> SetMtu(uint16_t mtu) override;
+  Result<void> SendRarp(const MacAddress& mac) override;
+  Result<void> ResetDevice() override;
+  BackendNews TakeNews() override;
+  int news_fd() const override { return requests_.fd(); }
   // Always kUnsupported.
   Result<void> SetGuestOffloads(FeatureSet offloads) override;
   // Always kUnsupported.
@@ -82,15 +96,36 @@ class VhostUserBackend final : public VhostBackend, private PeerLink {
     return (protocol_features_ & ProtocolMask(feature)) != 0;
   }
   // The front of the configuration space, read together with the limits.
-  using ConfigFront = std::array<std::byte, kNetConfigFrontBytes>;
+  struct ConfigFront {
+    std::array<std::byte, kNetConfigMtuBytes> bytes{};
+    size_t count = kNetConfigFrontBytes;
 
-  Result<void> NegotiateProtocol();
-  Result<void> AskLimits();
+    std::span<std::byte> used() { return std::span(bytes).first(count); }
+  };
+
+  Result<void> NegotiateProtocol(FeatureSet offered);
+  // Makes the channel for the back-end's requests; whether there can be one.
+  Result<bool> MakeRequestChannel();
+  void EnqueueRequestChannel();
+  void CloseRequestChannel();
+  // `config_bytes`: of the configuration space, to be read with them.
+  Result<void> AskLimits(size_t config_bytes);
+  struct Limits {
+    uint64_t pairs = 1;
+    uint64_t slots = 0;
+  };
+  void EnqueueLimit(VhostUserRequest request);
+  void TakeLimit(VhostUserRequest asked, uint64_t answer, Limits& limits);
+  Result<void> ApplyLimits(const Limits& limits);
   void EnqueueGetConfig(uint32_t offset, std::span<std::byte> bytes);
   Result<uint64_t> AskU64(VhostUserRequest request, BackendOperation operation);
   Result<void> CheckVring(uint16_t vring) const;
   Result<void> CheckNoBatch(BackendOperation operation) const;
   Result<void> CheckConfigRange(uint32_t offset, size_t bytes) const;
+  Result<void> CheckSpeaks(ProtocolFeature feature,
+                           BackendOperation operation) const;
+  Result<void> TellU64(VhostUserRequest request, BackendOperation operation,
+                       uint64_t value);
   // Everything that the buffer holds from message.begin on.
   void Enqueue(QueuedMessage message);
   // A request without an answer of its own: queued in a batch, else sent and,
@@ -103,6 +138,10 @@ class VhostUserBackend final : public VhostBackend, private PeerLink {
   static Result<void> TakeConfig(std::span<const std::byte> payload,
                                  uint32_t offset, std::span<std::byte> bytes);
   void AddBarrier();
+  Result<void> CheckRegionCount(size_t count, size_t most) const;
+  Result<void> SendTable(const MemoryTable& table);
+  Result<void> SendChange(const MemoryChange& change);
+  Result<void> TellRegion(VhostUserRequest request, const MemoryRegion& region);
   // The one error of a commit of one operation.
   static Result<void> AsResult(
       const std::expected<void, CommitError>& committed) {
@@ -113,7 +152,9 @@ class VhostUserBackend final : public VhostBackend, private PeerLink {
   std::expected<void, CommitError> RunAcked();
 
   const std::unique_ptr<Channel> channel_;
+  RequestServer requests_;
   MessageWindow window_;
+  ChannelPair request_pair_;  // Until the back-end has its end.
   BackendCaps caps_;
   Deadline deadline_;
   bool attached_ = false;
@@ -121,8 +162,12 @@ class VhostUserBackend final : public VhostBackend, private PeerLink {
   bool has_protocol_bit_ = false;
   uint64_t protocol_features_ = 0;
   RingFormat layout_ = RingFormat::kSplit;
+  bool rings_started_ = false;  // Since the last GET_VRING_BASE of all.
+  // What the back-end has, and what messages of the window change about it.
+  SharedRegions regions_;
   // Answers the GetConfig of exactly these bytes that follows GetFeatures.
   std::optional<Result<ConfigFront>> read_ahead_;
+  size_t read_ahead_bytes_ = 0;
 };
 
 }  // namespace virtio_user

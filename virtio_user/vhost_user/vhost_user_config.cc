@@ -31,10 +31,10 @@ Result<void> VhostUserBackend::GetConfig(uint32_t offset,
     return free;
   }
   if (auto valid = CheckConfigRange(offset, bytes.size()); !valid) return valid;
-  const auto ahead = std::exchange(read_ahead_, std::nullopt);
-  if (ahead && offset == 0 && bytes.size() == kNetConfigFrontBytes) {
+  auto ahead = std::exchange(read_ahead_, std::nullopt);
+  if (ahead && offset == 0 && bytes.size() == read_ahead_bytes_) {
     if (!*ahead) return Fail(*ahead);
-    std::ranges::copy(**ahead, bytes.begin());
+    std::ranges::copy((**ahead).used(), bytes.begin());
     return {};
   }
   EnqueueGetConfig(offset, bytes);

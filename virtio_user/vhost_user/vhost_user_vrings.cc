@@ -70,6 +70,7 @@ Result<void> VhostUserBackend::SetVringCall(uint16_t vring, int fd) {
 }
 
 Result<void> VhostUserBackend::SetVringKick(uint16_t vring, int fd) {
+  rings_started_ = true;
   return TellVringFd(VhostUserRequest::kSetVringKick,
                      BackendOperation::kSetVringKick, vring, fd);
 }
@@ -115,11 +116,13 @@ Result<void> VhostUserBackend::GetVringBases(
              .reply_bytes = sizeof(VhostUserVringState)});
   }
   if (queries.empty()) return {};
-  return AsResult(Run(
+  const auto done = AsResult(Run(
       [&](size_t index, std::span<const std::byte> payload) -> Result<void> {
         return TakeVringBase(DecodePayload<VhostUserVringState>(payload),
                              queries[index]);
       }));
+  if (done) rings_started_ = false;
+  return done;
 }
 
 Result<void> VhostUserBackend::TakeVringBase(VhostUserVringState state,
