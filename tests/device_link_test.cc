@@ -81,6 +81,43 @@ TEST(DeviceLink, AConnectionThatClosesBeforeAnyStartIsNoticedToo) {
   }
 }
 
+// Whenever between two looks at it a connection dies.
+TEST(DeviceLink, AConnectionThatDiesDuringAPollIsSeenByThatOneOrTheNext) {
+  for (const int looks : {0, 1, 2, 3}) {
+    SCOPED_TRACE(looks);
+    RecordingRig rig;
+    ASSERT_TRUE(rig.Run(1));
+    rig.backend->peer_waits = true;
+    rig.backend->polls_to_live = looks;
+
+    DeviceEvents events = rig.device->Poll();
+    for (int i = 0; i < looks && !events.needs_reset; ++i) {
+      EXPECT_EQ(rig.device->link(), LinkState::kUp);
+      events = rig.device->Poll();
+    }
+
+    EXPECT_TRUE(events.needs_reset);
+    EXPECT_TRUE(events.peer_waiting);
+    EXPECT_EQ(rig.device->state(), DeviceState::kNeedsReset);
+    EXPECT_EQ(rig.device->link(), LinkState::kPeerWaiting);
+  }
+}
+
+// A refusal that is followed by the end of the connection, for example.
+TEST(DeviceLink, ADeadConnectionDoesNotHideThePeerThatWaits) {
+  RecordingRig rig;
+  ASSERT_TRUE(rig.Run(1));
+  rig.backend->peer_waits = true;
+  rig.backend->polls_to_live = 0;
+  rig.backend->FailWhenSent(0, Error::Make(ErrorCode::kRefused, "no"));
+  EXPECT_FALSE(rig.device->Stop());
+
+  (void)rig.device->Poll();
+
+  EXPECT_EQ(rig.device->link(), LinkState::kPeerWaiting);
+  EXPECT_TRUE(rig.device->Reattach());
+}
+
 TEST(DeviceLink, S17_TheDescriptorOfALostConnectionIsClosed) {
   SimRig rig;
   ASSERT_TRUE(rig.Run(1));

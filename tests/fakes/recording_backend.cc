@@ -117,11 +117,15 @@ Result<void> RecordingBackend::Attach() {
     return Fail(ErrorCode::kDisconnected, "nobody is there");
   }
   attached_ = true;
+  polls_to_live.reset();
   bases_.clear();
   return {};
 }
 
 LinkState RecordingBackend::Poll() {
+  if (attached_ && polls_to_live) {
+    return (*polls_to_live)-- > 0 ? LinkState::kUp : LinkState::kDown;
+  }
   if (attached_) return LinkState::kUp;
   return peer_waits ? LinkState::kPeerWaiting : LinkState::kDown;
 }

@@ -38,6 +38,8 @@ class RecordingBackend final : public virtio_user::VhostBackend,
   std::map<uint16_t, virtio_user::VringBase> whole_bases;
   bool peer_present = true;
   bool peer_waits = false;  // Server mode: what Poll says without a peer.
+  // After so many more Polls that find it alive, the connection is dead.
+  std::optional<int> polls_to_live;
   size_t max_regions = 8;
 
   // The operation number `at` from now on (0: the next) fails with `error`:

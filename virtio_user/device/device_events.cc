@@ -288,16 +288,21 @@ Result<void> Device::AnnounceSelf() {
 
 DeviceEvents Device::Poll() {
   if (!mu_.TryLock()) return {};  // A call is under way and will tell.
-  const LinkState now = backend_->link().Poll();
-  if (IsAttached(link()) && !IsAttached(now)) {
+  LinkState now = backend_->link().Poll();
+  if (now == LinkState::kDown) {
+    // A dead connection would hide who waits to be the next.
     backend_->link().Detach();
+    now = backend_->link().Poll();
+  }
+  if (IsAttached(link()) && !IsAttached(now)) {
     EnterNeedsReset(Error::Make(ErrorCode::kDisconnected,
                                 "the back-end closed the connection; reattach "
                                 "when it is back"));
   }
   NoticeConfig();
   HearNews();
-  NoticeLink(backend_->link().Poll());
+  // Not looked at again: what has changed meanwhile is the next call's.
+  NoticeLink(now);
   const DeviceEvents events = std::exchange(events_, {});
   mu_.Unlock();
   return events;
