@@ -34,6 +34,8 @@ ordered_json OrNull(const std::optional<std::string>& text) {
 ordered_json Options(const RunOptions& options) {
   ordered_json mac = nullptr;
   if (options.mac) mac = ToText(*options.mac).data();
+  ordered_json ifname = nullptr;
+  if (!options.ifname.empty()) ifname = options.ifname;
   return {{"backend", options.backend},
           {"server", options.server},
           {"queues", options.queues},
@@ -41,6 +43,7 @@ ordered_json Options(const RunOptions& options) {
           {"packets", options.packets},
           {"traffic", ToString(options.traffic)},
           {"mac", mac},
+          {"ifname", ifname},
           {"mrg_rxbuf", options.path.mrg_rxbuf != Wish::kRefused},
           {"in_order", options.path.in_order != Wish::kRefused},
           {"wishes",
