@@ -36,6 +36,8 @@ ordered_json Options(const RunOptions& options) {
   if (options.mac) mac = ToText(*options.mac).data();
   ordered_json reconnect = nullptr;
   if (options.reconnect) reconnect = options.reconnect->count();
+  ordered_json ifname = nullptr;
+  if (!options.ifname.empty()) ifname = options.ifname;
   return {{"backend", options.backend},
           {"server", options.server},
           {"queues", options.queues},
@@ -43,6 +45,7 @@ ordered_json Options(const RunOptions& options) {
           {"packets", options.packets},
           {"traffic", ToString(options.traffic)},
           {"mac", mac},
+          {"ifname", ifname},
           {"mrg_rxbuf", options.path.mrg_rxbuf != Wish::kRefused},
           {"in_order", options.path.in_order != Wish::kRefused},
           {"wishes",

@@ -142,6 +142,7 @@ TEST(ReportJsonTest, Document_HasEverythingOfTheTable) {
   EXPECT_EQ(json["options"]["queues"], 2);
   EXPECT_EQ(json["options"]["seed"], 7);
   EXPECT_EQ(json["options"]["mac"], nullptr);
+  EXPECT_EQ(json["options"]["ifname"], nullptr);
   EXPECT_EQ(json["features"]["forwarded"]["mask"], "0x0000000100400000");
   EXPECT_EQ(json["features"]["forwarded"]["names"],
             nlohmann::json({"VIRTIO_NET_F_MQ", "VIRTIO_F_VERSION_1"}));
