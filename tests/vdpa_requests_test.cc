@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
-// os/vdpa_requests.h against the kernel's header.
+// Against the kernel's header.
+
+#include "virtio_user/os/vdpa_requests.h"
 
 #include <gtest/gtest.h>
 
@@ -12,7 +14,6 @@
 #include <string>
 
 #include "tests/uapi_constants.h"
-#include "virtio_user/os/vdpa_requests.h"
 
 extern "C" {
 extern const UapiConstant kUapiVdpaRequests[];
@@ -24,7 +25,7 @@ extern const size_t kUapiVdpaNumberCount;
 namespace virtio_user {
 namespace {
 
-TEST(UapiVdpaTest, EveryRequestHasTheKernelsNumber) {
+TEST(VdpaRequestsTest, EveryRequestHasTheKernelsNumber) {
   for (size_t i = 0; i < kUapiVdpaRequestCount; ++i) {
     const UapiConstant& constant = kUapiVdpaRequests[i];
     const auto ours = std::ranges::find(
@@ -36,7 +37,7 @@ TEST(UapiVdpaTest, EveryRequestHasTheKernelsNumber) {
   EXPECT_GE(kUapiVdpaRequestCount, 20u);
 }
 
-TEST(UapiVdpaTest, EveryLayoutAndNumberIsTheKernels) {
+TEST(VdpaRequestsTest, EveryLayoutAndNumberIsTheKernels) {
   const std::map<std::string, uint64_t> ours = {
       {"sizeof vhost_vring_state", sizeof(VdpaVringState)},
       {"sizeof vhost_vring_file", sizeof(VdpaVringFile)},
