@@ -255,5 +255,49 @@ TEST(NegotiationTest, OnlyWhatTheDriverAcceptedIsForwarded) {
   EXPECT_EQ(Forwarded(masks, {}), FeatureSet());
 }
 
+// --- A device that hears the driver's commands -------------------------------
+
+constexpr FeatureSet kOwnControl = {
+    kVersion1,         kNetCtrlVq,      kNetCtrlRx,  kNetMq,
+    kNetRss,           kNetHashReport,  kNetStatus,  kNetMac,
+    kNetGuestAnnounce, kNetCtrlMacAddr, kNetNotfCoal};
+
+TEST(NegotiationTest, WhatADeviceWithAControlQueueServesIsForwarded) {
+  const FeatureMasks masks =
+      ComposeMasks(kOwnControl, {.mac_known = true,
+                                 .control_queue = true,
+                                 .link_state = true,
+                                 .multiqueue = true,
+                                 .own_control_queue = true,
+                                 .config_events = true});
+  FeatureSet served = kOwnControl;
+  served.Remove(kNetNotfCoal);  // Nobody here would read its answers.
+  EXPECT_EQ(masks.Offered(), served);
+  EXPECT_EQ(Forwarded(masks, masks.Offered()), served);
+}
+
+TEST(NegotiationTest, ADeviceWithoutAControlQueueKeepsItsOwnStatusAndAddress) {
+  const FeatureSet device = {kVersion1, kNetStatus, kNetMac, kNetRss};
+  const FeatureMasks masks = ComposeMasks(device, {.mac_known = true,
+                                                   .control_queue = true,
+                                                   .link_state = true,
+                                                   .own_control_queue = true,
+                                                   .config_events = true});
+  EXPECT_TRUE(masks.Offered().HasAll({kNetCtrlVq, kNetGuestAnnounce}));
+  EXPECT_FALSE(masks.Offered().Has(kNetRss));
+  EXPECT_EQ(Forwarded(masks, masks.Offered()),
+            (FeatureSet{kVersion1, kNetStatus, kNetMac}));
+}
+
+TEST(NegotiationTest, ADriverThatWantsNoControlQueueGetsNoneOfADevice) {
+  const FeatureMasks masks =
+      ComposeMasks(kOwnControl, {.mac_known = true,
+                                 .link_state = true,
+                                 .multiqueue = true,
+                                 .own_control_queue = true,
+                                 .config_events = true});
+  EXPECT_EQ(masks.Offered(), (FeatureSet{kVersion1, kNetStatus, kNetMac}));
+}
+
 }  // namespace
 }  // namespace virtio_user

@@ -153,36 +153,6 @@ TEST(VhostVdpaControlTest, RefusedPairsStayAsTheyWere) {
   EXPECT_THAT(rig.Refusal(), HasSubstr("refuses"));
 }
 
-TEST(VhostVdpaControlTest, AResetDeviceIsToldEverythingAgain) {
-  ControlRig rig;
-  ASSERT_TRUE(rig.Run(kFour));
-  ASSERT_EQ(rig.Promiscuous(1), kCtrlAckOk);
-  ASSERT_EQ(rig.driver->Command(CtrlClass::kVlan, kCtrlVlanAdd, {7, 0}), 0);
-  ASSERT_EQ(rig.driver->Command(CtrlClass::kVlan, kCtrlVlanAdd, {8, 0}), 0);
-  ASSERT_EQ(rig.driver->Command(CtrlClass::kVlan, kCtrlVlanDel, {7, 0}), 0);
-  ASSERT_EQ(rig.driver->SetPairs(3), kCtrlAckOk);
-  ASSERT_EQ(rig.Promiscuous(0), kCtrlAckOk);
-  (void)rig.vdpa.TakeCommands();
-  ASSERT_TRUE(rig.device->Reattach());
-  ASSERT_TRUE(rig.device->Start());
-  EXPECT_THAT(rig.vdpa.TakeCommands(),
-              ElementsAre("2 0 8 0 = 0", "4 0 3 0 = 0", "0 0 0 = 0"));
-  EXPECT_EQ(rig.device->active_pairs(), 3);
-  // The driver ends the use of further pairs itself.
-  ASSERT_TRUE(rig.device->Stop());
-  ASSERT_TRUE(rig.device->Start());
-  EXPECT_THAT(rig.vdpa.TakeCommands(), ElementsAre("2 0 8 0 = 0", "0 0 0 = 0"));
-  EXPECT_EQ(rig.device->active_pairs(), 1);
-}
-
-TEST(VhostVdpaControlTest, TheUsersAddressIsTold) {
-  ControlRig rig;
-  DeviceOptions options = kOne;
-  options.mac = MacAddress{{2, 0, 0, 0, 0, 5}};
-  ASSERT_TRUE(rig.Run(options));
-  EXPECT_THAT(rig.vdpa.TakeCommands(), ElementsAre("1 1 2 0 0 0 0 5 = 0"));
-}
-
 // --- Devices that do not answer as they should -------------------------------
 
 struct Bad {
@@ -269,37 +239,6 @@ TEST(VhostVdpaControlTest, ItFindsAHoleAboveOrBetweenTheMemory) {
   EXPECT_EQ(between.vdpa.maps()[2].iova, 0x80f'ffff'c000u);
   EXPECT_EQ(between.Promiscuous(1), kCtrlAckOk);
   EXPECT_EQ(between.Complaints(), "");
-}
-
-// --- Link and announcements --------------------------------------------------
-
-TEST(VhostVdpaControlTest, TheDevicesCableIsTheLink) {
-  ControlRig rig;
-  ASSERT_TRUE(rig.Run(kOne));
-  EXPECT_EQ(rig.device->config_status(), kNetStatusLinkUp);
-  rig.vdpa.SetLink(false);
-  EXPECT_EQ(rig.fds.FileOf(rig.device->PollFd())->counter(), 1u);
-  EXPECT_TRUE(rig.device->Poll().link_changed);
-  EXPECT_EQ(rig.device->link(), LinkState::kNoCarrier);
-  EXPECT_EQ(rig.device->config_status(), 0);
-  EXPECT_EQ(rig.device->state(), DeviceState::kRunning);
-  rig.vdpa.SetLink(true);
-  EXPECT_TRUE(rig.device->Poll().link_changed);
-  EXPECT_EQ(rig.device->config_status(), kNetStatusLinkUp);
-}
-
-TEST(VhostVdpaControlTest, AnAnnouncementIsTheDriversUntilItsAckReachesIt) {
-  ControlRig rig;
-  ASSERT_TRUE(rig.Run(kOne));
-  rig.vdpa.AskToAnnounce();
-  EXPECT_TRUE(rig.device->Poll().announce_asked);
-  EXPECT_FALSE(rig.device->Poll().announce_asked);
-  EXPECT_EQ(rig.device->config_status(), kNetStatusLinkUp | kNetStatusAnnounce);
-  EXPECT_EQ(rig.driver->Command(CtrlClass::kAnnounce, kCtrlAnnounceAck, {}),
-            kCtrlAckOk);
-  EXPECT_EQ(rig.device->config_status(), kNetStatusLinkUp);
-  EXPECT_THAT(rig.vdpa.TakeCommands(), ElementsAre("3 0 = 0"));
-  EXPECT_FALSE(rig.device->Poll().announce_asked);
 }
 
 }  // namespace

@@ -140,7 +140,7 @@ INSTANTIATE_TEST_SUITE_P(
                     Shape{"SplitInOrderOwnControl", true, false, true},
                     Shape{"PackedOwnControl", true, true, false},
                     Shape{"PackedInOrderOwnControl", true, true, true}),
-    [](const auto& info) { return std::string(info.param.name); });
+    [](const auto& shape) { return std::string(shape.param.name); });
 
 }  // namespace
 }  // namespace virtio_user

@@ -18,6 +18,7 @@
 #include "backend_sim/vdpa_device.h"
 #include "tests/fakes/test_driver.h"
 #include "tests/support/vdpa_transcript.h"
+#include "virtio_user/base/check.h"
 #include "virtio_user/device/device.h"
 #include "virtio_user/os/vhost_vdpa_backend.h"
 
@@ -102,6 +103,28 @@ struct VdpaRig {
   std::optional<TestDriver> driver;
   std::unique_ptr<virtio_user::Device> device;
 };
+
+// The back-end by itself, on a device that was asked for its features.
+struct AttachedVdpa : VdpaRig {
+  explicit AttachedVdpa(backend_sim::VdpaPersonality personality =
+                            backend_sim::VdpaPersonality::Vduse())
+      : VdpaRig(std::move(personality)), owned(MakeBackend()) {
+    owned->BeginCall(virtio_user::kDefaultCallBudget);
+    VU_CHECK(owned->link().Attach().has_value());
+    VU_CHECK(owned->SetOwner().has_value());
+    VU_CHECK(owned->GetFeatures().has_value());
+    (void)calls.Take();
+  }
+  std::unique_ptr<virtio_user::VhostVdpaBackend> owned;
+};
+
+// As VDUSE makes them, with messages in batches and SUSPEND.
+inline backend_sim::VdpaPersonality Suspendable() {
+  backend_sim::VdpaPersonality personality =
+      backend_sim::VdpaPersonality::Vduse();
+  personality.backend_features |= 1 << 2 | 1 << 4;
+  return personality;
+}
 
 }  // namespace testing_support
 

@@ -100,14 +100,12 @@ FeatureMasks ComposeMasks(FeatureSet device, const NegotiationInputs& inputs) {
   if (inputs.own_control_queue && inputs.control_queue &&
       device.Has(kNetCtrlVq)) {
     masks.ours = {};
+    masks.unsupported = masks.unsupported & ~kServedByDevices;
     return masks;
   }
   // Whether it can be done is a matter of the back-end's kind; the command is
   // ours, so the bit of a back-end says nothing here either.
   have(kNetCtrlGuestOffloads, inputs.guest_offloads && inputs.control_queue);
-  // What only a device that hears the commands can do.
-  masks.unsupported.Add(kNetRss);
-  masks.unsupported.Add(kNetHashReport);
   return masks;
 }
 

@@ -30,14 +30,16 @@ inline constexpr FeatureSet kImplementedFeatures = {
     Feature::kNetGuestAnnounce,
     Feature::kNetMq,
     Feature::kNetCtrlMacAddr,
-    Feature::kNetHashReport,
-    Feature::kNetRss,
     Feature::kIndirectDesc,
     Feature::kVersion1,
     Feature::kInOrder,
     Feature::kRingPacked,
     Feature::kOrderPlatform,
 };
+
+// What comes on top where a device hears the driver's commands itself.
+inline constexpr FeatureSet kServedByDevices = {Feature::kNetHashReport,
+                                                Feature::kNetRss};
 
 // What decides about features beside the back-end's offer.
 struct NegotiationInputs {

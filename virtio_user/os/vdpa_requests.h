@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
 // The requests, messages and numbers of vhost-vdpa, as <linux/vhost.h> has
-// them, which C++ cannot include. tests/uapi_vdpa_test holds them to it.
+// them, which C++ cannot include. tests/vdpa_requests_test holds them to it.
 
 #ifndef VIRTIO_USER_OS_VDPA_REQUESTS_H_
 #define VIRTIO_USER_OS_VDPA_REQUESTS_H_

@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//
+// What a vDPA device says of itself.
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <array>
+#include <cerrno>
+#include <string>
+#include <vector>
+
+#include "tests/fakes/outcome.h"
+#include "tests/fakes/vdpa_rig.h"
+
+namespace virtio_user {
+namespace {
+
+using backend_sim::VdpaPersonality;
+using testing_support::AttachedVdpa;
+using testing_support::CodeOf;
+using testing_support::VdpaRig;
+
+TEST(VhostVdpaLimitsTest, LiesAboutSizesAreProtocolErrors) {
+  VdpaPersonality no_rings = VdpaPersonality::Vduse();
+  no_rings.max_num = 0;
+  VdpaPersonality no_config = VdpaPersonality::Vduse();
+  no_config.said_config_bytes = 0;
+  VdpaPersonality large_config = VdpaPersonality::Vduse();
+  large_config.said_config_bytes = 1 << 20;
+  VdpaPersonality no_range = VdpaPersonality::Vduse();
+  no_range.first_iova = 2;
+  no_range.last_iova = 1;
+  for (const VdpaPersonality& lie :
+       {no_rings, no_config, large_config, no_range}) {
+    VdpaRig rig(lie);
+    EXPECT_EQ(CodeOf(rig.Create({})), ErrorCode::kProtocol);
+    EXPECT_FALSE(rig.vdpa.is_open());
+    EXPECT_EQ(rig.device_fds(), 0u);
+  }
+}
+
+TEST(VhostVdpaLimitsTest, AnOldKernelWithoutTheNewRequestsWillDo) {
+  VdpaPersonality personality = VdpaPersonality::Vduse();
+  personality.knows_new_requests = false;
+  VdpaRig rig(personality);
+  ASSERT_TRUE(rig.Run());
+  ASSERT_TRUE(rig.device->Stop());
+  EXPECT_EQ(rig.Complaints(), "");
+}
+
+TEST(VhostVdpaLimitsTest, TheConfigurationIsReadAndWrittenWithinItsSize) {
+  AttachedVdpa rig;
+  std::array<std::byte, 6> mac{};
+  ASSERT_TRUE(rig.owned->GetConfig(0, mac));
+  EXPECT_EQ(mac[0], std::byte{0x02});
+  EXPECT_EQ(mac[5], std::byte{0x01});
+  mac[5] = std::byte{9};
+  ASSERT_TRUE(rig.owned->SetConfig(0, mac));
+  EXPECT_EQ(rig.vdpa.personality().config[5], std::byte{9});
+  EXPECT_EQ(CodeOf(rig.owned->GetConfig(24, mac)), ErrorCode::kRefused);
+  EXPECT_EQ(CodeOf(rig.owned->GetConfig(UINT32_MAX, mac)), ErrorCode::kRefused);
+  EXPECT_EQ(CodeOf(rig.owned->SetConfig(19, mac)), ErrorCode::kInvalidArgument);
+}
+
+}  // namespace
+}  // namespace virtio_user

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//
+// The status of a vDPA device, and its reset.
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <array>
+#include <cerrno>
+#include <string>
+#include <vector>
+
+#include "tests/fakes/outcome.h"
+#include "tests/fakes/vdpa_rig.h"
+
+namespace virtio_user {
+namespace {
+
+using backend_sim::VdpaPersonality;
+using testing::HasSubstr;
+using testing_support::CodeOf;
+using testing_support::TextOf;
+using testing_support::VdpaRig;
+
+TEST(VhostVdpaStatusTest, ADeviceThatRefusesTheFeaturesIsReset) {
+  VdpaPersonality personality = VdpaPersonality::Vduse();
+  personality.accepts_features_ok = false;
+  VdpaRig rig(personality);
+  ASSERT_TRUE(rig.Prepare());
+  const auto started = rig.device->Start();
+  EXPECT_EQ(CodeOf(started), ErrorCode::kRefused);
+  EXPECT_THAT(TextOf(started), HasSubstr("not the features"));
+  EXPECT_EQ(rig.vdpa.status(), 0);
+  EXPECT_EQ(rig.device->state(), DeviceState::kNegotiated);
+}
+
+TEST(VhostVdpaStatusTest, AResetThatNeverEndsIsADeadline) {
+  VdpaRig rig;
+  ASSERT_TRUE(rig.Run());
+  rig.vdpa.personality().reset_ends = false;
+  const Duration before = rig.clock.now();
+  const auto stopped = rig.device->Stop();
+  EXPECT_EQ(CodeOf(stopped), ErrorCode::kDeadline);
+  EXPECT_THAT(TextOf(stopped), HasSubstr("stays 0x0f"));
+  EXPECT_GE(rig.clock.now() - before, kDefaultCallBudget);
+  EXPECT_LT(rig.clock.now() - before, 2 * kDefaultCallBudget);
+  EXPECT_EQ(rig.device->state(), DeviceState::kNeedsReset);
+  EXPECT_FALSE(rig.vdpa.is_open());
+}
+
+}  // namespace
+}  // namespace virtio_user

@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//
+// The rings of a vDPA device.
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <array>
+#include <cerrno>
+#include <string>
+#include <vector>
+
+#include "tests/fakes/outcome.h"
+#include "tests/fakes/vdpa_rig.h"
+
+namespace virtio_user {
+namespace {
+
+using backend_sim::VdpaPersonality;
+using testing::HasSubstr;
+using testing_support::AttachedVdpa;
+using testing_support::CodeOf;
+using testing_support::Suspendable;
+using testing_support::TextOf;
+using testing_support::VdpaRig;
+
+TEST(VhostVdpaVringsTest, ARingThatIsTooLargeIsNamed) {
+  VdpaPersonality personality = VdpaPersonality::Vduse();
+  personality.max_num = 4;
+  VdpaRig rig(personality);
+  ASSERT_TRUE(rig.Prepare());
+  const auto started = rig.device->Start();
+  EXPECT_EQ(CodeOf(started), ErrorCode::kInvalidArgument);
+  EXPECT_THAT(TextOf(started), HasSubstr("at most 4"));
+}
+
+// A packed ring of another size is legal for virtio, and EINVAL for vhost.
+TEST(VhostVdpaVringsTest, VhostTakesPowersOfTwoAlone) {
+  AttachedVdpa rig;
+  const auto set = rig.owned->SetVringNum(0, 6);
+  EXPECT_EQ(CodeOf(set), ErrorCode::kInvalidArgument);
+  EXPECT_THAT(TextOf(set), HasSubstr("powers of two"));
+  EXPECT_TRUE(rig.calls.Take().empty());
+}
+
+TEST(VhostVdpaVringsTest, APackedRingsPlaceHasBothHalves) {
+  AttachedVdpa rig(Suspendable());
+  ASSERT_TRUE(
+      rig.owned->SetFeatures({Feature::kVersion1, Feature::kRingPacked}));
+  (void)rig.calls.Take();
+  const VringBase base = {
+      .avail = 3, .used = 1, .avail_wrap = false, .used_wrap = true};
+  ASSERT_TRUE(rig.owned->SetVringBase(1, base));
+  // The used half, 1 with its wrap counter, above the available one.
+  EXPECT_EQ(rig.calls.Take(),
+            std::vector<std::string>{"VHOST_SET_VRING_BASE 1 2147549187 = 0"});
+  ASSERT_TRUE(rig.owned->SetStatus(0x0b));
+  ASSERT_TRUE(rig.owned->SetStatus(0x0f));
+  std::array<VringBaseQuery, 1> queries{};
+  queries[0].vring = 1;
+  ASSERT_TRUE(rig.owned->GetVringBases(queries));
+  EXPECT_TRUE(queries[0].answered);
+  EXPECT_EQ(queries[0].base, base);
+}
+
+}  // namespace
+}  // namespace virtio_user
