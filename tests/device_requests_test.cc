@@ -66,6 +66,31 @@ TEST(DeviceRequests, AConfigChangeIsToldAndReadAgain) {
   EXPECT_EQ(rig.Complaints(), "");
 }
 
+TEST(DeviceRequests, AConfigurationThatMakesNoSenseChangesNothing) {
+  SimRig rig;
+  ASSERT_TRUE(rig.Run(1));
+  rig.world.model().ChangeConfig(10, std::array{std::byte{10}, std::byte{0}});
+
+  const Result<void> read = rig.device->RefreshConfig();
+
+  ASSERT_FALSE(read);
+  EXPECT_EQ(read.error().code(), ErrorCode::kProtocol);
+  EXPECT_EQ(rig.device->mtu(), 1500);
+  EXPECT_TRUE(rig.device->mac());
+  EXPECT_EQ(rig.device->state(), DeviceState::kRunning);
+}
+
+TEST(DeviceRequests, APeerThatIsLostMeanwhileNeedsAReset) {
+  SimRig rig;
+  ASSERT_TRUE(rig.Run(1));
+  rig.world.channel().PeerCloses();
+
+  EXPECT_FALSE(rig.device->RefreshConfig());
+
+  EXPECT_EQ(rig.device->state(), DeviceState::kNeedsReset);
+  EXPECT_EQ(rig.device->mtu(), 1500);
+}
+
 TEST(DeviceRequests, TheUsersMtuStays) {
   SimRig rig;
   DeviceOptions options = SimRig::Options(1);

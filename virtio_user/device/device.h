@@ -187,7 +187,7 @@ class Device final : private MemoryListener {
   // Reads the back-end's configuration space again, after
   // DeviceEvents::config_changed: mtu() and mac() may change, where the user
   // gave none; what the driver has accepted stays. Without a configuration
-  // space nothing happens.
+  // space nothing happens, nor where the error says that it makes no sense.
   Result<void> RefreshConfig() VU_EXCLUDES(mu_);
 
   // Never blocks; whoever watches PollFd() and NewsFd() calls it, at any

@@ -6,6 +6,7 @@
 #include <bit>
 #include <cstring>
 #include <span>
+#include <tuple>
 
 #include "virtio_user/device/device.h"
 #include "virtio_user/spec/net.h"
@@ -94,8 +95,12 @@ Result<void> Device::RefreshConfig() {
   const MutexLock lock(mu_);
   if (!backend_->caps().config) return {};
   backend_->BeginCall(options_.call_budget);
+  const auto before = std::tuple(mac_, mtu_, config_pairs_);
   auto read = ReadConfig(masks_.device);
-  if (!read && LosesPeer(read.error().code())) EnterNeedsReset(read.error());
+  if (read) return read;
+  std::tie(mac_, mtu_, config_pairs_) = before;
+  // A configuration that makes no sense stops no packets.
+  if (backend_->link().Poll() != LinkState::kUp) EnterNeedsReset(read.error());
   return read;
 }
 
