@@ -15,6 +15,7 @@
 
 #include "virtio_user/base/mac_address.h"
 #include "virtio_user/os/linux_vhost.h"
+#include "virtio_user/os/vdpa_requests.h"
 
 namespace backend_sim {
 namespace {
@@ -81,8 +82,11 @@ std::string Hex(uint64_t value) {
 }
 
 std::string RequestName(unsigned long number) {
-  const Request* const request = Find(number);
-  return request == nullptr ? "ioctl " + Hex(number) : request->name;
+  if (const Request* const request = Find(number)) return request->name;
+  for (const virtio_user::VdpaRequest& vdpa : virtio_user::kVdpaRequests) {
+    if (vdpa.number == number) return vdpa.name;
+  }
+  return "ioctl " + Hex(number);
 }
 
 template <typename T>

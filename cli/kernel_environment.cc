@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "virtio_user/os/open_backend.h"
+#include "virtio_user/os/vhost_vdpa_backend.h"
 
 namespace virtio_user::cli {
 
@@ -52,6 +53,10 @@ KernelEnvironment::OpenBackend() {
   if (!checked) return std::unexpected(ExplainError(*this, checked.error()));
   auto calls = std::make_unique<backend_sim::KernelTranscript>(
       calls_, [this](const std::string& line) { Count(line); });
+  if (dynamic_cast<const VhostVdpaBackend*>(checked->get()) != nullptr) {
+    return std::make_unique<VhostVdpaBackend>(std::move(calls),
+                                              options_.backend);
+  }
   auto backend = std::make_unique<VhostKernelBackend>(
       std::move(calls), VhostKernelOptions{.path = options_.backend,
                                            .ifname = options_.ifname,
@@ -73,7 +78,8 @@ void KernelEnvironment::Count(const std::string& line) {
 }
 
 Result<void> KernelEnvironment::Settle() {
-  if (echo_ != nullptr) return {};
+  // A vDPA device has a network of its own.
+  if (echo_ != nullptr || backend_ == nullptr) return {};
   auto echo =
       TapEcho::Open(fds_, {.ifname = backend_->tap_name(),
                            .max_frame_bytes = options_.max_frame_bytes,

@@ -20,7 +20,7 @@
 namespace virtio_user::cli {
 
 // The kernel's vhost-net, and this program itself as the network behind its
-// tap. Memory in memfds.
+// tap; or a vDPA device. Memory in memfds.
 class KernelEnvironment final : public Environment {
  public:
   static std::expected<std::unique_ptr<Environment>, Failure> Create(
@@ -41,8 +41,11 @@ class KernelEnvironment final : public Environment {
   Result<void> Settle() override;
   Duration Now() override;
   std::optional<std::string> Complaint() override;
-  // The kernel chooses the queue of a frame, and sends frames of its own.
-  Routing routing() const override { return Routing::kAnyPair; }
+  // The kernel chooses the queue of a frame of a tap, and sends some of its
+  // own.
+  Routing routing() const override {
+    return backend_ == nullptr ? Routing::kOwnPair : Routing::kAnyPair;
+  }
 
  private:
   explicit KernelEnvironment(const EnvironmentOptions& options)
@@ -56,7 +59,7 @@ class KernelEnvironment final : public Environment {
   PosixKernelCalls calls_{fds_};
   std::unique_ptr<MemfdMemory> memory_;
   std::unique_ptr<MembarrierQuiescer> quiescer_;
-  // The device's, and alive where packets are.
+  // The device's, and alive where packets are; null: a vDPA device.
   const VhostKernelBackend* backend_ = nullptr;
   std::unique_ptr<TapEcho> echo_;
 };

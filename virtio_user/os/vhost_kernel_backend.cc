@@ -283,6 +283,12 @@ Result<void> VhostKernelBackend::SetGuestOffloads(FeatureSet offloads) {
                [this, offloads] { return tap_->SetOffloads(offloads); }});
 }
 
+Result<uint8_t> VhostKernelBackend::SendControl(
+    std::span<const std::byte> /*request*/) {
+  return Fail(ErrorCode::kUnsupported,
+              "CONTROL_COMMAND: vhost-net has no control queue");
+}
+
 Result<void> VhostKernelBackend::SetMemTable(const MemoryTable& table) {
   if (table.regions().size() > caps_.max_memory_regions) {
     return Fail(ErrorCode::kInvalidArgument,

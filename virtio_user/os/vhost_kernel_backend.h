@@ -75,6 +75,8 @@ class VhostKernelBackend final : public VhostBackend, private PeerLink {
   Result<void> SetConfig(uint32_t offset,
                          std::span<const std::byte> bytes) override;
   Result<void> SetGuestOffloads(FeatureSet offloads) override;
+  // Always kUnsupported: vhost-net has no control queue.
+  Result<uint8_t> SendControl(std::span<const std::byte> request) override;
 
  private:
   using Action = std::function<Result<void>()>;
