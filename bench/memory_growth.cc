@@ -38,8 +38,10 @@ constexpr size_t kGrowth = size_t{64} << 20;
 constexpr int kEventsARound = 8;
 constexpr size_t kBurst = 32;
 constexpr size_t kFrameBytes = 64;
+// Without a burst for so long, new packets are sent.
+constexpr auto kPatience = std::chrono::microseconds(500);
 // How long traffic is watched around an event.
-constexpr auto kWindow = std::chrono::milliseconds(5);
+constexpr auto kWindow = std::chrono::milliseconds(30);
 
 // Both ends of a way to tell of memory.
 struct Way {
@@ -65,7 +67,7 @@ class Traffic {
  public:
   explicit Traffic(cli::NetDriver& driver) : driver_(driver) {}
 
-  // Puts packets on their way; before the thread begins.
+  // Puts packets on their way.
   bool SetOff() {
     std::array<Packet, kBurst> packets;
     driver_.rx(0).Receive(packets);
@@ -79,10 +81,18 @@ class Traffic {
   void Run() {
     std::array<Packet, kBurst> packets;
     auto last = Clock::now();
+    auto set_off = last;
     while (!stop_.load(std::memory_order_relaxed)) {
       const size_t count = driver_.rx(0).Receive(packets);
-      if (count == 0) continue;
       const auto now = Clock::now();
+      if (count == 0) {
+        // A disabled ring drops what goes out, and then nothing comes back.
+        if (now - last > kPatience && now - set_off > kPatience) {
+          set_off = now;
+          (void)SetOff();
+        }
+        continue;
+      }
       if (now - last > longest_.load(std::memory_order_relaxed)) {
         longest_.store(now - last, std::memory_order_relaxed);
       }
