@@ -38,8 +38,10 @@ constexpr size_t kGrowth = size_t{64} << 20;
 constexpr int kEventsARound = 8;
 constexpr size_t kBurst = 32;
 constexpr size_t kFrameBytes = 64;
+// Without a burst for so long, new packets are sent.
+constexpr auto kPatience = std::chrono::microseconds(500);
 // How long traffic is watched around an event.
-constexpr auto kWindow = std::chrono::milliseconds(5);
+constexpr auto kWindow = std::chrono::milliseconds(30);
 
 // Both ends of a way to tell of memory.
 struct Way {
@@ -63,12 +65,13 @@ bool Complain(const Error& error) {
 // Sends back what comes in and remembers the longest time between two bursts.
 class Traffic {
  public:
-  explicit Traffic(cli::NetDriver& driver) : driver_(driver) {}
+  explicit Traffic(cli::NetDriver& driver) : driver_(driver) {
+    std::array<Packet, kBurst> none;
+    (void)driver_.rx(0).Receive(none);  // Fills the ring.
+  }
 
-  // Puts packets on their way; before the thread begins.
+  // Puts packets on their way.
   bool SetOff() {
-    std::array<Packet, kBurst> packets;
-    driver_.rx(0).Receive(packets);
     const std::vector<std::byte> frame(kFrameBytes);
     for (uint32_t i = 0; i < std::min<uint32_t>(driver_.window(), 128); ++i) {
       const auto packet = driver_.pool(0).Make(frame);
@@ -79,10 +82,18 @@ class Traffic {
   void Run() {
     std::array<Packet, kBurst> packets;
     auto last = Clock::now();
+    auto set_off = last;
     while (!stop_.load(std::memory_order_relaxed)) {
       const size_t count = driver_.rx(0).Receive(packets);
-      if (count == 0) continue;
       const auto now = Clock::now();
+      if (count == 0) {
+        // A disabled ring drops what goes out, and then nothing comes back.
+        if (now - last > kPatience && now - set_off > kPatience) {
+          set_off = now;
+          (void)SetOff();
+        }
+        continue;
+      }
       if (now - last > longest_.load(std::memory_order_relaxed)) {
         longest_.store(now - last, std::memory_order_relaxed);
       }

@@ -74,11 +74,12 @@ size_t NetDriver::MemoryFor(const NetDriverShape& shape) {
 FeatureSet NetDriver::Choose(FeatureSet offered) {
   // Frames go out and come in whole: nobody here computes a checksum or cuts
   // a segment, so none may be left to us. Nor is there a network that would
-  // have to hear of us.
+  // have to hear of us, and frames are as long as they were asked for.
   constexpr FeatureSet kLeftOut = {
-      Feature::kNetCsum,         Feature::kNetGuestCsum, Feature::kNetGuestTso4,
-      Feature::kNetGuestTso6,    Feature::kNetHostTso4,  Feature::kNetHostTso6,
-      Feature::kNetGuestAnnounce};
+      Feature::kNetCsum,          Feature::kNetGuestCsum,
+      Feature::kNetGuestTso4,     Feature::kNetGuestTso6,
+      Feature::kNetHostTso4,      Feature::kNetHostTso6,
+      Feature::kNetGuestAnnounce, Feature::kNetMtu};
   return DependencyClosure(offered & ~kLeftOut);
 }
 

@@ -86,7 +86,7 @@ TEST(RunTest, Verbose_ChangesNothingButWhatIsShown) {
             HashOf({"run", "--packets", "500"}));
   EXPECT_THAT(outcome.err, HasSubstr("-> SET_OWNER\n"));
   EXPECT_THAT(outcome.err, HasSubstr("-> SET_VRING_KICK index=0"));
-  EXPECT_THAT(outcome.err, HasSubstr("<- SET_MEM_TABLE ack value=0x0\n"));
+  EXPECT_THAT(outcome.err, HasSubstr("<- ADD_MEM_REG ack value=0x0\n"));
 }
 
 TEST(RunTest, EveryPacket_IsCountedOnItsPair) {

@@ -16,11 +16,13 @@ namespace {
 
 // What the driver makes use of: frames as they are, no offloads yet.
 FeatureSet Choose(FeatureSet offered) {
-  // No offloads yet, and nobody here who would announce the port.
+  // No offloads yet, and nobody here who would announce the port or keep to the
+  // device's MTU.
   constexpr FeatureSet kNotYet = {
-      Feature::kNetCsum,         Feature::kNetGuestCsum, Feature::kNetGuestTso4,
-      Feature::kNetGuestTso6,    Feature::kNetHostTso4,  Feature::kNetHostTso6,
-      Feature::kNetGuestAnnounce};
+      Feature::kNetCsum,          Feature::kNetGuestCsum,
+      Feature::kNetGuestTso4,     Feature::kNetGuestTso6,
+      Feature::kNetHostTso4,      Feature::kNetHostTso6,
+      Feature::kNetGuestAnnounce, Feature::kNetMtu};
   return DependencyClosure(offered & ~kNotYet);
 }
 

@@ -145,6 +145,7 @@ Result<void> UnixSocketChannel::WaitWritable(Deadline deadline) {
 Result<void> UnixSocketChannel::WaitReadable(size_t bytes, Deadline deadline) {
   if (fd_ < 0) return NoPeer();
   const size_t wanted = std::clamp<size_t>(bytes, 1, ReceiveBuffer::kBytes);
+  const Deadline patience = DeadlineAfter(kReceivePatience);
   // Each round takes time, or ends the wait, or (deadline passed) takes bytes.
   while (buffer_.size() < wanted && !buffer_.ended_by_fds()) {
     const Duration left = TimeLeft(deadline);
@@ -152,8 +153,10 @@ Result<void> UnixSocketChannel::WaitReadable(size_t bytes, Deadline deadline) {
     if (!read) return Fail(read);
     if (read->closed) return {};
     if (left > Duration::zero()) {
-      // Fewer than were asked for: the caller may judge them already.
-      if (!buffer_.empty()) return {};
+      // Fewer than were asked for: the caller may judge them by now.
+      const bool patient =
+          beside_ != nullptr && TimeLeft(patience) > Duration::zero();
+      if (!buffer_.empty() && !patient) return {};
       const Result<bool> beside = HasComeBeside();
       if (!beside) return Fail(beside);
       if (*beside) return {};
