@@ -74,6 +74,11 @@ TEST_F(OpenBackendTest, F41_S34_AClientsMissingPathIsNamed) {
   EXPECT_EQ(opened.error().sys_errno(), ENOENT);
 }
 
+TEST_F(OpenBackendTest, AMissingVdpaDeviceIsToldHowToMakeOne) {
+  ExpectRefused(Open({.path = "/dev/vhost-vdpa-99999"}),
+                ErrorCode::kDisconnected, "vdpa dev add");
+}
+
 TEST_F(OpenBackendTest, F41_AServersMissingPathBecomesASocketOfItsOwn) {
   Opened opened = Open({.path = path_, .role = SocketRole::kServer});
 

@@ -29,7 +29,7 @@ die() {
 . "$here/debs.sh"
 
 # What only the installation or a shell for people would need.
-readonly not_needed='.*-dev|.*-dev-bin|python3.*|libpython3.*|systemd.*|perl.*'\
+readonly not_needed='(lib|linux-|zlib).*-dev(-bin)?|python3.*|libpython3.*|systemd.*|perl.*'\
 '|libperl.*|debconf.*|dpkg|udev|initramfs-tools.*|pciutils|procps|dracut.*'
 
 # What the initramfs loads before there is a disk.

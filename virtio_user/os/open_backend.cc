@@ -101,17 +101,23 @@ Result<std::optional<struct stat>> Examine(const std::string& path) {
                                        "cannot examine %s", path.c_str()));
 }
 
+// What makes what is missing there appear.
+const char* HowToGet(const std::string& path) {
+  if (path == kVhostNetPath) return "load the driver: modprobe vhost_net";
+  if (path.starts_with("/dev/vhost-vdpa")) {
+    return "modprobe vhost_vdpa, then: vdpa dev add name NAME mgmtdev DEVICE";
+  }
+  return "start the back-end first, or correct the path";
+}
+
 Result<void> CheckType(const OpenBackendOptions& options,
                        const std::optional<struct stat>& found) {
   if (!found) {
     // A server makes its own file.
     if (options.role == SocketRole::kServer) return {};
-    const bool vhost_net = options.path == kVhostNetPath;
     return std::unexpected(Error::System(
         ErrorCode::kDisconnected, ENOENT, "%s does not exist; %s",
-        options.path.c_str(),
-        vhost_net ? "load the driver: modprobe vhost_net"
-                  : "start the back-end first, or correct the path"));
+        options.path.c_str(), HowToGet(options.path)));
   }
   if (S_ISSOCK(found->st_mode)) return {};
   return Fail(ErrorCode::kInvalidArgument,
