@@ -108,14 +108,13 @@ std::string Account(const Testpmd& testpmd, const Vuser& vuser) {
          TailOf(testpmd.Log(), 30);
 }
 
-void PrintTimes(const std::string& leg, std::vector<double> milliseconds) {
-  if (milliseconds.empty()) return;
-  std::ranges::sort(milliseconds);
+void PrintTimes(const std::string& leg, std::vector<double> times) {
+  if (times.empty()) return;
+  std::ranges::sort(times);
   std::printf(
       "%s: %zu times; from the connection to the first packet: median "
       "%.1f ms, worst %.1f ms\n",
-      leg.c_str(), milliseconds.size(), milliseconds[milliseconds.size() / 2],
-      milliseconds.back());
+      leg.c_str(), times.size(), times[times.size() / 2], times.back());
 }
 
 TEST_P(ReconnectTest, TrafficGoesOnHoweverOftenTestpmdIsKilled) {
@@ -134,8 +133,9 @@ TEST_P(ReconnectTest, TrafficGoesOnHoweverOftenTestpmdIsKilled) {
   const size_t descriptors = vuser->DescriptorCount();
   for (int i = 0; i < kills; ++i) {
     // Most under traffic, some while the device is still being brought up.
-    if (i % 4 != 3)
+    if (i % 4 != 3) {
       ASSERT_TRUE(WaitForReady(*testpmd)) << Account(*testpmd, *vuser);
+    }
     std::this_thread::sleep_for(milliseconds(moment(random)));
     ASSERT_FALSE(vuser->Wait(seconds(0))) << vuser->Output();
     testpmd->Kill();
