@@ -104,8 +104,9 @@ uint64_t CountMessages(const std::string& path,
 }
 
 // Until the device exists there is nothing to bring back: a first connection
-// takes SET_OWNER, what is offered twice over, and the limits.
-constexpr uint64_t kMessagesOfCreate = 6;
+// takes SET_OWNER, GET_FEATURES, GET_ and SET_PROTOCOL_FEATURES, GET_QUEUE_NUM,
+// GET_MAX_MEM_SLOTS, SET_BACKEND_REQ_FD and GET_CONFIG.
+constexpr uint64_t kMessagesOfCreate = 8;
 
 class EveryMessageTest : public ReconnectTest,
                          public ::testing::WithParamInterface<FaultKind> {};
