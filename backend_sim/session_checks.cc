@@ -115,13 +115,8 @@ Check CheckSession(const VhostModel& model, const VhostMessage& message) {
       if (value < 68 || value > 65535) {
         return Breach{Rule::kMtuRange, std::to_string(value)};
       }
-      // Some front-ends say it before the driver has chosen.
-      if (HasBit(model.session().features_set ? model.session().features
-                                              : model.personality().features,
-                 kBitMtu)) {
-        break;
-      }
-      return Breach{Rule::kGate, "VIRTIO_NET_F_MTU was not negotiated"};
+      if (HasBit(model.personality().features, kBitMtu)) break;
+      return Breach{Rule::kGate, "VIRTIO_NET_F_MTU was not offered"};
     case kReqSetStatus:
       return CheckSetStatus(model, value);
     case kReqGetConfig:
