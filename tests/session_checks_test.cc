@@ -81,8 +81,19 @@ TEST_F(SessionChecksTest, SeesAnMtuOutOfRange) {
   ExpectNack({.request = 20, .payload = U64(65536)}, Rule::kMtuRange);
 }
 
-TEST_F(SessionChecksTest, SeesAnMtuWithoutItsFeature) {
-  Negotiate(kModern & ~uint64_t{1 << 3}, kAllProtocol);
+// Of a back-end that has the message and does not offer the feature.
+class WithoutMtuTest : public ::sim_test::ModelSession {
+ protected:
+  static backend_sim::SimWorldOptions Options() {
+    backend_sim::SimWorldOptions options;
+    options.personality.features &= ~uint64_t{1 << 3};
+    return options;
+  }
+  WithoutMtuTest() : ModelSession(Options()) {}
+};
+
+TEST_F(WithoutMtuTest, SeesAnMtuWithoutItsFeature) {
+  Negotiate(kModern, kAllProtocol);
   ExpectNack({.request = 20, .payload = U64(1500)}, Rule::kGate);
 }
 
