@@ -93,7 +93,7 @@ class VhostNetFileTest : public testing::Test {
     return fd;
   }
   // All that a ring of 8 needs but its backend.
-  void SetUp(uint32_t index) {
+  void Prepare(uint32_t index) {
     ASSERT_EQ(State(VHOST_SET_VRING_NUM, index, 8), 0);
     ASSERT_EQ(Addr(index, Memory(), Memory() + 1024, Memory() + 2048), 0);
   }
@@ -183,7 +183,7 @@ TEST_F(OwnedVhostNetTest, AnUnknownRequestIsNone) {
 
 TEST_F(OwnedVhostNetTest, ABackendTakesAddressesATapAndMemory) {
   EXPECT_EQ(Vring(VHOST_NET_SET_BACKEND, 0, Tap()), -EFAULT);
-  SetUp(0);
+  Prepare(0);
   EXPECT_EQ(Vring(VHOST_NET_SET_BACKEND, 0, Event()), -ENOTSOCK);
   EXPECT_EQ(Vring(VHOST_NET_SET_BACKEND, 0,
                   Keep(world_.calls().Open("/dev/net/tun"))),
@@ -199,7 +199,7 @@ TEST_F(VhostNetFileTest, WithoutATableThereIsNoBackendNotEvenNone) {
 }
 
 TEST_F(OwnedVhostNetTest, ARingThatRunsKeepsItsSizeAndPlace) {
-  SetUp(0);
+  Prepare(0);
   ASSERT_EQ(Vring(VHOST_NET_SET_BACKEND, 0, Tap()), 0);
 
   EXPECT_EQ(State(VHOST_SET_VRING_NUM, 0, 8), -EBUSY);
@@ -209,7 +209,7 @@ TEST_F(OwnedVhostNetTest, ARingThatRunsKeepsItsSizeAndPlace) {
 }
 
 TEST_F(OwnedVhostNetTest, ARingGoesOnWhereItStoppedWithoutBeingSetUpAnew) {
-  SetUp(0);
+  Prepare(0);
   const int tap = Tap();
   ASSERT_EQ(Vring(VHOST_NET_SET_BACKEND, 0, tap), 0);
   ASSERT_EQ(Vring(VHOST_NET_SET_BACKEND, 0, -1), 0);
@@ -222,7 +222,7 @@ TEST_F(OwnedVhostNetTest, ARingGoesOnWhereItStoppedWithoutBeingSetUpAnew) {
 }
 
 TEST_F(OwnedVhostNetTest, ClosingLetsGoOfEverything) {
-  SetUp(0);
+  Prepare(0);
   ASSERT_EQ(Vring(VHOST_SET_VRING_KICK, 0, Event()), 0);
   ASSERT_EQ(Vring(VHOST_NET_SET_BACKEND, 0, Tap()), 0);
 

@@ -71,10 +71,14 @@ GuestReport RunGuest(const GuestOptions& options) {
   const std::string output = options.folder + "/guest.out";
   const std::string error = options.folder + "/guest.err";
   std::vector<std::string> arguments = {
-      TestFile("tools/guest/run.sh"),           "--file",
-      TestFile("cli/vuser_static") + "=vuser",  "--memory",
-      std::to_string(options.megabytes),        "--deadline",
-      std::to_string(options.deadline.count()), options.name};
+      TestFile("tools/guest/run.sh"), "--file",
+      TestFile("cli/vuser_static") + "=vuser"};
+  for (const std::string& program : options.programs) {
+    arguments.insert(arguments.end(), {"--file", TestFile(program)});
+  }
+  arguments.insert(arguments.end(),
+                   {"--memory", std::to_string(options.megabytes), "--deadline",
+                    std::to_string(options.deadline.count()), options.name});
   arguments.insert(arguments.end(), options.commands.begin(),
                    options.commands.end());
   const auto child = ChildProcess::Start({.arguments = std::move(arguments),
