@@ -60,6 +60,12 @@ VdpaPersonality VdpaPersonality::Full() {
 }
 
 VdpaPersonality VdpaPersonality::Vduse() {
+  VdpaPersonality personality = Bare();
+  personality.backend_features |= kBackendBatch;
+  return personality;
+}
+
+VdpaPersonality VdpaPersonality::Bare() {
   VdpaPersonality personality;
   personality.features = kDataBits;
   personality.backend_features = kBackendMsgV2;

@@ -55,8 +55,10 @@ struct VdpaPersonality {
   // A device with all of it: 4 pairs, a control queue in an address space of
   // its own, SUSPEND.
   static VdpaPersonality Full();
-  // As VDUSE makes them: one pair, no control queue, messages one by one.
+  // As VDUSE makes them (seen on Linux 6.12): one pair, no control queue.
   static VdpaPersonality Vduse();
+  // The same without IOTLB_BATCH: messages come one by one.
+  static VdpaPersonality Bare();
 };
 
 }  // namespace backend_sim

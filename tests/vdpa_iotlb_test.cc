@@ -25,7 +25,7 @@ using testing_support::VdpaRig;
 
 // The kernel says EFAULT of a write, whatever its reason is.
 TEST(VdpaIotlbTest, TheLimitOfLockedMemoryIsNamedWithTheBytesNeeded) {
-  VdpaPersonality personality = VdpaPersonality::Vduse();
+  VdpaPersonality personality = VdpaPersonality::Bare();
   personality.memlock_bytes = 400 << 10;
   VdpaRig rig(personality);
   rig.server.AddText("/proc/self/limits",

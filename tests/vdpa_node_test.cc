@@ -24,7 +24,7 @@ using testing_support::TextOf;
 using testing_support::VdpaRig;
 
 TEST(VdpaNodeTest, ADeviceOfAnotherClassIsNamed) {
-  VdpaPersonality personality = VdpaPersonality::Vduse();
+  VdpaPersonality personality = VdpaPersonality::Bare();
   personality.device_class = 2;
   VdpaRig rig(personality);
   const auto made = rig.Create({});

@@ -26,7 +26,7 @@ using testing_support::TextOf;
 using testing_support::VdpaRig;
 
 TEST(VhostVdpaBackendTest, MemoryOutsideOfTheDevicesRangeIsNamed) {
-  VdpaPersonality personality = VdpaPersonality::Vduse();
+  VdpaPersonality personality = VdpaPersonality::Bare();
   personality.last_iova = 0x7ff'ffff'ffff;
   VdpaRig rig(personality);
   ASSERT_TRUE(rig.Prepare());
@@ -40,7 +40,7 @@ TEST(VhostVdpaBackendTest, MemoryOutsideOfTheDevicesRangeIsNamed) {
 
 TEST(VhostVdpaBackendTest, NothingIsLeftOfADevice) {
   for (const VdpaPersonality& personality :
-       {VdpaPersonality::Vduse(), Suspendable()}) {
+       {VdpaPersonality::Bare(), Suspendable()}) {
     VdpaRig rig(personality);
     ASSERT_TRUE(rig.Run());
     EXPECT_EQ(rig.vdpa.maps().size(), 2u);

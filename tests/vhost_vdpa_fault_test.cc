@@ -23,9 +23,9 @@ struct Life {
 };
 
 std::vector<Life> Lives() {
-  VdpaPersonality suspends = VdpaPersonality::Vduse();
+  VdpaPersonality suspends = VdpaPersonality::Bare();
   suspends.backend_features |= 1 << 2 | 1 << 4;
-  return {{"one by one", VdpaPersonality::Vduse(), {}},
+  return {{"one by one", VdpaPersonality::Bare(), {}},
           {"batch and suspend", suspends, {}},
           {"own control queue",
            VdpaPersonality::Full(),

@@ -22,13 +22,13 @@ using testing_support::CodeOf;
 using testing_support::VdpaRig;
 
 TEST(VhostVdpaLimitsTest, LiesAboutSizesAreProtocolErrors) {
-  VdpaPersonality no_rings = VdpaPersonality::Vduse();
+  VdpaPersonality no_rings = VdpaPersonality::Bare();
   no_rings.max_num = 0;
-  VdpaPersonality no_config = VdpaPersonality::Vduse();
+  VdpaPersonality no_config = VdpaPersonality::Bare();
   no_config.said_config_bytes = 0;
-  VdpaPersonality large_config = VdpaPersonality::Vduse();
+  VdpaPersonality large_config = VdpaPersonality::Bare();
   large_config.said_config_bytes = 1 << 20;
-  VdpaPersonality no_range = VdpaPersonality::Vduse();
+  VdpaPersonality no_range = VdpaPersonality::Bare();
   no_range.first_iova = 2;
   no_range.last_iova = 1;
   for (const VdpaPersonality& lie :
@@ -41,7 +41,7 @@ TEST(VhostVdpaLimitsTest, LiesAboutSizesAreProtocolErrors) {
 }
 
 TEST(VhostVdpaLimitsTest, AnOldKernelWithoutTheNewRequestsWillDo) {
-  VdpaPersonality personality = VdpaPersonality::Vduse();
+  VdpaPersonality personality = VdpaPersonality::Bare();
   personality.knows_new_requests = false;
   VdpaRig rig(personality);
   ASSERT_TRUE(rig.Run());

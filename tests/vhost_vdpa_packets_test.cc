@@ -33,7 +33,7 @@ class VhostVdpaPackets : public testing::TestWithParam<Shape> {
  protected:
   VhostVdpaPackets()
       : rig_(GetParam().own_control ? VdpaPersonality::Full()
-                                    : VdpaPersonality::Vduse(),
+                                    : VdpaPersonality::Bare(),
              {.initial_regions = 2, .region_bytes = 4 << 20}) {
     DeviceOptions options = {.control_queue = true,
                              .in_order = GetParam().in_order,

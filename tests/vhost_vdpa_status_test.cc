@@ -23,7 +23,7 @@ using testing_support::TextOf;
 using testing_support::VdpaRig;
 
 TEST(VhostVdpaStatusTest, ADeviceThatRefusesTheFeaturesIsReset) {
-  VdpaPersonality personality = VdpaPersonality::Vduse();
+  VdpaPersonality personality = VdpaPersonality::Bare();
   personality.accepts_features_ok = false;
   VdpaRig rig(personality);
   ASSERT_TRUE(rig.Prepare());

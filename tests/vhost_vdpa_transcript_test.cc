@@ -82,7 +82,7 @@ TEST(VhostVdpaTranscriptTest, StartAndStopOfOnePair) {
 }
 
 TEST(VhostVdpaTranscriptTest, ASuspendableDeviceIsAskedWhereItStopped) {
-  VdpaPersonality personality = VdpaPersonality::Vduse();
+  VdpaPersonality personality = VdpaPersonality::Bare();
   personality.backend_features = VdpaPersonality::Full().backend_features;
   VdpaRig rig(personality);
   ASSERT_TRUE(rig.Run());
@@ -121,7 +121,7 @@ TEST(VhostVdpaTranscriptTest, AReattachIsAResetAndANewOpen) {
 }
 
 TEST(VhostVdpaTranscriptTest, OnlyTheMemoryThatChangesIsTold) {
-  VdpaPersonality personality = VdpaPersonality::Vduse();
+  VdpaPersonality personality = VdpaPersonality::Bare();
   personality.backend_features = VdpaPersonality::Full().backend_features;
   VdpaRig rig(personality);
   ASSERT_TRUE(rig.Run());

@@ -25,7 +25,7 @@ using testing_support::TextOf;
 using testing_support::VdpaRig;
 
 TEST(VhostVdpaVringsTest, ARingThatIsTooLargeIsNamed) {
-  VdpaPersonality personality = VdpaPersonality::Vduse();
+  VdpaPersonality personality = VdpaPersonality::Bare();
   personality.max_num = 4;
   VdpaRig rig(personality);
   ASSERT_TRUE(rig.Prepare());

@@ -29,7 +29,7 @@ inline constexpr char kVdpaPath[] = "/dev/vhost-vdpa-0";
 // A simulated vDPA device at kVdpaPath, and a Device of ours on it.
 struct VdpaRig {
   explicit VdpaRig(backend_sim::VdpaPersonality personality =
-                       backend_sim::VdpaPersonality::Vduse(),
+                       backend_sim::VdpaPersonality::Bare(),
                    backend_sim::SimMemoryOptions memory_options =
                        {.initial_regions = 2, .region_bytes = 1 << 18})
       : memory(fds, trace, memory_options),
@@ -107,7 +107,7 @@ struct VdpaRig {
 // The back-end by itself, on a device that was asked for its features.
 struct AttachedVdpa : VdpaRig {
   explicit AttachedVdpa(backend_sim::VdpaPersonality personality =
-                            backend_sim::VdpaPersonality::Vduse())
+                            backend_sim::VdpaPersonality::Bare())
       : VdpaRig(std::move(personality)), owned(MakeBackend()) {
     owned->BeginCall(virtio_user::kDefaultCallBudget);
     VU_CHECK(owned->link().Attach().has_value());
@@ -121,7 +121,7 @@ struct AttachedVdpa : VdpaRig {
 // As VDUSE makes them, with messages in batches and SUSPEND.
 inline backend_sim::VdpaPersonality Suspendable() {
   backend_sim::VdpaPersonality personality =
-      backend_sim::VdpaPersonality::Vduse();
+      backend_sim::VdpaPersonality::Bare();
   personality.backend_features |= 1 << 2 | 1 << 4;
   return personality;
 }
