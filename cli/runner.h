@@ -84,7 +84,8 @@ class Runner {
   // What the packets have shown, in words: it stands beside an interruption.
   std::string packet_problems_;
   uint64_t packets_left_ = 0;  // Of a stretch that ended early.
-  Duration restored_at_{0};    // The last time that the back-end came back.
+  Duration restored_at_{0};    // The last time that the back-end came back,
+  Duration last_progress_{0};  // that packets came, or that a step began.
 };
 
 }  // namespace virtio_user::cli

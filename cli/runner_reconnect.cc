@@ -11,13 +11,19 @@
 namespace virtio_user::cli {
 
 std::optional<Failure> Runner::DoSteadily(Step step) {
+  last_progress_ = environment_.Now();
   for (;;) {
     auto failure = Do(step);
     if (!failure || !options_.reconnect || !HasLostBackend()) return failure;
+    if (environment_.Now() - last_progress_ > *options_.reconnect) {
+      return Failure{ExitCode::kFail,
+                     "the back-end goes away again and again, and nothing "
+                     "comes of it in between"};
+    }
     if (auto hopeless = Restore()) return hopeless;
     if (step.kind != StepKind::kTraffic) continue;
-    step.packets = packets_left_;
-    if (step.packets == 0) return {};
+    // Where all that was left is lost, one more shows whether any comes back.
+    step.packets = std::max<uint64_t>(packets_left_, 1);
   }
 }
 
@@ -54,6 +60,7 @@ std::optional<Failure> Runner::Restore() {
 }
 
 void Runner::NoteArrival(const Traffic& traffic) {
+  if (traffic.first_arrival()) last_progress_ = environment_.Now();
   result_.lost_early += traffic.lost_early();
   if (!traffic.first_arrival() || result_.reconnects.empty()) return;
   auto& first_packet = result_.reconnects.back().first_packet;

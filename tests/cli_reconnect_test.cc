@@ -140,6 +140,18 @@ TEST_F(ReconnectTest, AServerThatConnectsMayGoAndConnectAgain) {
   EXPECT_EQ(outcome.ValueOf("reconnects: "), "2");
 }
 
+// Nothing is let pass because there were packets left to lose.
+TEST_F(ReconnectTest, AServerThatAlwaysGoesWhenItHasStartedIsTold) {
+  std::vector<backend_sim::Fault> faults;
+  for (uint64_t at = 20; at < 20000; ++at) {
+    faults.push_back({.kind = FaultKind::kCloseBefore, .at = at});
+  }
+  Server server(path_, {.faults = faults});
+  const Outcome outcome = RunVuser(Arguments({"--reconnect", "0.5"}));
+  EXPECT_EQ(outcome.code, 1);
+  EXPECT_THAT(outcome.LastLine(), HasSubstr("verdict: FAIL (the back-end "));
+}
+
 TEST_F(ReconnectTest, WithoutTheOptionTheFirstLossEndsTheRun) {
   Server server(path_,
                 {.faults = {{.kind = FaultKind::kCloseAfter, .at = 40}}});

@@ -210,6 +210,33 @@ TEST(DeviceSlots, ARefusedAdditionIsReportedAndTriedAgain) {
   EXPECT_EQ(PublishedRegions(rig), 4u);
 }
 
+// Its descriptor may be another file's by the time that more goes.
+TEST(DeviceSlots, WhatHasGoneIsNeverAddedAgain) {
+  SimRig rig;
+  ASSERT_TRUE(rig.Run(1));
+  const auto first = rig.world.memory().AddRegion(4096);
+  ASSERT_TRUE(first);
+  const auto refuse = [&](uint64_t ahead) {
+    rig.world.faults().Add({.kind = backend_sim::FaultKind::kRefuse,
+                            .at = rig.world.server().message_count() + ahead});
+  };
+  refuse(0);
+  const auto second = rig.world.memory().AddRegion(4096);
+  ASSERT_TRUE(second);
+  // REM_MEM_REG is carried out, and the ADD_MEM_REG behind it refused again.
+  refuse(1);
+  ASSERT_TRUE(rig.world.memory().RemoveRegion(*first));
+  EXPECT_EQ(PublishedRegions(rig), 2u);
+  ASSERT_TRUE(rig.device->Stop());
+  const uint64_t before = rig.world.server().message_count();
+
+  ASSERT_TRUE(rig.world.memory().RemoveRegion(*second));
+
+  EXPECT_EQ(rig.world.server().message_count(), before);
+  EXPECT_EQ(PublishedRegions(rig), 2u);
+  EXPECT_EQ(rig.device->state(), DeviceState::kNegotiated);
+}
+
 // The back-end would go on using what is somebody else's by then.
 TEST(DeviceSlots, ARefusedRemovalStopsTheRings) {
   SimRig rig;

@@ -97,7 +97,12 @@ Result<void> Device::RefreshConfig() {
   backend_->BeginCall(options_.call_budget);
   const auto before = std::tuple(mac_, mtu_, config_pairs_);
   auto read = ReadConfig(masks_.device);
-  if (read) return read;
+  if (read) {
+    // What is not said any more still holds: the driver has accepted it.
+    if (!mac_) mac_ = std::get<0>(before);
+    if (!mtu_) mtu_ = std::get<1>(before);
+    return read;
+  }
   std::tie(mac_, mtu_, config_pairs_) = before;
   // A configuration that makes no sense stops no packets.
   if (backend_->link().Poll() != LinkState::kUp) EnterNeedsReset(read.error());

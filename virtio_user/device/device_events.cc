@@ -160,6 +160,9 @@ void Device::OnMemoryEvent(const MemoryEvent& event, const MemoryTable& table) {
     shared_ = wanted;
     return;
   }
+  // Whatever became of it, what goes is never told of again: its descriptor
+  // may be another file's by then.
+  if (removing) shared_ = shared_.Without(event.range);
   const Error& error = done.error().error;
   events_.memory_trouble = true;
   const bool nothing_sent = error.code() == ErrorCode::kInvalidArgument;

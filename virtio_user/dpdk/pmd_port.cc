@@ -33,7 +33,10 @@ Result<std::unique_ptr<PmdPort>> PmdPort::Create(const PmdArgs& args) {
   auto quiescer = MembarrierQuiescer::Create();
   if (!quiescer) return Fail(quiescer);
   port->quiescer_ = *std::move(quiescer);
-  auto backend = OpenBackend(port->fds_, args.backend);
+  OpenBackendOptions open = args.backend;
+  // Nobody calls Device::Poll while packets go.
+  open.hears_requests = false;
+  auto backend = OpenBackend(port->fds_, open);
   if (!backend) return Fail(backend);
   auto device = Device::Create(args.device, {.backend = *std::move(backend),
                                              .memory = port->memory_,

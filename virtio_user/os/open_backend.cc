@@ -151,7 +151,9 @@ Result<std::unique_ptr<VhostBackend>> OpenBackend(
           ? UnixSocketChannel::Server(ops, options.path)
           : UnixSocketChannel::Client(ops, options.path);
   if (!channel) return Fail(channel);
-  return std::make_unique<VhostUserBackend>(std::move(*channel));
+  return std::make_unique<VhostUserBackend>(
+      std::move(*channel),
+      VhostUserOptions{.hears_requests = options.hears_requests});
 }
 
 }  // namespace virtio_user

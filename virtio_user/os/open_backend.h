@@ -30,6 +30,7 @@ struct OpenBackendOptions {
   // of the tap gets the address.
   int64_t queue_pairs = 1;
   std::optional<MacAddress> mac{};
+  bool hears_requests = true;  // See VhostUserOptions.
 };
 
 // Chooses the back-end by what lies at `path`, once: a socket is a vhost-user

@@ -27,8 +27,10 @@ BackendCaps CapsOfNobody() {
 
 }  // namespace
 
-VhostUserBackend::VhostUserBackend(std::unique_ptr<Channel> channel)
+VhostUserBackend::VhostUserBackend(std::unique_ptr<Channel> channel,
+                                   const VhostUserOptions& options)
     : channel_(std::move(channel)),
+      options_(options),
       requests_(*channel_),
       window_(*channel_, &requests_) {
   caps_ = CapsOfNobody();
@@ -217,10 +219,10 @@ Result<void> VhostUserBackend::NegotiateProtocol(FeatureSet features) {
   if (!offered) return Fail(offered);
   uint64_t wanted = *offered & kSpokenProtocolFeatures;
   constexpr uint64_t kRequests = ProtocolMask(ProtocolFeature::kBackendReq);
-  if ((wanted & kRequests) != 0) {
-    const Result<bool> made = MakeRequestChannel();
-    if (!made) return Fail(made);
-    if (!*made) wanted &= ~kRequests;
+  // It can be done without, also where descriptors run short.
+  if ((wanted & kRequests) != 0 &&
+      (!options_.hears_requests || !MakeRequestChannel())) {
+    wanted &= ~kRequests;
   }
   const size_t begin = window_.bytes().size();
   MessageWriter(window_.bytes())

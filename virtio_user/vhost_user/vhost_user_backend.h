@@ -31,6 +31,12 @@ inline constexpr uint64_t kSpokenProtocolFeatures =
     ProtocolMask(ProtocolFeature::kConfigureMemSlots) |
     ProtocolMask(ProtocolFeature::kStatus);
 
+struct VhostUserOptions {
+  // Device::Poll is called all the time, so that a back-end that asks by itself
+  // gets its answers. Without it BACKEND_REQ is not acknowledged.
+  bool hears_requests = true;
+};
+
 // A vhost-user server at the other end of a Channel. Makes no system call.
 //
 // Where REPLY_ACK was negotiated every request asks for its ack. Where it was
@@ -39,7 +45,8 @@ inline constexpr uint64_t kSpokenProtocolFeatures =
 class VhostUserBackend final : public VhostBackend, private PeerLink {
  public:
   // Not attached yet.
-  explicit VhostUserBackend(std::unique_ptr<Channel> channel);
+  explicit VhostUserBackend(std::unique_ptr<Channel> channel,
+                            const VhostUserOptions& options = {});
   ~VhostUserBackend() override;
 
   // The protocol features that were negotiated; 0 before GetFeatures.
@@ -105,7 +112,8 @@ class VhostUserBackend final : public VhostBackend, private PeerLink {
 
   Result<void> NegotiateProtocol(FeatureSet offered);
   // Makes the channel for the back-end's requests; whether there can be one.
-  Result<bool> MakeRequestChannel();
+  // False: there can be none.
+  bool MakeRequestChannel();
   void EnqueueRequestChannel();
   void CloseRequestChannel();
   // `config_bytes`: of the configuration space, to be read with them.
@@ -152,6 +160,7 @@ class VhostUserBackend final : public VhostBackend, private PeerLink {
   std::expected<void, CommitError> RunAcked();
 
   const std::unique_ptr<Channel> channel_;
+  const VhostUserOptions options_;
   RequestServer requests_;
   MessageWindow window_;
   ChannelPair request_pair_;  // Until the back-end has its end.
