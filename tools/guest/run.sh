@@ -11,7 +11,7 @@
 #   --deadline S    for the guest as a whole (300)
 #   --patience S    for each command (60)
 #   --memory MB     (512)
-#   --cpus N        (2)
+#   --cpus N        (1: with several, the emulation has been seen to lock up)
 #   --console FILE  keeps what the kernel said
 #
 # NAME is a guest of tools/guest/build.sh, which is built when it is not there.
@@ -39,7 +39,7 @@ number() {
   echo "$2"
 }
 
-deadline=300 patience=60 memory=512 cpus=2 console= files=()
+deadline=300 patience=60 memory=512 cpus=1 console= files=()
 while [[ ${1:-} == --* ]]; do
   [[ $# -ge 2 ]] || usage "$1 takes a value"
   case $1 in
