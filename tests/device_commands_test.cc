@@ -11,13 +11,18 @@
 #include <vector>
 
 #include "tests/fakes/outcome.h"
+#include "tests/fakes/recording_rig.h"
 #include "tests/fakes/vdpa_rig.h"
 
 namespace virtio_user {
 namespace {
 
+using backend_sim::VdpaControlMode;
 using backend_sim::VdpaPersonality;
 using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing_support::RecordingRig;
 using testing_support::VdpaRig;
 
 constexpr DeviceOptions kFour = {.queue_pairs = 4, .control_queue = true};
@@ -84,6 +89,114 @@ TEST(DeviceCommandsTest, AnAnnouncementIsTheDriversUntilItsAckReachesIt) {
   EXPECT_EQ(rig.device->config_status(), kNetStatusLinkUp);
   EXPECT_THAT(rig.vdpa.TakeCommands(), ElementsAre("3 0 = 0"));
   EXPECT_FALSE(rig.device->Poll().announce_asked);
+}
+
+// A device that lost its table of filters, say, is no reason to have no
+// packets.
+TEST(DeviceCommandsTest, ACommandThatIsRefusedWhenItIsSaidAgainIsForgotten) {
+  VdpaRig rig(VdpaPersonality::Full());
+  ASSERT_TRUE(rig.Run(kFour));
+  ASSERT_EQ(Promiscuous(rig, 1), kCtrlAckOk);
+  ASSERT_TRUE(rig.device->Stop());
+  (void)rig.device->Poll();
+  (void)rig.vdpa.TakeCommands();
+  rig.vdpa.personality().control = VdpaControlMode::kRefuses;
+  const auto started = rig.device->Start();
+  EXPECT_TRUE(started) << started.error().text();
+  EXPECT_EQ(rig.device->state(), DeviceState::kRunning);
+  EXPECT_THAT(rig.vdpa.TakeCommands(), ElementsAre("0 0 1 = 1"));
+  const DeviceEvents events = rig.device->Poll();
+  ASSERT_TRUE(events.command_refused);
+  EXPECT_THAT(events.command_refused->text(),
+              HasSubstr("refuses control command 0 of class 0"));
+  rig.vdpa.personality().control = VdpaControlMode::kServes;
+  ASSERT_TRUE(rig.device->Stop());
+  ASSERT_TRUE(rig.device->Start());
+  EXPECT_THAT(rig.vdpa.TakeCommands(), IsEmpty());
+}
+
+TEST(DeviceCommandsTest, PairsThatAreRefusedWhenTheyAreSaidAgainAreOff) {
+  VdpaRig rig(VdpaPersonality::Full());
+  ASSERT_TRUE(rig.Run(kFour));
+  ASSERT_EQ(rig.driver->SetPairs(3), kCtrlAckOk);
+  ASSERT_TRUE(rig.device->Reattach());
+  rig.vdpa.personality().control = VdpaControlMode::kRefuses;
+  ASSERT_TRUE(rig.device->Start());
+  EXPECT_EQ(rig.device->active_pairs(), 1);
+  EXPECT_TRUE(rig.device->Poll().pairs_refused);
+}
+
+// A device gets as long for each of them as a driver's own command gets.
+TEST(DeviceCommandsTest, EachCommandThatIsSaidAgainHasADeadlineOfItsOwn) {
+  RecordingRig rig;
+  rig.backend->capabilities.own_control_queue = true;
+  rig.backend->features.Add(Feature::kNetCtrlVq);
+  rig.backend->features.Add(Feature::kNetCtrlVlan);
+  ASSERT_TRUE(rig.Run(1));
+  for (const uint8_t vlan : {5, 6, 7}) {
+    ASSERT_EQ(rig.driver->Command(CtrlClass::kVlan, kCtrlVlanAdd, {vlan, 0}),
+              kCtrlAckOk);
+  }
+  ASSERT_TRUE(rig.device->Stop());
+  const size_t begun = rig.backend->calls_begun();
+  ASSERT_TRUE(rig.device->Start());
+  EXPECT_EQ(rig.backend->calls_begun() - begun, 4u);
+}
+
+// Nobody is there while the driver asks for more than it has rings for.
+TEST(DeviceCommandsTest, NoMorePairsAreSaidAgainThanHaveRings) {
+  VdpaRig rig(VdpaPersonality::Full());
+  ASSERT_TRUE(rig.Create(kFour));
+  ASSERT_TRUE(rig.driver->SetUp(2));
+  ASSERT_TRUE(rig.device->Start());
+  rig.vdpa.Fail();
+  ASSERT_TRUE(rig.device->Poll().needs_reset);
+  ASSERT_EQ(rig.driver->SetPairs(4), kCtrlAckOk);
+  (void)rig.vdpa.TakeCommands();
+  ASSERT_TRUE(rig.device->Reattach());
+  ASSERT_TRUE(rig.device->Start());
+  EXPECT_THAT(rig.vdpa.TakeCommands(), ElementsAre("4 0 2 0 = 0"));
+  EXPECT_EQ(rig.device->active_pairs(), 2);
+}
+
+// virtio: "Device Status Field", DEVICE_NEEDS_RESET.
+TEST(DeviceCommandsTest, ADeviceThatHasFailedIsNoticed) {
+  VdpaRig rig;
+  ASSERT_TRUE(rig.Run({}));
+  rig.vdpa.Fail();
+  const DeviceEvents events = rig.device->Poll();
+  EXPECT_TRUE(events.needs_reset);
+  ASSERT_TRUE(events.reason);
+  EXPECT_THAT(events.reason->text(), HasSubstr("DEVICE_NEEDS_RESET"));
+  EXPECT_EQ(rig.device->state(), DeviceState::kNeedsReset);
+  EXPECT_FALSE(rig.device->Poll().needs_reset);
+  ASSERT_TRUE(rig.device->Reattach());
+  EXPECT_TRUE(rig.device->Start());
+}
+
+TEST(DeviceCommandsTest, AConfigurationThatCannotBeReadChangesNoCable) {
+  VdpaRig rig(VdpaPersonality::Full());
+  ASSERT_TRUE(rig.Run(kOne));
+  rig.vdpa.SetLink(false);
+  ASSERT_TRUE(rig.device->Poll().link_changed);
+  rig.server.FailCall(1, EIO);
+  EXPECT_FALSE(rig.device->Poll().link_changed);
+  EXPECT_EQ(rig.device->link(), LinkState::kNoCarrier);
+}
+
+// A reset device asks again, and its driver has not heard of that.
+TEST(DeviceCommandsTest, AnAnnouncementThatAResetCutOffIsAskedForAgain) {
+  VdpaRig rig(VdpaPersonality::Full());
+  ASSERT_TRUE(rig.Run(kOne));
+  rig.vdpa.AskToAnnounce();
+  ASSERT_TRUE(rig.device->Poll().announce_asked);
+  ASSERT_TRUE(rig.device->Stop());
+  ASSERT_TRUE(rig.device->Start());
+  EXPECT_TRUE(rig.device->Poll().announce_asked);
+  ASSERT_TRUE(rig.device->Stop());
+  ASSERT_TRUE(rig.device->Negotiate(rig.device->accepted()));
+  ASSERT_TRUE(rig.device->Start());
+  EXPECT_TRUE(rig.device->Poll().announce_asked);
 }
 
 }  // namespace

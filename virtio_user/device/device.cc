@@ -160,7 +160,7 @@ Result<void> Device::CheckPairs(const FeatureMasks& masks) const {
   if (!masks.Offered().Has(Feature::kNetMq)) {
     return Fail(ErrorCode::kInvalidArgument,
                 "queues %u: the back-end serves one queue pair, it does not "
-                "offer multiqueue (VIRTIO_NET_F_MQ with "
+                "offer VIRTIO_NET_F_MQ (over vhost-user it also takes "
                 "VHOST_USER_PROTOCOL_F_MQ); use queues=1",
                 queue_pairs_);
   }
@@ -260,6 +260,7 @@ Result<void> Device::Negotiate(FeatureSet accepted) {
   control_state_ = {};
   wanted_pairs_ = 1;
   commands_.clear();
+  device_announces_ = false;
   // A driver that begins says where it is without being asked.
   announce_due_ = false;
   ClearAnnounce();

@@ -90,9 +90,10 @@ struct InterruptMap {
 // One virtio-net device whose other end is a vhost back-end.
 //
 // Passive: owns no thread, never sleeps outside a call, and each public call
-// ends within one deadline (DeviceOptions::call_budget). Thread-safe, except
-// that Create and the destructor are alone, and that rings belong to their
-// pollers while their gates are open.
+// ends within one deadline (DeviceOptions::call_budget); a command that goes
+// to a control queue of the device's own has one of its own. Thread-safe,
+// except that Create and the destructor are alone, and that rings belong to
+// their pollers while their gates are open.
 //
 // While memory is added or removed only the back-end pauses: pollers may keep
 // filling rings, and buffers in memory that is being removed are theirs to
@@ -270,8 +271,13 @@ class Device final : private MemoryListener {
   Result<void> SendOffloads(FeatureSet offloads) VU_REQUIRES(mu_);
   void KeepCommand(std::span<const std::byte> request) VU_REQUIRES(mu_);
   void ForgetSteering() VU_REQUIRES(mu_);
-  std::vector<std::vector<std::byte>> CommandsToSay() const VU_REQUIRES(mu_);
+  std::vector<std::vector<std::byte>> CommandsToSay(uint16_t pairs) const
+      VU_REQUIRES(mu_);
+  // After a reset, for `pairs` pairs; how many the device serves then.
+  Result<uint16_t> SayCommandsAgain(uint16_t pairs) VU_REQUIRES(mu_);
+  Result<void> CarryOut(std::span<const std::byte> request) VU_REQUIRES(mu_);
   void NoticeConfig() VU_REQUIRES(mu_);
+  void NoticeStatus() VU_REQUIRES(mu_);
 
   // What changes while running (device_events.cc).
   Result<void> ServeControlQueue(const MemoryTable& table) VU_REQUIRES(mu_);
@@ -284,11 +290,12 @@ class Device final : private MemoryListener {
   bool LeaveRingsIn(std::span<const std::byte> range) VU_REQUIRES(mu_);
   void LeaveControlRing() VU_REQUIRES(mu_);
   void ForgetGoneRings() VU_REQUIRES(mu_);
-  // Why memory could not be shared, and whether the rings run on with what the
-  // back-end had, all of which is still there.
+  // Why memory could not be shared, and whether the rings run on all the same:
+  // with what the back-end had but for what goes, or with exactly what it had.
   struct ShareFailure {
     Error error;
-    bool undisturbed = false;
+    bool only_lacking = false;
+    bool unchanged = false;
   };
   std::expected<void, ShareFailure> ShareMemory(const MemoryTable& table)
       VU_REQUIRES(mu_);

@@ -67,19 +67,43 @@ Result<void> Device::SendCommand(std::span<const std::byte> request) {
     KeepCommand(request);
     return {};
   }
+  auto done = CarryOut(request);
+  if (done) KeepCommand(request);
+  if (!done && LosesPeer(done.error().code())) EnterNeedsReset(done.error());
+  return done;
+}
+
+// A device that answers is given time for every command: some write tables of
+// their hardware, and a start says many.
+Result<void> Device::CarryOut(std::span<const std::byte> request) {
+  backend_->BeginCall(options_.call_budget);
   const Result<uint8_t> ack = backend_->SendControl(request);
-  if (!ack) {
-    if (LosesPeer(ack.error().code())) EnterNeedsReset(ack.error());
-    return Fail(ack);
+  if (!ack) return Fail(ack);
+  if (*ack == kCtrlAckOk) return {};
+  return Fail(ErrorCode::kRefused,
+              "the device refuses control command %u of class %u (ack %u)",
+              std::to_integer<unsigned>(request[1]),
+              std::to_integer<unsigned>(request[0]), *ack);
+}
+
+// What the device took before and refuses now is not asked for again: it is
+// no reason to have no packets.
+Result<uint16_t> Device::SayCommandsAgain(uint16_t pairs) {
+  for (const std::vector<std::byte>& command : CommandsToSay(pairs)) {
+    const auto done = CarryOut(command);
+    if (done) continue;
+    if (LosesPeer(done.error().code())) return Fail(done);
+    std::erase_if(commands_, [&](const std::vector<std::byte>& kept) {
+      return Replaces(command, kept);
+    });
+    if (Is(command, CtrlClass::kMq, kCtrlMqVqPairsSet)) {
+      pairs = wanted_pairs_ = 1;
+      events_.pairs_refused = done.error();
+    } else {
+      events_.command_refused = done.error();
+    }
   }
-  if (*ack != kCtrlAckOk) {
-    return Fail(ErrorCode::kRefused,
-                "the device refuses control command %u of class %u (ack %u)",
-                std::to_integer<unsigned>(request[1]),
-                std::to_integer<unsigned>(request[0]), *ack);
-  }
-  KeepCommand(request);
-  return {};
+  return pairs;
 }
 
 Result<void> Device::SendPairs(uint16_t pairs) {
@@ -112,13 +136,19 @@ void Device::ForgetSteering() {
   });
 }
 
-// The user's address is the device's too, if it can be told.
-std::vector<std::vector<std::byte>> Device::CommandsToSay() const {
+// The user's address is the device's too, if it can be told. Of pairs that
+// were asked for while nobody was there some may have no rings.
+std::vector<std::vector<std::byte>> Device::CommandsToSay(
+    uint16_t pairs) const {
   if (!DeviceHearsCommands()) return {};
   std::vector<std::vector<std::byte>> commands = commands_;
-  const bool told = std::ranges::any_of(commands, [](const auto& command) {
-    return Is(command, CtrlClass::kMac, kCtrlMacAddrSet);
-  });
+  bool told = false;
+  for (std::vector<std::byte>& command : commands) {
+    told |= Is(command, CtrlClass::kMac, kCtrlMacAddrSet);
+    if (Is(command, CtrlClass::kMq, kCtrlMqVqPairsSet)) {
+      command = MakeCommand(CtrlClass::kMq, kCtrlMqVqPairsSet, pairs);
+    }
+  }
   const bool can_tell =
       Forwarded(masks_, accepted_).Has(Feature::kNetCtrlMacAddr);
   if (options_.mac && can_tell && !told) {
@@ -130,20 +160,41 @@ std::vector<std::vector<std::byte>> Device::CommandsToSay() const {
 
 // virtio: "Device configuration layout", of status.
 void Device::NoticeConfig() {
-  has_carrier_ = true;
   if (!backend_->caps().config_events ||
-      !masks_.device.Has(Feature::kNetStatus) ||
-      !IsAttached(backend_->link().Poll())) {
+      !masks_.device.Has(Feature::kNetStatus)) {
+    has_carrier_ = true;
     return;
   }
   std::array<std::byte, sizeof(uint16_t)> bytes;
-  if (!backend_->GetConfig(kNetConfigStatusOffset, bytes)) return;
+  if (!IsAttached(backend_->link().Poll()) ||
+      !backend_->GetConfig(kNetConfigStatusOffset, bytes)) {
+    return;
+  }
   const auto status = std::bit_cast<uint16_t>(bytes);
   has_carrier_ = (status & kNetStatusLinkUp) != 0;
   const bool asks =
       (status & kNetStatusAnnounce) != 0 && state() == DeviceState::kRunning &&
       Forwarded(masks_, accepted_).Has(Feature::kNetGuestAnnounce);
   if (asks && !std::exchange(device_announces_, true)) AskToAnnounce();
+}
+
+// virtio: "Device Status Field". Such a device interrupts for it as for a
+// change of its configuration.
+void Device::NoticeStatus() {
+  if (!backend_->caps().config_events || state() != DeviceState::kRunning ||
+      !IsAttached(backend_->link().Poll())) {
+    return;
+  }
+  const Result<uint8_t> status = backend_->GetStatus();
+  if (status && (*status & kStatusNeedsReset) != 0) {
+    EnterNeedsReset(Error::Make(
+        ErrorCode::kRefused,
+        "the device has failed: its status is 0x%02x, with DEVICE_NEEDS_RESET; "
+        "reattach",
+        *status));
+  } else if (!status && LosesPeer(status.error().code())) {
+    EnterNeedsReset(status.error());
+  }
 }
 
 }  // namespace virtio_user

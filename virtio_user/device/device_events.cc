@@ -165,8 +165,7 @@ void Device::OnMemoryEvent(const MemoryEvent& event, const MemoryTable& table) {
   if (removing) shared_ = shared_.Without(event.range);
   const Error& error = done.error().error;
   events_.memory_trouble = true;
-  const bool nothing_sent = error.code() == ErrorCode::kInvalidArgument;
-  if (done.error().undisturbed || (!removing && nothing_sent)) {
+  if (done.error().only_lacking || (!removing && done.error().unchanged)) {
     // What the back-end has is still right, only the new memory is not in it.
     events_.reason = error;
     return;
@@ -223,8 +222,10 @@ std::expected<void, Device::ShareFailure> Device::ShareMemory(
           error.code() == ErrorCode::kRefused &&
           told.error().operation == BackendOperation::kAddMemReg &&
           backend_->link().Poll() == LinkState::kUp;
-      return std::unexpected(
-          ShareFailure{.error = error, .undisturbed = only_lacking});
+      return std::unexpected(ShareFailure{
+          .error = error,
+          .only_lacking = only_lacking,
+          .unchanged = error.code() == ErrorCode::kInvalidArgument});
     }
   } else if (table == shared_) {
     // The event tells of memory that nobody ever shared.
@@ -233,7 +234,11 @@ std::expected<void, Device::ShareFailure> Device::ShareMemory(
   auto done = PauseAndShare(table);
   if (done) done = Resume();
   if (done) return {};
-  return std::unexpected(ShareFailure{.error = done.error()});
+  const bool nothing_sent = done.error().code() == ErrorCode::kInvalidArgument;
+  const bool undone = backend_->caps().live_mem_table &&
+                      backend_->link().Poll() == LinkState::kUp;
+  return std::unexpected(
+      ShareFailure{.error = done.error(), .unchanged = nothing_sent || undone});
 }
 
 // The next start tells of what has come, and must find nothing that looks like
@@ -303,6 +308,7 @@ DeviceEvents Device::Poll() {
                                 "when it is back"));
   }
   NoticeConfig();
+  NoticeStatus();
   HearNews();
   // Not looked at again: what has changed meanwhile is the next call's.
   NoticeLink(now);

@@ -54,9 +54,15 @@ Result<void> Device::StartLocked(const MemoryTable& table) {
   }
   const Result<uint16_t> pairs = ConfiguredPairs();
   if (!pairs) return Fail(pairs);
-  const uint16_t active = std::min(wanted_pairs_, *pairs);
+  uint16_t active = std::min(wanted_pairs_, *pairs);
   backend_->BeginCall(options_.call_budget);
-  const auto commands = CommandsToSay();
+  const auto say_commands = [&]() -> Result<void> {
+    mu_.AssertHeld();
+    const Result<uint16_t> said = SayCommandsAgain(active);
+    if (!said) return Fail(said);
+    active = *said;
+    return {};
+  };
   const SequenceResult done = RunStart(
       *backend_,
       {.forwarded = Forwarded(masks_, accepted_),
@@ -67,7 +73,7 @@ Result<void> Device::StartLocked(const MemoryTable& table) {
        .guest_offloads =
            DeviceHearsCommands() ? std::nullopt : control_state_.guest_offloads,
        .mtu = MtuToTell(),
-       .commands = commands});
+       .say_commands = say_commands});
   if (!done) {
     const SequenceFailure& failure = done.error();
     // The first failure may be a refusal, and the next have lost the peer.
@@ -167,6 +173,7 @@ Result<void> Device::StopBackend(const Result<void>& idle) {
                .active_pairs = std::max(active_pairs(), uint16_t{1}),
                .pollers = idle ? Pollers::kHaveLeft : Pollers::kMayBeInside});
   backend_runs_ = false;
+  device_announces_ = false;
   active_pairs_.store(0, std::memory_order_release);
   Result<void> first = idle;
   if (idle && !done) first = std::unexpected(done.error().error);
@@ -214,6 +221,7 @@ Result<void> Device::ReattachLocked() {
   backend_->link().Detach();
   shared_ = {};
   backend_runs_ = false;
+  device_announces_ = false;
   active_pairs_.store(0, std::memory_order_release);
   if (auto attached = backend_->link().Attach(); !attached) return attached;
   const Result<FeatureMasks> masks = Discover();

@@ -4,6 +4,7 @@
 
 #include <cinttypes>
 #include <optional>
+#include <vector>
 
 #include "virtio_user/spec/net.h"
 
@@ -56,7 +57,7 @@ class Start {
     if (auto done = SetUpRings(); !done) return done;
     if (auto done = SetDriverOk(); !done) return done;
     if (auto done = EnableFurtherPairs(); !done) return done;
-    return SendCommands();
+    return plan_.say_commands ? (*plan_.say_commands)() : Result<void>();
   }
   const Progress& progress() const { return progress_; }
 
@@ -160,20 +161,6 @@ class Start {
     if (!set) return set;
     progress_.enabled_pairs = plan_.active_pairs;
     return Commit(batch);
-  }
-
-  Result<void> SendCommands() {
-    for (const std::vector<std::byte>& command : plan_.commands) {
-      const Result<uint8_t> ack = backend_.SendControl(command);
-      if (!ack) return Fail(ack);
-      if (*ack == kCtrlAckOk) continue;
-      return Fail(ErrorCode::kRefused,
-                  "the device refuses control command %u of class %u (ack %u), "
-                  "which it took before; reattach",
-                  std::to_integer<unsigned>(command[1]),
-                  std::to_integer<unsigned>(command[0]), *ack);
-    }
-    return {};
   }
 
   VhostBackend& backend_;

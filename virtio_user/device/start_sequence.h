@@ -10,9 +10,9 @@
 #include <expected>
 #include <optional>
 #include <span>
-#include <vector>
 
 #include "virtio_user/base/error.h"
+#include "virtio_user/base/function_ref.h"
 #include "virtio_user/spec/feature.h"
 #include "virtio_user/vhost/memory_table.h"
 #include "virtio_user/vhost/vhost_backend.h"
@@ -31,9 +31,9 @@ struct StartPlan {
   std::optional<FeatureSet> guest_offloads = {};
   // NET_SET_MTU, where the back-end is to be told.
   std::optional<uint16_t> mtu = {};
-  // For the device's own control queue: what the driver has asked for since
-  // it was negotiated, said once the device runs.
-  std::span<const std::vector<std::byte>> commands = {};
+  // The last step, once the device runs: what its own control queue has to
+  // hear. A failure ends the start.
+  std::optional<FunctionRef<Result<void>()>> say_commands = {};
 };
 
 // Why a sequence failed, and whether every ring is known to be stopped, and

@@ -22,6 +22,7 @@ constexpr size_t kMaxMappings = 2048;
 
 BackendCaps CapsOfNobody() {
   return {.max_memory_regions = kMaxMappings,
+          .live_mem_table = true,
           .status = true,
           .config = true,
           .link_state = true,

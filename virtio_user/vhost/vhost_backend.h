@@ -31,6 +31,8 @@ struct BackendCaps {
   uint32_t queue_pair_limit = kMaxQueuePairs;
   size_t max_memory_regions = 8;
   bool memory_slots = false;  // ChangeMemTable.
+  // SetMemTable needs no pause, and its refusal leaves all as it was.
+  bool live_mem_table = false;
   bool status = false;        // GetStatus and SetStatus reach the device.
   bool mtu = false;           // SetMtu.
   bool rarp = false;          // SendRarp.
@@ -173,7 +175,7 @@ class VhostBackend {
   // back-end's word cannot carry.
   virtual Result<void> SetFeatures(FeatureSet features) = 0;
   // What the back-end has from now on. Requires: no ring is enabled, where
-  // rings can be.
+  // rings can be, or BackendCaps::live_mem_table.
   virtual Result<void> SetMemTable(const MemoryTable& table) = 0;
   // The same while rings run: tells of what has come and gone alone. After a
   // refusal the back-end still has what it had, and maybe some of what came.
