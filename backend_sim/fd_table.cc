@@ -109,6 +109,19 @@ Result<std::span<std::byte>> FdTable::Map(int fd, uint64_t offset,
   return span;
 }
 
+// mmap(2) of a driver that has no doorbells, or none in a page of its own.
+Result<std::span<std::byte>> FdTable::MapDoorbell(int fd, uint16_t index) {
+  const MutexLock lock(mutex_);
+  if (MustFail(FdCall::kMap)) return SystemError(ENOMEM, "map");
+  std::shared_ptr<SimFile> file = Find(fd, "map");
+  if (file == nullptr) return SystemError(EBADF, "map");
+  std::shared_ptr<SimFile> page = file->DoorbellAt(index);
+  if (page == nullptr) return SystemError(ENOTSUP, "map of a doorbell");
+  const std::span<std::byte> span = page->memory();
+  mappings_.push_back({span, std::move(file), std::move(page)});
+  return span;
+}
+
 void FdTable::Unmap(std::span<std::byte> mapped) {
   const MutexLock lock(mutex_);
   const auto found =

@@ -50,6 +50,8 @@ class FdTable final : public virtio_user::FdOps {
   virtio_user::Result<uint64_t> Drain(int fd) override;
   virtio_user::Result<std::span<std::byte>> Map(int fd, uint64_t offset,
                                                 size_t bytes) override;
+  virtio_user::Result<std::span<std::byte>> MapDoorbell(
+      int fd, uint16_t index) override;
   void Unmap(std::span<std::byte> mapped) override;
   virtio_user::Result<int> Dup(int fd) override;
 
@@ -84,6 +86,7 @@ class FdTable final : public virtio_user::FdOps {
   struct Mapping {
     std::span<std::byte> span;
     std::shared_ptr<SimFile> file;
+    std::shared_ptr<SimFile> page = {};  // Of a doorbell.
   };
 
   bool MustFail(FdCall call) VU_REQUIRES(mutex_);

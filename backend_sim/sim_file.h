@@ -33,6 +33,11 @@ class SimFile {
   // Empty unless kMemory.
   std::span<std::byte> memory() const { return memory_; }
 
+  // The doorbell of a kDevice's queue, as a file of one page; null for none.
+  virtual std::shared_ptr<SimFile> DoorbellAt(uint16_t /*index*/) {
+    return nullptr;
+  }
+
   // The counter of a kEvent. Add stops where eventfd(2)'s counter is full.
   void Add();
   uint64_t Take() { return counter_.exchange(0, std::memory_order_acq_rel); }

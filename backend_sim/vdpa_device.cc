@@ -164,6 +164,7 @@ void VdpaDevice::SetConfigStatus(uint16_t bit, bool on) {
 
 size_t VdpaDevice::Step() {
   if (suspended_ || (status_ & kDriverOk) == 0) return 0;
+  HearDoorbells();
   return ServeControl() + packets_.Step();
 }
 

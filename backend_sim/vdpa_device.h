@@ -65,6 +65,8 @@ class VdpaDevice {
     return std::exchange(commands_, {});
   }
   uint16_t active_pairs() const { return active_pairs_; }
+  // Kicks that came by a doorbell.
+  uint64_t rung() const { return rung_; }
   // An ended or ending status of the device's own: NEEDS_RESET.
   void Fail();
   // The cable, and what the driver is to do; each interrupts.
@@ -101,6 +103,10 @@ class VdpaDevice {
   uint8_t Execute(std::span<const std::byte> request);
   void ApplyPairs();
 
+  // vdpa_device_doorbell.cc
+  std::shared_ptr<SimFile> DoorbellAt(uint16_t index);
+  void HearDoorbells();
+
   size_t Step();
 
   VdpaPersonality personality_;
@@ -129,6 +135,9 @@ class VdpaDevice {
   uint16_t active_pairs_ = 1;
   std::vector<std::string> commands_;
   virtio_user::FileDescriptor config_call_;
+  // By queue, where one was mapped.
+  std::vector<std::shared_ptr<SimFile>> doorbells_;
+  uint64_t rung_ = 0;
 };
 
 }  // namespace backend_sim

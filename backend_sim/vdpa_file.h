@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <span>
 
 #include "backend_sim/kernel_file.h"
@@ -23,6 +24,9 @@ class VdpaFile final : public KernelFile {
   int Ioctl(unsigned long request, void* argument) override;
   int Write(std::span<const std::byte> from) override {
     return device_.Message(from);
+  }
+  std::shared_ptr<SimFile> DoorbellAt(uint16_t index) override {
+    return device_.DoorbellAt(index);
   }
   size_t Step() override { return device_.Step(); }
 

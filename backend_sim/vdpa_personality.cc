@@ -53,6 +53,7 @@ VdpaPersonality VdpaPersonality::Full() {
   personality.backend_features =
       kBackendMsgV2 | kBackendBatch | kBackendAsid | kBackendSuspend;
   personality.max_pairs = 4;
+  personality.doorbells = true;
   personality.config = NetConfig(4);
   personality.address_spaces = 2;
   personality.control_group = 1;

@@ -42,6 +42,7 @@ struct VdpaPersonality {
   // False: an old kernel, which knows no request above GET_IOVA_RANGE.
   bool knows_new_requests = true;
   bool accepts_features_ok = true;
+  bool doorbells = false;
   bool reset_ends = true;  // False: the status never becomes 0.
   TrafficMode traffic = TrafficMode::kEcho;
   VdpaControlMode control = VdpaControlMode::kServes;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
-// Memory events of a Device on a vDPA device.
+// Memory events and doorbells of a Device on a vDPA device.
 
 #include <gtest/gtest.h>
 
@@ -11,6 +11,7 @@
 namespace virtio_user {
 namespace {
 
+using backend_sim::VdpaPersonality;
 using testing_support::VdpaRig;
 
 // What the device has is as it was, and the driver's packets are there.
@@ -40,6 +41,66 @@ TEST(DeviceVdpaTest, ADeviceThatKeepsWhatGoesIsStopped) {
 
   EXPECT_EQ(rig.device->state(), DeviceState::kNeedsReset);
   EXPECT_EQ(rig.vdpa.status(), 0);
+}
+
+TEST(DeviceVdpaTest, ADoorbellIsRungInsteadOfTheDescriptor) {
+  VdpaRig rig(VdpaPersonality::Full());
+  ASSERT_TRUE(rig.Run({}));
+  VringState& ring = rig.device->vring(1);
+  ASSERT_TRUE(ring.doorbell.valid());
+  ASSERT_TRUE(ring.Notify());
+  rig.server.Step();
+  EXPECT_EQ(rig.vdpa.rung(), 1u);
+  EXPECT_EQ(rig.fds.FileOf(ring.kick.get())->counter(), 0u);
+  EXPECT_EQ(rig.Complaints(), "");
+}
+
+// A mapping keeps the device open, for which there is one user at a time.
+TEST(DeviceVdpaTest, ADoorbellGoesWithTheUseOfItsDevice) {
+  VdpaRig rig(VdpaPersonality::Full());
+  ASSERT_TRUE(rig.Prepare({}));
+  const size_t mapped = rig.fds.mapped_count();
+  ASSERT_TRUE(rig.device->Start());
+  EXPECT_EQ(rig.fds.mapped_count(), mapped + 2);
+  ASSERT_TRUE(rig.device->Stop());
+  EXPECT_EQ(rig.fds.mapped_count(), mapped);
+  ASSERT_TRUE(rig.device->Start());
+  const auto again = rig.device->Reattach();
+  EXPECT_TRUE(again) << again.error().text();
+  ASSERT_TRUE(rig.device->Start());
+  rig.vdpa.Fail();
+  ASSERT_TRUE(rig.device->Poll().needs_reset);
+  ASSERT_TRUE(rig.device->Reattach());
+  ASSERT_TRUE(rig.device->Start());
+  rig.Destroy();
+  EXPECT_FALSE(rig.vdpa.is_open());
+  EXPECT_EQ(rig.Complaints(), "");
+}
+
+// It is unmapped under nobody.
+TEST(DeviceVdpaTest, ADoorbellThatAPollerMayUseStaysUntilItHasLeft) {
+  VdpaRig rig(VdpaPersonality::Full());
+  ASSERT_TRUE(rig.Run({}));
+  const VringState& ring = rig.device->vring(1);
+  {
+    const RingTurn turn(rig.device->vring(1).ring.gate);
+    rig.vdpa.Fail();
+    ASSERT_TRUE(rig.device->Poll().needs_reset);
+    EXPECT_TRUE(ring.doorbell.valid());
+    EXPECT_TRUE(ring.Notify());
+  }
+  ASSERT_TRUE(rig.device->Reattach());
+  EXPECT_FALSE(ring.doorbell.valid());
+}
+
+TEST(DeviceVdpaTest, ARingWhoseDoorbellCannotBeMappedIsKickedByItsDescriptor) {
+  VdpaRig rig(VdpaPersonality::Full());
+  ASSERT_TRUE(rig.Prepare({}));
+  rig.fds.FailCall(backend_sim::FdCall::kMap, 2);
+  ASSERT_TRUE(rig.device->Start());
+  EXPECT_TRUE(rig.device->vring(0).doorbell.valid());
+  EXPECT_FALSE(rig.device->vring(1).doorbell.valid());
+  ASSERT_TRUE(rig.device->vring(1).Notify());
 }
 
 }  // namespace

@@ -10,6 +10,9 @@
 
 #include <cerrno>
 #include <cstdint>
+#include <cstdio>
+#include <fstream>
+#include <string>
 
 #include "tests/support/failing_syscall.h"
 #include "tests/support/fd_balance.h"
@@ -110,6 +113,32 @@ TEST_F(PosixFdOpsTest, AnUnmappedSpanIsGone) {
   // msync(2): ENOMEM where the memory is not mapped.
   EXPECT_EQ(::msync(mapped->data(), mapped->size(), MS_ASYNC), -1);
   EXPECT_EQ(errno, ENOMEM);
+}
+
+// vhost-vdpa refuses any mapping that can be read, and any that is private.
+TEST_F(PosixFdOpsTest, ADoorbellIsTheDevicesPageForStoresAlone) {
+  const auto page = static_cast<size_t>(::sysconf(_SC_PAGESIZE));
+  const FileDescriptor file(ops_, ::memfd_create("test", MFD_CLOEXEC));
+  ASSERT_EQ(::ftruncate(file.get(), static_cast<off_t>(3 * page)), 0);
+  const auto doorbell = ops_.MapDoorbell(file.get(), 2);
+  ASSERT_TRUE(doorbell) << doorbell.error().text();
+  EXPECT_EQ(doorbell->size(), page);
+  (*doorbell)[0] = std::byte{7};
+  std::byte there{0};
+  ASSERT_EQ(::pread(file.get(), &there, 1, static_cast<off_t>(2 * page)), 1);
+  EXPECT_EQ(there, std::byte{7});
+  char begin[32];
+  std::snprintf(begin, sizeof(begin), "%lx-",
+                reinterpret_cast<unsigned long>(doorbell->data()));
+  std::ifstream maps("/proc/self/maps");
+  std::string line;
+  while (std::getline(maps, line) && !line.starts_with(begin)) {
+  }
+  EXPECT_NE(line.find(" -w-s "), std::string::npos) << line;
+  ops_.Unmap(*doorbell);
+  const auto refused = ops_.MapDoorbell(NewEvent().get(), 0);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().sys_errno(), ENODEV);
 }
 
 TEST_F(PosixFdOpsTest, WhatCannotBeMappedIsAnErrorWithItsSize) {

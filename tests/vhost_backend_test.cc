@@ -44,7 +44,8 @@ TEST(VhostBackendTest, ABackendHasNothingUntilItSaysSo) {
   EXPECT_EQ(caps.max_memory_regions, 8u);
   EXPECT_FALSE(caps.status || caps.config || caps.ring_enable ||
                caps.multiqueue || caps.link_state || caps.own_control_queue ||
-               caps.guest_offloads || caps.config_events);
+               caps.guest_offloads || caps.config_events || caps.doorbells ||
+               caps.live_mem_table);
   EXPECT_EQ(caps.addresses, AddressSpace::kPublished);
 }
 

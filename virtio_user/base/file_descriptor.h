@@ -32,11 +32,19 @@ class FdOps {
   // Maps `bytes` from `offset` of the file, shared, readable and writable.
   virtual Result<std::span<std::byte>> Map(int fd, uint64_t offset,
                                            size_t bytes) = 0;
-  // Undoes a Map of exactly this span.
+  // Maps page `index` of a device's file, shared and for stores alone, as
+  // doorbells are. kUnsupported: this kind of table has no devices.
+  virtual Result<std::span<std::byte>> MapDoorbell(int fd, uint16_t index);
+  // Undoes a Map or MapDoorbell of exactly this span.
   virtual void Unmap(std::span<std::byte> mapped) = 0;
   // A second descriptor of the same file, close-on-exec.
   virtual Result<int> Dup(int fd) = 0;
 };
+
+inline Result<std::span<std::byte>> FdOps::MapDoorbell(int /*fd*/,
+                                                       uint16_t /*index*/) {
+  return Fail(ErrorCode::kUnsupported, "no doorbells are here");
+}
 
 // Owns one descriptor, or none. 0 is a descriptor like any other; none is -1.
 class FileDescriptor {

@@ -59,6 +59,19 @@ Result<std::span<std::byte>> PosixFdOps::Map(int fd, uint64_t offset,
   return std::span(static_cast<std::byte*>(mapped), bytes);
 }
 
+// Drivers refuse a doorbell that can be read.
+Result<std::span<std::byte>> PosixFdOps::MapDoorbell(int fd, uint16_t index) {
+  const auto page = static_cast<size_t>(::sysconf(_SC_PAGESIZE));
+  void* mapped = ::mmap(nullptr, page, PROT_WRITE, MAP_SHARED, fd,
+                        static_cast<off_t>(page * index));
+  if (mapped == MAP_FAILED) {
+    return std::unexpected(
+        Error::System(ErrorCode::kSystem, errno,
+                      "cannot map doorbell %u of descriptor %d", index, fd));
+  }
+  return std::span(static_cast<std::byte*>(mapped), page);
+}
+
 void PosixFdOps::Unmap(std::span<std::byte> mapped) {
   ::munmap(mapped.data(), mapped.size());
 }

@@ -16,6 +16,7 @@ class PosixFdOps : public FdOps {
   Result<uint64_t> Drain(int fd) override;
   Result<std::span<std::byte>> Map(int fd, uint64_t offset,
                                    size_t bytes) override;
+  Result<std::span<std::byte>> MapDoorbell(int fd, uint16_t index) override;
   void Unmap(std::span<std::byte> mapped) override;
   Result<int> Dup(int fd) override;
 };

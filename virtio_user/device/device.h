@@ -255,10 +255,15 @@ class Device final : private MemoryListener {
   Result<void> ReattachLocked() VU_REQUIRES(mu_);
   Result<void> CheckStillFits(const FeatureMasks& masks) const VU_REQUIRES(mu_);
   void StartRingsAfresh() VU_REQUIRES(mu_);
+  void MapDoorbells() VU_REQUIRES(mu_);
+  // Requires: the pollers have left.
+  void DropDoorbells() VU_REQUIRES(mu_);
+  // Requires: the gates are closed.
+  void LetGoOfDoorbells() VU_REQUIRES(mu_);
   void KickWaitingRings() VU_REQUIRES(mu_);
   void OpenGates() VU_REQUIRES(mu_);
   void CloseGates() VU_REQUIRES(mu_);
-  Result<void> WaitForPollers() VU_REQUIRES(mu_);
+  Result<void> WaitForPollers(Duration budget) VU_REQUIRES(mu_);
   void EnterNeedsReset(const Error& reason) VU_REQUIRES(mu_);
   void NoticeLink(LinkState now) VU_REQUIRES(mu_);
   void AskToAnnounce() VU_REQUIRES(mu_);

@@ -189,7 +189,7 @@ bool Device::LeaveRingsIn(std::span<const std::byte> range) {
   }
   if (!any) return false;
   CloseGates();
-  const Result<void> idle = WaitForPollers();
+  const Result<void> idle = WaitForPollers(options_.call_budget);
   if (RingsRun()) (void)StopBackend(idle);
   if (idle) ForgetGoneRings();
   EnterNeedsReset(

@@ -3,6 +3,7 @@
 // Device: start, stop, reattach and the states between them.
 
 #include <algorithm>
+#include <chrono>
 #include <utility>
 #include <vector>
 
@@ -11,6 +12,12 @@
 #include "virtio_user/spec/net.h"
 
 namespace virtio_user {
+namespace {
+
+// Much longer than a burst.
+constexpr Duration kGlance = std::chrono::milliseconds(1);
+
+}  // namespace
 
 // Rings that the driver did not configure are never mentioned to a back-end,
 // since some count queues by the indexes that they hear.
@@ -87,6 +94,7 @@ Result<void> Device::StartLocked(const MemoryTable& table) {
   backend_runs_ = true;
   active_pairs_.store(active, std::memory_order_release);
   state_.store(DeviceState::kRunning, std::memory_order_release);
+  MapDoorbells();
   KickWaitingRings();
   OpenGates();
   if (std::exchange(announce_due_, false)) AskToAnnounce();
@@ -123,6 +131,28 @@ uint16_t Device::config_status() const {
   return status;
 }
 
+// A device that has none for a ring is kicked by its descriptor.
+void Device::MapDoorbells() {
+  if (!backend_->caps().doorbells) return;
+  for (size_t i = 0; i < vrings_.size(); ++i) {
+    if (!vrings_[i].configured()) continue;
+    auto mapped = backend_->MapDoorbell(static_cast<uint16_t>(i));
+    if (mapped) vrings_[i].doorbell = *std::move(mapped);
+  }
+}
+
+void Device::DropDoorbells() {
+  for (VringState& vring : vrings_) vring.doorbell.Reset();
+}
+
+// They keep a device open that was given up. A poller that is inside for
+// longer than a burst takes keeps them, until Reattach has waited for it.
+void Device::LetGoOfDoorbells() {
+  const bool any = std::ranges::any_of(
+      vrings_, [](const VringState& vring) { return vring.doorbell.valid(); });
+  if (any && WaitForPollers(kGlance)) DropDoorbells();
+}
+
 // A ring starts with its first kick (vhost-user: "Ring states"), and a driver
 // whose buffers are all in the ring since before the stop has no reason to
 // kick again.
@@ -155,13 +185,14 @@ bool Device::RingsRun() const {
 Result<void> Device::StopLocked() {
   if (!RingsRun()) return {};
   CloseGates();
-  return StopBackend(WaitForPollers());
+  return StopBackend(WaitForPollers(options_.call_budget));
 }
 
 // `idle`: whether the pollers have left. If not, their rings are stopped at
 // the other end all the same, and what a poller owns is left alone.
 Result<void> Device::StopBackend(const Result<void>& idle) {
   const bool running = state() == DeviceState::kRunning;
+  if (idle) DropDoorbells();
   uint16_t pairs = 0;
   while (pairs < MaxPairsLocked() && vrings_[TxVring(pairs)].configured()) {
     ++pairs;
@@ -216,7 +247,8 @@ Result<void> Device::Reattach() {
 
 Result<void> Device::ReattachLocked() {
   CloseGates();
-  if (auto idle = WaitForPollers(); !idle) return idle;
+  if (auto idle = WaitForPollers(options_.call_budget); !idle) return idle;
+  DropDoorbells();
   ForgetGoneRings();
   backend_->link().Detach();
   shared_ = {};
@@ -274,12 +306,12 @@ void Device::CloseGates() {
   for (VringState& vring : vrings_) vring.ring.gate.Close();
 }
 
-Result<void> Device::WaitForPollers() {
+Result<void> Device::WaitForPollers(Duration budget) {
   std::vector<const RingGate*> gates(vrings_.size());
   std::ranges::transform(vrings_, gates.begin(), [](const VringState& vring) {
     return &vring.ring.gate;
   });
-  return quiescer_.WaitIdle(gates, options_.call_budget);
+  return quiescer_.WaitIdle(gates, budget);
 }
 
 void Device::EnterNeedsReset(const Error& reason) {
@@ -292,6 +324,7 @@ void Device::EnterNeedsReset(const Error& reason) {
   }
   if (state() == DeviceState::kNeedsReset) return;
   CloseGates();
+  LetGoOfDoorbells();
   state_.store(DeviceState::kNeedsReset, std::memory_order_release);
   events_.needs_reset = true;
   events_.reason = reason;

@@ -40,6 +40,11 @@ class VdpaNode {
   // The errno of a write to the device; 0 once all of it was taken.
   int Write(std::span<const std::byte> message) const;
 
+  // The page of the device that is this ring's doorbell, if it has one.
+  Result<std::span<std::byte>> MapDoorbell(uint16_t ring) const {
+    return calls_.fds().MapDoorbell(fd_.get(), ring);
+  }
+
   KernelCalls& calls() const { return calls_; }
   const char* path() const { return path_.c_str(); }
 

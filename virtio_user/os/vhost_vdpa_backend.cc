@@ -26,6 +26,7 @@ BackendCaps CapsOfNobody() {
           .status = true,
           .config = true,
           .link_state = true,
+          .doorbells = true,
           .config_events = true,
           .addresses = AddressSpace::kIova};
 }

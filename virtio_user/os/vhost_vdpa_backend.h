@@ -69,6 +69,7 @@ class VhostVdpaBackend final : public VhostBackend, private PeerLink {
                          std::span<const std::byte> bytes) override;
   // Always kUnsupported: a device that can has a command for it.
   Result<void> SetGuestOffloads(FeatureSet offloads) override;
+  Result<Doorbell> MapDoorbell(uint16_t vring) override;
   // Requires CTRL_VQ among the features, and DRIVER_OK.
   Result<uint8_t> SendControl(std::span<const std::byte> request) override;
 

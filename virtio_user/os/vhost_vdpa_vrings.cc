@@ -101,6 +101,13 @@ Result<void> VhostVdpaBackend::SetVringEnable(uint16_t vring,
   });
 }
 
+// The kick's descriptor goes on to work beside it.
+Result<Doorbell> VhostVdpaBackend::MapDoorbell(uint16_t vring) {
+  const auto page = node_.MapDoorbell(vring);
+  if (!page) return Fail(page);
+  return Doorbell(calls_.fds(), *page, vring);
+}
+
 Result<void> VhostVdpaBackend::GetVringBases(
     std::span<VringBaseQuery> queries) {
   for (VringBaseQuery& query : queries) query.answered = false;

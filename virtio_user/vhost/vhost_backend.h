@@ -18,6 +18,7 @@
 #include "virtio_user/base/mac_address.h"
 #include "virtio_user/spec/feature.h"
 #include "virtio_user/spec/net.h"
+#include "virtio_user/vhost/doorbell.h"
 #include "virtio_user/vhost/memory_table.h"
 #include "virtio_user/vhost/vring_state.h"
 
@@ -41,6 +42,7 @@ struct BackendCaps {
   bool ring_enable = false;   // SetVringEnable; without it a kick enables.
   bool multiqueue = false;    // VIRTIO_NET_F_MQ can be carried.
   bool link_state = false;    // A lost connection is seen.
+  bool doorbells = false;     // MapDoorbell is worth a try.
   // SendControl reaches a control queue of the device's own.
   bool own_control_queue = false;
   // The status in the configuration is the network's, and link().fd() becomes
@@ -224,6 +226,11 @@ class VhostBackend {
   // were stopped before. No answer. kUnsupported without
   // BackendCaps::reset_device.
   virtual Result<void> ResetDevice() { return Lacking("ResetDevice"); }
+  // A page of the device's in which a store is this ring's kick. It keeps the
+  // device open: let go of it before the link is detached.
+  virtual Result<Doorbell> MapDoorbell(uint16_t /*vring*/) {
+    return Lacking("MapDoorbell");
+  }
   // Hears what the back-end says by itself, without waiting; what came since
   // it was asked last.
   virtual BackendNews TakeNews() { return {}; }

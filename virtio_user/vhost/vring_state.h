@@ -7,6 +7,7 @@
 
 #include "virtio_user/base/file_descriptor.h"
 #include "virtio_user/ring/ring_layout.h"
+#include "virtio_user/vhost/doorbell.h"
 
 namespace virtio_user {
 
@@ -30,11 +31,18 @@ struct VringState {
   Ring ring;            // layout.num == 0: not configured by the driver.
   FileDescriptor call;  // The back-end interrupts us.
   FileDescriptor kick;  // We notify the back-end.
+  // Instead, while a device runs that has one; changed while the gate is
+  // closed.
+  Doorbell doorbell;
   VringBase base;
 
   bool configured() const { return ring.layout.num != 0; }
   // The kick. Requires: the device gave this ring descriptors.
-  Result<void> Notify() const { return kick.Signal(); }
+  Result<void> Notify() const {
+    if (!doorbell.valid()) return kick.Signal();
+    doorbell.Ring();
+    return {};
+  }
 };
 
 // vhost's numbering of a network device's rings: pair p is 2p and 2p + 1.
