@@ -5,7 +5,6 @@
 #include <fmt/format.h>
 #include <sched.h>
 
-#include <chrono>
 #include <utility>
 
 #include "virtio_user/os/open_backend.h"
@@ -22,22 +21,9 @@ std::expected<std::unique_ptr<Environment>, Failure> KernelEnvironment::Create(
                               " sends by himself; say echo, send or none"});
   }
   std::unique_ptr<KernelEnvironment> made(new KernelEnvironment(options));
-  if (const Result<void> ready = made->Prepare(); !ready) {
-    return std::unexpected(
-        Failure{ExitCode::kFail, std::string(ready.error().text())});
-  }
+  auto ready = made->Prepare(options.memory_bytes);
+  if (!ready) return std::unexpected(std::move(ready.error()));
   return made;
-}
-
-Result<void> KernelEnvironment::Prepare() {
-  auto memory =
-      MemfdMemory::Create(fds_, {.arena_bytes = options_.memory_bytes});
-  if (!memory) return Fail(memory);
-  memory_ = std::move(*memory);
-  auto quiescer = MembarrierQuiescer::Create();
-  if (!quiescer) return Fail(quiescer);
-  quiescer_ = std::move(*quiescer);
-  return {};
 }
 
 std::expected<std::unique_ptr<VhostBackend>, Failure>
@@ -49,7 +35,7 @@ KernelEnvironment::OpenBackend() {
       .queue_pairs = options_.queue_pairs,
       .mac = options_.mac};
   // Says what is wrong with the options, if anything is; opens nothing.
-  const auto checked = virtio_user::OpenBackend(fds_, open);
+  const auto checked = virtio_user::OpenBackend(fds(), open);
   if (!checked) return std::unexpected(ExplainError(*this, checked.error()));
   auto calls = std::make_unique<backend_sim::KernelTranscript>(
       calls_, [this](const std::string& line) { Count(line); });
@@ -82,9 +68,9 @@ Result<void> KernelEnvironment::Settle() {
   // A vDPA device has a network of its own.
   if (echo_ != nullptr || backend_ == nullptr) return {};
   auto echo =
-      TapEcho::Open(fds_, {.ifname = backend_->tap_name(),
-                           .max_frame_bytes = options_.max_frame_bytes,
-                           .answers = options_.traffic == TrafficKind::kEcho});
+      TapEcho::Open(fds(), {.ifname = backend_->tap_name(),
+                            .max_frame_bytes = options_.max_frame_bytes,
+                            .answers = options_.traffic == TrafficKind::kEcho});
   if (!echo) return Fail(echo);
   echo_ = std::move(*echo);
   return {};
@@ -100,10 +86,6 @@ std::optional<std::string> KernelEnvironment::Complaint() {
   if (echo_ == nullptr || echo_->lost_count() == 0) return {};
   return fmt::format("{} of {} frames could not be sent back to the tap",
                      echo_->lost_count(), echo_->seen_count());
-}
-
-Duration KernelEnvironment::Now() {
-  return std::chrono::steady_clock::now().time_since_epoch();
 }
 
 }  // namespace virtio_user::cli

@@ -9,11 +9,8 @@
 #include <string>
 
 #include "backend_sim/kernel_transcript.h"
-#include "cli/environment.h"
+#include "cli/process_environment.h"
 #include "cli/tap_echo.h"
-#include "virtio_user/base/posix_fd_ops.h"
-#include "virtio_user/os/membarrier_quiescer.h"
-#include "virtio_user/os/memfd_memory.h"
 #include "virtio_user/os/posix_kernel_calls.h"
 #include "virtio_user/os/vhost_kernel_backend.h"
 
@@ -21,25 +18,15 @@ namespace virtio_user::cli {
 
 // The kernel's vhost-net, and this program itself as the network behind its
 // tap; or a vDPA device. Memory in memfds.
-class KernelEnvironment final : public Environment {
+class KernelEnvironment final : public ProcessEnvironment {
  public:
   static std::expected<std::unique_ptr<Environment>, Failure> Create(
       const EnvironmentOptions& options);
 
   std::expected<std::unique_ptr<VhostBackend>, Failure> OpenBackend() override;
-  MemoryProvider& memory() override { return *memory_; }
-  FdOps& fds() override { return fds_; }
-  Quiescer& quiescer() override { return *quiescer_; }
-  Result<std::span<std::byte>> AddRegion(size_t bytes) override {
-    return memory_->AddRegion(bytes);
-  }
-  Result<void> RemoveRegion(std::span<std::byte> region) override {
-    return memory_->RemoveRegion(region);
-  }
   void Turn(bool idle) override;
   // The network begins with the first packets: there is a tap by then.
   Result<void> Settle() override;
-  Duration Now() override;
   std::optional<std::string> Complaint() override;
   // The kernel chooses the queue of a frame of a tap, and sends some of its
   // own.
@@ -49,16 +36,12 @@ class KernelEnvironment final : public Environment {
 
  private:
   explicit KernelEnvironment(const EnvironmentOptions& options)
-      : Environment(options.on_line), options_(options) {}
+      : ProcessEnvironment(options.on_line), options_(options) {}
 
-  Result<void> Prepare();
   void Count(const std::string& line);
 
   const EnvironmentOptions options_;
-  PosixFdOps fds_;
-  PosixKernelCalls calls_{fds_};
-  std::unique_ptr<MemfdMemory> memory_;
-  std::unique_ptr<MembarrierQuiescer> quiescer_;
+  PosixKernelCalls calls_{fds()};
   // The device's, and alive where packets are; null: a vDPA device.
   const VhostKernelBackend* backend_ = nullptr;
   std::unique_ptr<TapEcho> echo_;

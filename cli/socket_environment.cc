@@ -26,21 +26,9 @@ constexpr Duration kSettleTime = std::chrono::milliseconds(2);
 std::expected<std::unique_ptr<Environment>, Failure> SocketEnvironment::Create(
     const EnvironmentOptions& options) {
   std::unique_ptr<SocketEnvironment> made(new SocketEnvironment(options));
-  if (const Result<void> ready = made->Prepare(options.memory_bytes); !ready) {
-    return std::unexpected(
-        Failure{ExitCode::kFail, std::string(ready.error().text())});
-  }
+  auto ready = made->Prepare(options.memory_bytes);
+  if (!ready) return std::unexpected(std::move(ready.error()));
   return made;
-}
-
-Result<void> SocketEnvironment::Prepare(size_t memory_bytes) {
-  auto memory = MemfdMemory::Create(fds_, {.arena_bytes = memory_bytes});
-  if (!memory) return Fail(memory);
-  memory_ = std::move(*memory);
-  auto quiescer = MembarrierQuiescer::Create();
-  if (!quiescer) return Fail(quiescer);
-  quiescer_ = std::move(*quiescer);
-  return {};
 }
 
 std::expected<std::unique_ptr<VhostBackend>, Failure>
@@ -54,11 +42,11 @@ SocketEnvironment::OpenBackend() {
 }
 
 Result<std::unique_ptr<UnixSocketChannel>> SocketEnvironment::OpenChannel() {
-  if (server_) return UnixSocketChannel::Server(fds_, path_);
+  if (server_) return UnixSocketChannel::Server(fds(), path_);
   // Says what is wrong with the path, if anything is; connects to nobody.
-  const auto checked = virtio_user::OpenBackend(fds_, {.path = path_});
+  const auto checked = virtio_user::OpenBackend(fds(), {.path = path_});
   if (!checked) return Fail(checked);
-  return UnixSocketChannel::Client(fds_, path_);
+  return UnixSocketChannel::Client(fds(), path_);
 }
 
 void SocketEnvironment::Turn(bool idle) {
@@ -73,10 +61,6 @@ void SocketEnvironment::Turn(bool idle) {
 Result<void> SocketEnvironment::Settle() {
   std::this_thread::sleep_for(kSettleTime);
   return {};
-}
-
-Duration SocketEnvironment::Now() {
-  return std::chrono::steady_clock::now().time_since_epoch();
 }
 
 }  // namespace virtio_user::cli
