@@ -4,6 +4,7 @@
 
 #include <regex>
 #include <sstream>
+#include <utility>
 
 namespace interop {
 namespace {
@@ -68,6 +69,26 @@ std::string WithoutArguments(std::string_view transcript) {
     } else if (std::regex_match(line, found, ioctl)) {
       text += found[1].str() + " = " + found[2].str() + "\n";
     }
+  }
+  return text;
+}
+
+std::string NamesAndAnswers(std::string_view transcript) {
+  // A write answers the length of what it wrote.
+  static const std::regex call(
+      "(open|VHOST_[A-Z0-9_]+|IOTLB [A-Z_]+)[^=]*(?:fd=[^=]*)?"
+      " = (?:-?(E[A-Z]+)|[0-9]+).*");
+  std::istringstream lines{std::string(transcript)};
+  std::string text;
+  std::string last;
+  for (std::string line; std::getline(lines, line);) {
+    std::smatch found;
+    if (!std::regex_match(line, found, call)) continue;
+    const std::string why = found[2].matched ? found[2].str() : "0";
+    std::string now = found[1].str() + " = " + why + "\n";
+    if (now == last) continue;
+    text += now;
+    last = std::move(now);
   }
   return text;
 }

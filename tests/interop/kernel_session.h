@@ -37,6 +37,10 @@ std::string Essence(std::string_view transcript);
 // name, descriptor and answer.
 std::string WithoutArguments(std::string_view transcript);
 
+// Each call of a vDPA device's transcript, or of what strace saw of one, as its
+// name and what came of it: "VHOST_SET_OWNER = 0". Repetitions are one line.
+std::string NamesAndAnswers(std::string_view transcript);
+
 }  // namespace interop
 
 #endif  // TESTS_INTEROP_KERNEL_SESSION_H_

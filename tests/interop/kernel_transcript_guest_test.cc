@@ -114,6 +114,8 @@ TEST_F(KernelTranscriptGuestTest, TheSimulatedVdpaDeviceAnswersAsTheRealOne) {
              "kernel_session /dev/vhost-vdpa-0");
   if (why_not) GTEST_SKIP() << *why_not;
   EXPECT_EQ(Essence(told_), Essence(OnSimulatedVdpa()));
+  EXPECT_EQ(NamesAndAnswers(told_), NamesAndAnswers(seen_));
+  EXPECT_NE(NamesAndAnswers(seen_).find("IOTLB UPDATE = 0"), std::string::npos);
 }
 
 }  // namespace
