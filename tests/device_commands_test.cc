@@ -126,8 +126,8 @@ TEST(DeviceCommandsTest, PairsThatAreRefusedWhenTheyAreSaidAgainAreOff) {
   EXPECT_TRUE(rig.device->Poll().pairs_refused);
 }
 
-// A device gets as long for each of them as a driver's own command gets.
-TEST(DeviceCommandsTest, EachCommandThatIsSaidAgainHasADeadlineOfItsOwn) {
+// Whatever a device makes of it, a start comes back.
+TEST(DeviceCommandsTest, AllCommandsThatAreSaidAgainHaveOneDeadline) {
   RecordingRig rig;
   rig.backend->capabilities.own_control_queue = true;
   rig.backend->features.Add(Feature::kNetCtrlVq);
@@ -140,7 +140,26 @@ TEST(DeviceCommandsTest, EachCommandThatIsSaidAgainHasADeadlineOfItsOwn) {
   ASSERT_TRUE(rig.device->Stop());
   const size_t begun = rig.backend->calls_begun();
   ASSERT_TRUE(rig.device->Start());
-  EXPECT_EQ(rig.backend->calls_begun() - begun, 4u);
+  EXPECT_EQ(rig.backend->calls_begun() - begun, 2u);
+  EXPECT_EQ(rig.backend->last_budget(), 5 * kDefaultCallBudget);
+}
+
+// Else packets would come that the driver has asked not to get.
+TEST(DeviceCommandsTest,
+     OffloadsThatAreRefusedWhenTheyAreSaidAgainEndTheStart) {
+  VdpaRig rig(VdpaPersonality::Full());
+  ASSERT_TRUE(rig.Run(kOne));
+  ASSERT_EQ(
+      rig.driver->Command(CtrlClass::kGuestOffloads, kCtrlGuestOffloadsSet,
+                          {0, 0, 0, 0, 0, 0, 0, 0}),
+      kCtrlAckOk);
+  ASSERT_TRUE(rig.device->Stop());
+  rig.vdpa.personality().control = VdpaControlMode::kRefuses;
+  EXPECT_FALSE(rig.device->Start());
+  EXPECT_EQ(rig.device->state(), DeviceState::kNegotiated);
+  EXPECT_TRUE(rig.device->Poll().offloads_refused);
+  rig.vdpa.personality().control = VdpaControlMode::kServes;
+  EXPECT_TRUE(rig.device->Start());
 }
 
 // Nobody is there while the driver asks for more than it has rings for.

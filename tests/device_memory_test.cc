@@ -333,6 +333,23 @@ TEST(DeviceMemory, AnEventWhileAPeerIsAwayIsLeftToTheNextStart) {
   EXPECT_FALSE(rig.device->Poll().memory_trouble);
 }
 
+TEST(DeviceMemory, ASurplusRegionGoesAsItCame) {
+  RecordingRig rig;
+  ASSERT_TRUE(rig.Run(1));
+  rig.backend->max_regions = 3;
+  ASSERT_TRUE(rig.memory.AddRegion(4096));
+  ASSERT_TRUE(rig.memory.AddRegion(4096));
+  const auto surplus = rig.memory.AddRegion(4096);
+  ASSERT_TRUE(surplus);
+  ASSERT_TRUE(rig.device->Poll().memory_trouble);
+  (void)rig.backend->Take();
+
+  ASSERT_TRUE(rig.memory.RemoveRegion(*surplus));
+
+  EXPECT_EQ(rig.device->state(), DeviceState::kRunning);
+  EXPECT_TRUE(rig.backend->Take().empty());
+}
+
 // The device is pinned to one budget even where it has to stop as well.
 TEST(DeviceMemory, OneEventIsOneCall) {
   RecordingRig rig;

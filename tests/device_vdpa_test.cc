@@ -103,5 +103,59 @@ TEST(DeviceVdpaTest, ARingWhoseDoorbellCannotBeMappedIsKickedByItsDescriptor) {
   ASSERT_TRUE(rig.device->vring(1).Notify());
 }
 
+// The first region that is too much is no reason to lose another one.
+TEST(DeviceVdpaTest, MemoryGoesAlsoWhileOtherMemoryIsRefused) {
+  VdpaRig rig;
+  ASSERT_TRUE(rig.Run({}));
+  const auto goes = rig.memory.AddRegion(1 << 16);
+  ASSERT_TRUE(goes);
+  ASSERT_EQ(rig.vdpa.maps().size(), 3u);
+  rig.vdpa.personality().memlock_bytes = 0;
+  ASSERT_TRUE(rig.memory.AddRegion(1 << 16));
+  ASSERT_EQ(rig.vdpa.maps().size(), 3u);
+
+  ASSERT_TRUE(rig.memory.RemoveRegion(*goes));
+
+  EXPECT_EQ(rig.device->state(), DeviceState::kRunning);
+  EXPECT_EQ(rig.vdpa.maps().size(), 2u);
+  EXPECT_EQ(rig.Complaints(), "");
+}
+
+// Between two questions of one Poll, at any of them.
+TEST(DeviceVdpaTest, AChangeOfTheCableDuringAPollIsSeenByThatOneOrTheNext) {
+  for (const uint64_t call : {1, 2}) {
+    VdpaRig rig(VdpaPersonality::Full());
+    ASSERT_TRUE(rig.Run({}));
+    (void)rig.device->Poll();
+    rig.calls.before_call = [&rig, left = call]() mutable {
+      if (--left == 0) rig.vdpa.SetLink(false);
+    };
+    DeviceEvents events = rig.device->Poll();
+    if (!events.link_changed) {
+      EXPECT_EQ(rig.fds.FileOf(rig.device->PollFd())->counter(), 1u);
+      events = rig.device->Poll();
+    }
+    EXPECT_TRUE(events.link_changed) << "before call " << call;
+    EXPECT_EQ(rig.device->link(), LinkState::kNoCarrier);
+    rig.calls.before_call = nullptr;
+  }
+}
+
+TEST(DeviceVdpaTest, ADeviceThatWasGivenUpIsClosedOnceNoPollerIsInside) {
+  VdpaRig rig(VdpaPersonality::Full());
+  ASSERT_TRUE(rig.Run({.control_queue = true}));
+  {
+    const RingTurn turn(rig.device->vring(1).ring.gate);
+    rig.vdpa.personality().control = backend_sim::VdpaControlMode::kSilent;
+    EXPECT_NE(rig.driver->Command(CtrlClass::kRx, kCtrlRxPromisc, {1}),
+              kCtrlAckOk);
+    ASSERT_EQ(rig.device->state(), DeviceState::kNeedsReset);
+    (void)rig.device->Poll();
+    EXPECT_TRUE(rig.vdpa.is_open());
+  }
+  (void)rig.device->Poll();
+  EXPECT_FALSE(rig.vdpa.is_open());
+}
+
 }  // namespace
 }  // namespace virtio_user

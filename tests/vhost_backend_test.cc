@@ -78,8 +78,8 @@ class BatchOnly : public VhostBackend {
   MOCK_METHOD(Result<void>, SetConfig, (uint32_t, std::span<const std::byte>),
               (override));
   MOCK_METHOD(Result<void>, SetGuestOffloads, (FeatureSet), (override));
-  MOCK_METHOD(Result<uint8_t>, SendControl, (std::span<const std::byte>),
-              (override));
+  MOCK_METHOD(Result<uint8_t>, SendControl,
+              (std::span<const std::byte>, Duration), (override));
 };
 
 TEST(VhostBackendTest, ABatchThatIsNotCommittedIsDiscarded) {

@@ -103,7 +103,10 @@ TEST(VhostVdpaBackendTest, AChangeOfTheConfigurationShowsOnTheLinksDescriptor) {
   rig.vdpa.SetLink(false);
   EXPECT_EQ(rig.fds.FileOf(fd)->counter(), 1u);
   EXPECT_EQ(rig.owned->link().Poll(), LinkState::kUp);
+  EXPECT_EQ(rig.fds.FileOf(fd)->counter(), 1u);
+  EXPECT_TRUE(rig.owned->TakeNews().config_changed);
   EXPECT_EQ(rig.fds.FileOf(fd)->counter(), 0u);
+  EXPECT_FALSE(rig.owned->TakeNews().config_changed);
 }
 
 }  // namespace

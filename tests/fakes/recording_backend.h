@@ -99,7 +99,8 @@ class RecordingBackend final : public virtio_user::VhostBackend,
       virtio_user::FeatureSet offloads) override;
   // "CONTROL CLASS COMMAND"; the ack is control_answer.
   virtio_user::Result<uint8_t> SendControl(
-      std::span<const std::byte> request) override;
+      std::span<const std::byte> request,
+      virtio_user::Duration budget) override;
 
  private:
   struct Failure {

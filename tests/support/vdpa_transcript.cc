@@ -146,6 +146,7 @@ int VdpaTranscript::Open(const std::string& path) {
 }
 
 int VdpaTranscript::Ioctl(int fd, unsigned long request, void* argument) {
+  if (before_call) before_call();
   std::string line = NameOf(request);
   const auto row = std::ranges::find_if(
       kRows, [&](const Row& r) { return r.request.number == request; });

@@ -3,6 +3,7 @@
 #ifndef TESTS_SUPPORT_VDPA_TRANSCRIPT_H_
 #define TESTS_SUPPORT_VDPA_TRANSCRIPT_H_
 
+#include <functional>
 #include <span>
 #include <string>
 #include <utility>
@@ -19,6 +20,8 @@ namespace testing_support {
 class VdpaTranscript final : public virtio_user::KernelCalls {
  public:
   explicit VdpaTranscript(virtio_user::KernelCalls& calls) : calls_(calls) {}
+
+  std::function<void()> before_call;  // Of each ioctl; may be none.
 
   // Lines since the last call of it.
   std::vector<std::string> Take() { return std::exchange(lines_, {}); }

@@ -90,8 +90,8 @@ struct InterruptMap {
 // One virtio-net device whose other end is a vhost back-end.
 //
 // Passive: owns no thread, never sleeps outside a call, and each public call
-// ends within one deadline (DeviceOptions::call_budget); a command that goes
-// to a control queue of the device's own has one of its own. Thread-safe,
+// ends within one deadline (DeviceOptions::call_budget), or within five where
+// it tells a control queue of the device's own. Thread-safe,
 // except that Create and the destructor are alone, and that rings belong to
 // their pollers while their gates are open.
 //
@@ -192,7 +192,9 @@ class Device final : private MemoryListener {
   Result<void> RefreshConfig() VU_EXCLUDES(mu_);
 
   // Never blocks; whoever watches PollFd() and NewsFd() calls it, at any
-  // interval.
+  // interval. Events that another call has found, a memory event's or a
+  // command's, make neither of them readable: see state() and link() after
+  // those, and ask for both descriptors again once Poll has told something.
   DeviceEvents Poll() VU_EXCLUDES(mu_);
   // Borrowed; readable when Poll should be called. -1: nothing to watch.
   int PollFd() VU_EXCLUDES(mu_);
@@ -259,7 +261,7 @@ class Device final : private MemoryListener {
   // Requires: the pollers have left.
   void DropDoorbells() VU_REQUIRES(mu_);
   // Requires: the gates are closed.
-  void LetGoOfDoorbells() VU_REQUIRES(mu_);
+  void LetGoOfDoorbells(Duration budget) VU_REQUIRES(mu_);
   void KickWaitingRings() VU_REQUIRES(mu_);
   void OpenGates() VU_REQUIRES(mu_);
   void CloseGates() VU_REQUIRES(mu_);
@@ -280,6 +282,7 @@ class Device final : private MemoryListener {
       VU_REQUIRES(mu_);
   // After a reset, for `pairs` pairs; how many the device serves then.
   Result<uint16_t> SayCommandsAgain(uint16_t pairs) VU_REQUIRES(mu_);
+  void BeginCommands() VU_REQUIRES(mu_);
   Result<void> CarryOut(std::span<const std::byte> request) VU_REQUIRES(mu_);
   void NoticeConfig() VU_REQUIRES(mu_);
   void NoticeStatus() VU_REQUIRES(mu_);

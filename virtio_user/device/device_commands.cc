@@ -73,11 +73,16 @@ Result<void> Device::SendCommand(std::span<const std::byte> request) {
   return done;
 }
 
-// A device that answers is given time for every command: some write tables of
-// their hardware, and a start says many.
+// A call in which a device is told many commands, each of which may have it
+// write tables of its hardware, has as long as these may take.
+void Device::BeginCommands() {
+  constexpr int kSlowCommands = 5;
+  backend_->BeginCall(options_.call_budget * kSlowCommands);
+}
+
 Result<void> Device::CarryOut(std::span<const std::byte> request) {
-  backend_->BeginCall(options_.call_budget);
-  const Result<uint8_t> ack = backend_->SendControl(request);
+  const Result<uint8_t> ack =
+      backend_->SendControl(request, options_.call_budget);
   if (!ack) return Fail(ack);
   if (*ack == kCtrlAckOk) return {};
   return Fail(ErrorCode::kRefused,
@@ -87,12 +92,18 @@ Result<void> Device::CarryOut(std::span<const std::byte> request) {
 }
 
 // What the device took before and refuses now is not asked for again: it is
-// no reason to have no packets.
+// no reason to have no packets. But packets whose checksums the driver has
+// asked for would be no good to it.
 Result<uint16_t> Device::SayCommandsAgain(uint16_t pairs) {
+  BeginCommands();
   for (const std::vector<std::byte>& command : CommandsToSay(pairs)) {
     const auto done = CarryOut(command);
     if (done) continue;
     if (LosesPeer(done.error().code())) return Fail(done);
+    if (IsOf(command, CtrlClass::kGuestOffloads)) {
+      events_.offloads_refused = done.error();
+      return Fail(done);
+    }
     std::erase_if(commands_, [&](const std::vector<std::byte>& kept) {
       return Replaces(command, kept);
     });

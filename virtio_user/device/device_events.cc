@@ -38,7 +38,11 @@ Result<void> Device::ServeControlQueue(const MemoryTable& table) {
   if (!control_queue_) {
     return Fail(ErrorCode::kWrongState, "the control ring is not configured");
   }
-  backend_->BeginCall(options_.call_budget);
+  if (DeviceHearsCommands()) {
+    BeginCommands();
+  } else {
+    backend_->BeginCall(options_.call_budget);
+  }
   const AddressSpace space = backend_->caps().addresses;
   const auto resolve = [&](DeviceBuffer buffer) {
     return table.ToHost(buffer.addr, buffer.bytes, space);
@@ -154,8 +158,13 @@ void Device::OnMemoryEvent(const MemoryEvent& event, const MemoryTable& table) {
     return;
   }
   // A range that is about to go may still stand in the provider's table.
-  const MemoryTable wanted = removing ? table.Without(event.range) : table;
-  const auto done = ShareMemory(wanted);
+  MemoryTable wanted = removing ? table.Without(event.range) : table;
+  auto done = ShareMemory(wanted);
+  if (!done && removing && done.error().unchanged) {
+    // What was refused when it came is refused again, and can wait.
+    wanted = shared_.Without(event.range);
+    done = ShareMemory(wanted);
+  }
   if (done) {
     shared_ = wanted;
     return;
@@ -307,9 +316,11 @@ DeviceEvents Device::Poll() {
                                 "the back-end closed the connection; reattach "
                                 "when it is back"));
   }
+  if (state() == DeviceState::kNeedsReset) LetGoOfDoorbells(Duration::zero());
+  // What is said after this is the next call's to read.
+  HearNews();
   NoticeConfig();
   NoticeStatus();
-  HearNews();
   // Not looked at again: what has changed meanwhile is the next call's.
   NoticeLink(now);
   const DeviceEvents events = std::exchange(events_, {});

@@ -146,11 +146,11 @@ void Device::DropDoorbells() {
 }
 
 // They keep a device open that was given up. A poller that is inside for
-// longer than a burst takes keeps them, until Reattach has waited for it.
-void Device::LetGoOfDoorbells() {
+// longer than a burst takes keeps them until it has left.
+void Device::LetGoOfDoorbells(Duration budget) {
   const bool any = std::ranges::any_of(
       vrings_, [](const VringState& vring) { return vring.doorbell.valid(); });
-  if (any && WaitForPollers(kGlance)) DropDoorbells();
+  if (any && WaitForPollers(budget)) DropDoorbells();
 }
 
 // A ring starts with its first kick (vhost-user: "Ring states"), and a driver
@@ -324,7 +324,7 @@ void Device::EnterNeedsReset(const Error& reason) {
   }
   if (state() == DeviceState::kNeedsReset) return;
   CloseGates();
-  LetGoOfDoorbells();
+  LetGoOfDoorbells(kGlance);
   state_.store(DeviceState::kNeedsReset, std::memory_order_release);
   events_.needs_reset = true;
   events_.reason = reason;

@@ -284,7 +284,7 @@ Result<void> VhostKernelBackend::SetGuestOffloads(FeatureSet offloads) {
 }
 
 Result<uint8_t> VhostKernelBackend::SendControl(
-    std::span<const std::byte> /*request*/) {
+    std::span<const std::byte> /*request*/, Duration /*budget*/) {
   return Fail(ErrorCode::kUnsupported,
               "CONTROL_COMMAND: vhost-net has no control queue");
 }

@@ -76,7 +76,8 @@ class VhostKernelBackend final : public VhostBackend, private PeerLink {
                          std::span<const std::byte> bytes) override;
   Result<void> SetGuestOffloads(FeatureSet offloads) override;
   // Always kUnsupported: vhost-net has no control queue.
-  Result<uint8_t> SendControl(std::span<const std::byte> request) override;
+  Result<uint8_t> SendControl(std::span<const std::byte> request,
+                              Duration budget) override;
 
  private:
   using Action = std::function<Result<void>()>;

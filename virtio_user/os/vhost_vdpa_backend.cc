@@ -87,9 +87,13 @@ void VhostVdpaBackend::Detach() {
 }
 
 LinkState VhostVdpaBackend::Poll() {
-  if (!node_.is_open()) return LinkState::kDown;
-  (void)config_call_.Drain();
-  return LinkState::kUp;
+  return node_.is_open() ? LinkState::kUp : LinkState::kDown;
+}
+
+BackendNews VhostVdpaBackend::TakeNews() {
+  if (!node_.is_open()) return {};
+  const Result<uint64_t> changes = config_call_.Drain();
+  return {.config_changed = changes && *changes != 0};
 }
 
 void VhostVdpaBackend::BeginBatch() {

@@ -69,9 +69,12 @@ class VhostVdpaBackend final : public VhostBackend, private PeerLink {
                          std::span<const std::byte> bytes) override;
   // Always kUnsupported: a device that can has a command for it.
   Result<void> SetGuestOffloads(FeatureSet offloads) override;
+  // Each interrupt of the configuration, which may be the device's status too.
+  BackendNews TakeNews() override;
   Result<Doorbell> MapDoorbell(uint16_t vring) override;
   // Requires CTRL_VQ among the features, and DRIVER_OK.
-  Result<uint8_t> SendControl(std::span<const std::byte> request) override;
+  Result<uint8_t> SendControl(std::span<const std::byte> request,
+                              Duration budget) override;
 
  private:
   struct Queued {

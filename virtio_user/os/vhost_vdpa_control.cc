@@ -109,14 +109,15 @@ Result<void> VhostVdpaBackend::StopControl() {
 }
 
 Result<uint8_t> VhostVdpaBackend::SendControl(
-    std::span<const std::byte> request) {
+    std::span<const std::byte> request, Duration budget) {
   auto free = CheckNoBatch(BackendOperation::kSendControl);
   if (!free) return Fail(free);
   if (control_iotlb_ == nullptr || (status_ & kStatusDriverOk) == 0) {
     return Fail(ErrorCode::kWrongState,
                 "%s: the device's control queue does not run", node_.path());
   }
-  const Result<uint8_t> ack = control_->Execute(request, calls_, deadline_);
+  const Result<uint8_t> ack = control_->Execute(
+      request, calls_, std::min(deadline_, calls_.After(budget)));
   if (ack) return ack;
   if (auto lost = Settle(Fail(ack)); !lost) return Fail(lost);
   return ack;

@@ -211,9 +211,11 @@ class VhostBackend {
   // BackendCaps::guest_offloads.
   virtual Result<void> SetGuestOffloads(FeatureSet offloads) = 0;
   // One command for the device's own control queue (class, command, data), and
-  // the device's ack. kUnsupported without BackendCaps::own_control_queue;
-  // kWrongState before DRIVER_OK, or where CTRL_VQ is not among the features.
-  virtual Result<uint8_t> SendControl(std::span<const std::byte> request) = 0;
+  // the device's ack, within `budget` and the call's. kUnsupported without
+  // BackendCaps::own_control_queue; kWrongState before DRIVER_OK, or where
+  // CTRL_VQ is not among the features.
+  virtual Result<uint8_t> SendControl(std::span<const std::byte> request,
+                                      Duration budget) = 0;
   // What VIRTIO_NET_F_MTU, which SetFeatures has carried, tells the driver. No
   // answer. kUnsupported without BackendCaps::mtu.
   virtual Result<void> SetMtu(uint16_t /*mtu*/) { return Lacking("SetMtu"); }

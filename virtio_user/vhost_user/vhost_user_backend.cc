@@ -53,6 +53,7 @@ Result<void> VhostUserBackend::Attach() {
   caps_ = CapsOfNobody();
   rings_started_ = false;
   regions_.Clear();
+  (void)requests_.TakeNews();
   return {};
 }
 

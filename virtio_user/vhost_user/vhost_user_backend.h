@@ -90,7 +90,8 @@ class VhostUserBackend final : public VhostBackend, private PeerLink {
   // Always kUnsupported.
   Result<void> SetGuestOffloads(FeatureSet offloads) override;
   // Always kUnsupported.
-  Result<uint8_t> SendControl(std::span<const std::byte> request) override;
+  Result<uint8_t> SendControl(std::span<const std::byte> request,
+                              Duration budget) override;
 
  private:
   // PeerLink.

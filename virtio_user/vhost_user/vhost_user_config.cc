@@ -100,7 +100,7 @@ Result<void> VhostUserBackend::SetGuestOffloads(FeatureSet /*offloads*/) {
 }
 
 Result<uint8_t> VhostUserBackend::SendControl(
-    std::span<const std::byte> /*request*/) {
+    std::span<const std::byte> /*request*/, Duration /*budget*/) {
   return Fail(ErrorCode::kUnsupported,
               "CONTROL_COMMAND: a vhost-user back-end has no control queue");
 }
