@@ -42,6 +42,8 @@ struct VdpaPersonality {
   uint32_t control_group = 0;  // Of virtqueues; the others are in group 0.
   // False: rings are looked at when DRIVER_OK comes, and never again.
   bool sees_late_enable = true;
+  // As ifcvf and VDUSE do, and mlx5 and vp_vdpa do not.
+  bool reset_forgets_config_call = false;
   // False: an old kernel, which knows no request above GET_IOVA_RANGE.
   bool knows_new_requests = true;
   bool accepts_features_ok = true;

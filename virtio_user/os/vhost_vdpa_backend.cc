@@ -182,7 +182,9 @@ Result<void> VhostVdpaBackend::SetFeatures(FeatureSet features) {
     features_ = features;
     layout_ = features.Has(Feature::kRingPacked) ? RingFormat::kPacked
                                                  : RingFormat::kSplit;
-    auto done = WriteStatus(kStatusAcknowledge);
+    // Some of the kernel's drivers have forgotten it with the last reset.
+    auto done = TellConfigCall();
+    if (done) done = WriteStatus(kStatusAcknowledge);
     if (done) done = WriteStatus(kStatusAcknowledge | kStatusDriver);
     uint64_t word = features.low();
     if (done) done = node_.Ask(kVhostSetFeatures, &word);

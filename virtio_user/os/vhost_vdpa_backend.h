@@ -108,6 +108,7 @@ class VhostVdpaBackend final : public VhostBackend, private PeerLink {
   Result<void> ChooseBackendFeatures();
   Result<void> AskConfigSize();
   Result<void> AskMaxPairs();
+  Result<void> TellConfigCall() const;
   // Asks what older kernels do not know; then `argument` stays as it is. They
   // look for a ring's index in its first 32 bits, which are 0 therefore.
   Result<void> AskIfKnown(const VdpaRequest& request, void* argument);
