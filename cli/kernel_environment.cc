@@ -3,6 +3,7 @@
 #include "cli/kernel_environment.h"
 
 #include <fmt/format.h>
+#include <net/if.h>
 #include <sched.h>
 
 #include <chrono>
@@ -63,6 +64,7 @@ KernelEnvironment::OpenBackend() {
                                            .ifname = options_.ifname,
                                            .queue_pairs = options_.queue_pairs,
                                            .mac = options_.mac});
+  tap_is_ours_ = ::if_nametoindex(options_.ifname.c_str()) == 0;
   backend_ = backend.get();
   return backend;
 }
@@ -84,7 +86,8 @@ Result<void> KernelEnvironment::Settle() {
   auto echo =
       TapEcho::Open(fds_, {.ifname = backend_->tap_name(),
                            .max_frame_bytes = options_.max_frame_bytes,
-                           .answers = options_.traffic == TrafficKind::kEcho});
+                           .answers = options_.traffic == TrafficKind::kEcho,
+                           .is_ours = tap_is_ours_});
   if (!echo) return Fail(echo);
   echo_ = std::move(*echo);
   return {};

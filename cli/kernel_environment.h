@@ -61,6 +61,7 @@ class KernelEnvironment final : public Environment {
   std::unique_ptr<MembarrierQuiescer> quiescer_;
   // The device's, and alive where packets are; null: a vDPA device.
   const VhostKernelBackend* backend_ = nullptr;
+  bool tap_is_ours_ = true;  // Its interface was not there before.
   std::unique_ptr<TapEcho> echo_;
 };
 
