@@ -26,7 +26,9 @@ class KernelFile : public SimFile {
   }
   virtual int Read(std::span<std::byte> /*into*/) { return -EINVAL; }
   virtual int Write(std::span<const std::byte> /*from*/) { return -EINVAL; }
-  virtual bool IsReady(virtio_user::KernelEvent /*event*/) { return true; }
+  virtual bool IsReady(virtio_user::KernelEvent event) {
+    return event != virtio_user::KernelEvent::kFailure;
+  }
   // Serves what it can, as the driver's own threads do; how much.
   virtual size_t Step() { return 0; }
 };

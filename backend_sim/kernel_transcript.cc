@@ -233,6 +233,8 @@ int KernelTranscript::Write(int fd, std::span<const std::byte> from) {
 }
 
 int KernelTranscript::Poll(int fd, KernelEvent event, Deadline deadline) {
+  // Asked whenever somebody looks at the link.
+  if (event == KernelEvent::kFailure) return inner_.Poll(fd, event, deadline);
   return Tell("poll fd=" + NameOf(fd) +
                   (event == KernelEvent::kReadable ? " in" : " out"),
               inner_.Poll(fd, event, deadline));

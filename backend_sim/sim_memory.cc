@@ -164,7 +164,7 @@ Result<SimRegionId> SimMemory::AddLocked(size_t bytes) {
   const size_t whole = RoundUp(bytes, kPage);
   Region region;
   region.id = next_id_;
-  region.file = SimFile::Memory(kFileLead + whole);
+  region.file = SimFile::Memory(kFileLead + whole + options_.reserved_bytes);
   if (region.file == nullptr) {
     return std::unexpected(Error::System(ErrorCode::kSystem, ENOMEM,
                                          "cannot map %zu bytes", whole));
@@ -172,7 +172,7 @@ Result<SimRegionId> SimMemory::AddLocked(size_t bytes) {
   const auto fd = fds_.Install(region.file, "memory region", FdKeeper::kWorld);
   if (!fd) return Fail(fd);
   ++next_id_;
-  region.entry = {.host = region.file->memory().subspan(kFileLead),
+  region.entry = {.host = region.file->memory().subspan(kFileLead, whole),
                   .published = kPublishedBase + region.id * kPublishedStep,
                   .iova = kIovaBase + region.id * kIovaStep,
                   .fd = *fd,
@@ -205,6 +205,41 @@ Result<void> SimMemory::RemoveRegion(SimRegionId id) {
                found->entry.host));
   fds_.Close(found->entry.fd);
   regions_.erase(found);
+  RebuildTable();
+  return {};
+}
+
+Result<void> SimMemory::GrowRegion(SimRegionId id, size_t bytes) {
+  const Lock lock(*this);
+  const auto found = std::ranges::find(regions_, id, &Region::id);
+  VU_CHECK(found != regions_.end() && bytes % kPage == 0);
+  const std::span<std::byte> file = found->file->memory().subspan(kFileLead);
+  const size_t before = found->entry.host.size();
+  if (bytes > file.size() - before) {
+    return Fail(ErrorCode::kInvalidArgument, "region %u has no room for %zu",
+                id, bytes);
+  }
+  found->entry.host = file.first(before + bytes);
+  RebuildTable();
+  Notify(Event(MemoryEvent::Kind::kAdded, MemoryEvent::Owner::kProvider,
+               file.subspan(before, bytes)));
+  return {};
+}
+
+Result<void> SimMemory::ShrinkRegion(SimRegionId id, size_t bytes) {
+  const Lock lock(*this);
+  const auto found = std::ranges::find(regions_, id, &Region::id);
+  VU_CHECK(found != regions_.end() && bytes % kPage == 0 &&
+           bytes < found->entry.host.size());
+  const std::span<std::byte> host = found->entry.host;
+  const size_t left = host.size() - bytes;
+  for (const auto& [offset, length] : found->used) {
+    if (offset + length <= left) continue;
+    return Fail(ErrorCode::kWrongState, "the end of region %u is in use", id);
+  }
+  Notify(Event(MemoryEvent::Kind::kRemoving, MemoryEvent::Owner::kProvider,
+               host.last(bytes)));
+  found->entry.host = host.first(left);
   RebuildTable();
   return {};
 }

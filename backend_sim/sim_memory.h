@@ -25,6 +25,8 @@ struct SimMemoryOptions {
   // 4096.
   size_t initial_regions = 2;
   size_t region_bytes = size_t{1} << 22;
+  // By how much a region can grow. A multiple of 4096.
+  size_t reserved_bytes = 0;
   // False: Subscribe answers kUnsupported.
   bool events = true;
 };
@@ -61,6 +63,11 @@ class SimMemory final : public virtio_user::MemoryProvider {
   // kWrongState while anything in it is allocated; kInvalidArgument for an id
   // that is not there.
   virtio_user::Result<void> RemoveRegion(SimRegionId id);
+  // As EAL's contiguous segments do: the region is longer at its end, within
+  // `reserved_bytes`, and the event is of the new part alone; or it is shorter.
+  // Multiples of 4096. kWrongState while anything in what goes is allocated.
+  virtio_user::Result<void> GrowRegion(SimRegionId id, size_t bytes);
+  virtio_user::Result<void> ShrinkRegion(SimRegionId id, size_t bytes);
   // Memory that somebody else registered: events with Owner::kExternal and
   // nothing in the table. The memory is made here and lives as long as this.
   std::span<std::byte> AddExternal(size_t bytes);

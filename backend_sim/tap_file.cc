@@ -63,6 +63,13 @@ const TapInterface* TapDriver::Interface(const std::string& name) const {
   return found == interfaces_.end() ? nullptr : &found->second;
 }
 
+void TapDriver::RemoveInterface(const std::string& name) {
+  const TapInterface gone = std::move(interfaces_.at(name));
+  interfaces_.erase(name);
+  for (TapFile* const file : gone.queues) file->name_.clear();
+  for (TapFile* const file : gone.disabled) file->name_.clear();
+}
+
 // The first name of a pattern that is free.
 std::optional<std::string> TapDriver::Expand(const std::string& pattern) const {
   const size_t percent = pattern.find('%');
@@ -114,6 +121,20 @@ int TapFile::Ioctl(unsigned long request, void* argument) {
     return 0;
   }
   return request == SIOCSIFHWADDR ? SetMac(argument) : -EINVAL;
+}
+
+int TapFile::Read(std::span<std::byte> /*into*/) {
+  return name_.empty() ? -EBADFD : -EAGAIN;
+}
+
+int TapFile::Write(std::span<const std::byte> from) {
+  return name_.empty() ? -EBADFD : static_cast<int>(from.size());
+}
+
+bool TapFile::IsReady(virtio_user::KernelEvent event) {
+  // An error ends every wait.
+  if (name_.empty()) return true;
+  return event == virtio_user::KernelEvent::kWritable;
 }
 
 int TapFile::IoctlNumber(unsigned long request, unsigned long number) {

@@ -6,10 +6,12 @@
 #define BACKEND_SIM_TAP_FILE_H_
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
 #include <map>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -46,6 +48,8 @@ class TapDriver {
   // What the tests of a program set up and look at.
   TapInterface& AddInterface(const std::string& name, unsigned flags);
   const TapInterface* Interface(const std::string& name) const;
+  // As `ip link del` does: open files of it are as before TUNSETIFF.
+  void RemoveInterface(const std::string& name);
   size_t interface_count() const { return interfaces_.size(); }
   // Whether this process has CAP_NET_ADMIN.
   void SetAdmin(bool admin) { admin_ = admin; }
@@ -60,7 +64,8 @@ class TapDriver {
   bool admin_ = true;
 };
 
-// One queue of an interface, once TUNSETIFF has said of which.
+// One queue of an interface, once TUNSETIFF has said of which. Frames come and
+// go through vhost-net alone.
 class TapFile final : public KernelFile {
  public:
   explicit TapFile(TapDriver& driver) : driver_(driver) {}
@@ -68,11 +73,17 @@ class TapFile final : public KernelFile {
 
   int Ioctl(unsigned long request, void* argument) override;
   int IoctlNumber(unsigned long request, unsigned long number) override;
+  int Read(std::span<std::byte> into) override;
+  int Write(std::span<const std::byte> from) override;
+  // tun_chr_poll: a file of no interface has failed.
+  bool IsReady(virtio_user::KernelEvent event) override;
 
   // Null before TUNSETIFF.
   const TapInterface* interface() const;
 
  private:
+  friend class TapDriver;
+
   int SetInterface(void* argument);
   int Attach(const std::string& name, unsigned flags);
   int SetQueue(const void* argument);

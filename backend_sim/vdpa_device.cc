@@ -75,6 +75,7 @@ void VdpaDevice::Reset() {
   suspended_ = false;
   features_ = 0;
   active_pairs_ = 1;
+  if (personality_.reset_forgets_config_call) config_call_.Reset();
   for (RingModel& ring : model_.rings()) ring.Reset(trace_);
   control_ring_.Reset(trace_);
   if (rings_swapped_) SwapControl();

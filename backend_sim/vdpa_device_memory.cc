@@ -74,7 +74,7 @@ int VdpaDevice::Message(std::span<const std::byte> bytes) {
     default:
       iotlb_error_ = EINVAL;
   }
-  if (!batch_) RebuildMemory();
+  if (!batch_ || personality_.platform_iommu) RebuildMemory();
   // Whatever the reason is.
   return iotlb_error_ == 0 ? static_cast<int>(sizeof(message)) : -EFAULT;
 }

@@ -72,6 +72,7 @@ VdpaPersonality VdpaPersonality::Bare() {
   personality.backend_features = kBackendMsgV2;
   personality.config = NetConfig(1);
   personality.sees_late_enable = false;
+  personality.reset_forgets_config_call = true;
   return personality;
 }
 

@@ -35,10 +35,15 @@ struct VdpaPersonality {
   uint64_t first_iova = 0;
   uint64_t last_iova = UINT64_MAX;
   uint64_t memlock_bytes = UINT64_MAX;
+  // A mapping comes and goes with its message, also inside of a batch: without
+  // this, what runs sees a batch at its end.
+  bool platform_iommu = false;
   uint32_t address_spaces = 1;
   uint32_t control_group = 0;  // Of virtqueues; the others are in group 0.
   // False: rings are looked at when DRIVER_OK comes, and never again.
   bool sees_late_enable = true;
+  // As ifcvf and VDUSE do, and mlx5 and vp_vdpa do not.
+  bool reset_forgets_config_call = false;
   // False: an old kernel, which knows no request above GET_IOVA_RANGE.
   bool knows_new_requests = true;
   bool accepts_features_ok = true;

@@ -3,6 +3,7 @@
 #include "cli/kernel_environment.h"
 
 #include <fmt/format.h>
+#include <net/if.h>
 #include <sched.h>
 
 #include <utility>
@@ -49,6 +50,7 @@ KernelEnvironment::OpenBackend() {
                                            .ifname = options_.ifname,
                                            .queue_pairs = options_.queue_pairs,
                                            .mac = options_.mac});
+  tap_is_ours_ = ::if_nametoindex(options_.ifname.c_str()) == 0;
   backend_ = backend.get();
   return backend;
 }
@@ -70,7 +72,8 @@ Result<void> KernelEnvironment::Settle() {
   auto echo =
       TapEcho::Open(fds(), {.ifname = backend_->tap_name(),
                             .max_frame_bytes = options_.max_frame_bytes,
-                            .answers = options_.traffic == TrafficKind::kEcho});
+                            .answers = options_.traffic == TrafficKind::kEcho,
+                            .is_ours = tap_is_ours_});
   if (!echo) return Fail(echo);
   echo_ = std::move(*echo);
   return {};

@@ -44,6 +44,7 @@ class KernelEnvironment final : public ProcessEnvironment {
   PosixKernelCalls calls_{fds()};
   // The device's, and alive where packets are; null: a vDPA device.
   const VhostKernelBackend* backend_ = nullptr;
+  bool tap_is_ours_ = true;  // Its interface was not there before.
   std::unique_ptr<TapEcho> echo_;
 };
 

@@ -40,29 +40,6 @@ ifreq RequestFor(const std::string& ifname) {
   return request;
 }
 
-// One setting of an interface, over any socket.
-Result<void> Configure(int fd, const TapEchoOptions& options) {
-  ifreq request = RequestFor(options.ifname);
-  request.ifr_mtu = static_cast<int>(options.max_frame_bytes - ETH_HLEN);
-  const bool longer = request.ifr_mtu > ETH_DATA_LEN;
-  if (longer && ::ioctl(fd, SIOCSIFMTU, &request) != 0) {
-    return Failed("cannot set the MTU", options.ifname);
-  }
-  request.ifr_qlen = kQueueFrames;
-  if (::ioctl(fd, SIOCSIFTXQLEN, &request) != 0) {
-    return Failed("cannot set the queue length", options.ifname);
-  }
-  // Otherwise the kernel looks for neighbours and routers there.
-  std::ofstream("/proc/sys/net/ipv6/conf/" + options.ifname + "/disable_ipv6")
-      << "1\n";
-  if (::ioctl(fd, SIOCGIFFLAGS, &request) != 0) {
-    return Failed("cannot read the flags", options.ifname);
-  }
-  request.ifr_flags |= IFF_UP;
-  if (::ioctl(fd, SIOCSIFFLAGS, &request) == 0) return {};
-  return Failed("cannot bring up the link", options.ifname);
-}
-
 }  // namespace
 
 Result<std::unique_ptr<TapEcho>> TapEcho::Open(FdOps& fds,
@@ -74,6 +51,12 @@ Result<std::unique_ptr<TapEcho>> TapEcho::Open(FdOps& fds,
   std::unique_ptr<TapEcho> echo(new TapEcho(options, FileDescriptor(fds, fd)));
   if (auto ready = echo->Prepare(); !ready) return Fail(ready);
   return echo;
+}
+
+TapEcho::~TapEcho() {
+  if (found_ && ::if_nametoindex(options_.ifname.c_str()) == found_->index) {
+    PutBack();
+  }
 }
 
 Result<void> TapEcho::Prepare() {
@@ -103,7 +86,70 @@ Result<void> TapEcho::Prepare() {
              sizeof(address)) != 0) {
     return Failed("cannot bind the packet socket", options_.ifname);
   }
-  return Configure(fd, options_);
+  return Configure(index);
+}
+
+Result<void> TapEcho::Configure(unsigned index) {
+  const int fd = socket_.get();
+  Found found = {.index = index};
+  ifreq request = RequestFor(options_.ifname);
+  if (::ioctl(fd, SIOCGIFMTU, &request) != 0) {
+    return Failed("cannot read the MTU", options_.ifname);
+  }
+  found.mtu = request.ifr_mtu;
+  if (::ioctl(fd, SIOCGIFTXQLEN, &request) != 0) {
+    return Failed("cannot read the queue length", options_.ifname);
+  }
+  found.queue_frames = request.ifr_qlen;
+  if (::ioctl(fd, SIOCGIFFLAGS, &request) != 0) {
+    return Failed("cannot read the flags", options_.ifname);
+  }
+  found.was_up = (request.ifr_flags & IFF_UP) != 0;
+  if (!options_.is_ours) found_ = found;
+  return Change(found);
+}
+
+// What is enough already stays.
+Result<void> TapEcho::Change(const Found& found) const {
+  const int fd = socket_.get();
+  ifreq request = RequestFor(options_.ifname);
+  request.ifr_mtu = static_cast<int>(options_.max_frame_bytes - ETH_HLEN);
+  if (request.ifr_mtu > found.mtu && ::ioctl(fd, SIOCSIFMTU, &request) != 0) {
+    return Failed("cannot set the MTU", options_.ifname);
+  }
+  request.ifr_qlen = kQueueFrames;
+  if (found.queue_frames < kQueueFrames &&
+      ::ioctl(fd, SIOCSIFTXQLEN, &request) != 0) {
+    return Failed("cannot set the queue length", options_.ifname);
+  }
+  // Otherwise the kernel looks for neighbours and routers there. Of somebody
+  // else's interface all addresses would be lost.
+  if (options_.is_ours) {
+    std::ofstream("/proc/sys/net/ipv6/conf/" + options_.ifname +
+                  "/disable_ipv6")
+        << "1\n";
+  }
+  if (found.was_up) return {};
+  if (SwitchLink(true)) return {};
+  return Failed("cannot bring up the link", options_.ifname);
+}
+
+bool TapEcho::SwitchLink(bool up) const {
+  ifreq request = RequestFor(options_.ifname);
+  if (::ioctl(socket_.get(), SIOCGIFFLAGS, &request) != 0) return false;
+  const auto flags = static_cast<unsigned short>(request.ifr_flags);
+  request.ifr_flags = static_cast<short>(up ? flags | IFF_UP : flags & ~IFF_UP);
+  return ::ioctl(socket_.get(), SIOCSIFFLAGS, &request) == 0;
+}
+
+// As much of it as can be.
+void TapEcho::PutBack() const {
+  if (!found_->was_up) (void)SwitchLink(false);
+  ifreq request = RequestFor(options_.ifname);
+  request.ifr_qlen = found_->queue_frames;
+  (void)::ioctl(socket_.get(), SIOCSIFTXQLEN, &request);
+  request.ifr_mtu = found_->mtu;
+  (void)::ioctl(socket_.get(), SIOCSIFMTU, &request);
 }
 
 std::span<const std::byte> TapEcho::Receive() {

@@ -4,10 +4,17 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <linux/if.h>
+#include <linux/sockios.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <chrono>
 #include <cstddef>
+#include <fstream>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -76,6 +83,30 @@ class TapEchoTest : public testing::Test {
     return {};
   }
 
+  // "mtu 1500 qlen 1000 flags 0x1002 no_ipv6 0", as the kernel has it.
+  std::string Settings() {
+    const auto read = [](const std::string& path) {
+      std::ifstream file(path);
+      std::string text = "none";
+      file >> text;
+      return text;
+    };
+    const std::string folder = "/sys/class/net/" + tap_->name() + "/";
+    return "mtu " + read(folder + "mtu") + " qlen " +
+           read(folder + "tx_queue_len") + " flags " + read(folder + "flags") +
+           " no_ipv6 " +
+           read("/proc/sys/net/ipv6/conf/" + tap_->name() + "/disable_ipv6");
+  }
+  // `ip link set`, of one property.
+  void Set(unsigned long request, const std::function<void(ifreq&)>& change) {
+    ifreq asked{};
+    std::ranges::copy(tap_->name(), asked.ifr_name);
+    change(asked);
+    const int fd = ::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    EXPECT_EQ(::ioctl(fd, request, &asked), 0);
+    ::close(fd);
+  }
+
   PosixFdOps fds_;
   PosixKernelCalls calls_{fds_};
   std::optional<Tap> tap_;
@@ -133,6 +164,44 @@ TEST_F(TapEchoTest, WithoutAnswersFramesAreTakenAlone) {
   Bytes message(2000);
   const int got = calls_.Read(tap_->fd(0), message);
   EXPECT_TRUE(got < 0 || message[kHeader + 12] != std::byte{0x88}) << got;
+}
+
+TEST_F(TapEchoTest, WhatSomebodyElseHasMadeIsAsItWasAtTheEnd) {
+  auto tap = Tap::Open(calls_, {.ifname = "vutest%d", .queues = 1});
+  if (!tap) GTEST_SKIP() << tap.error().text();
+  tap_.emplace(*std::move(tap));
+  Set(SIOCSIFMTU, [](ifreq& asked) { asked.ifr_mtu = 1400; });
+  Set(SIOCSIFTXQLEN, [](ifreq& asked) { asked.ifr_qlen = 77; });
+  const std::string before = Settings();
+  {
+    const auto echo = TapEcho::Open(
+        fds_,
+        {.ifname = tap_->name(), .max_frame_bytes = 9014, .is_ours = false});
+    ASSERT_TRUE(echo) << echo.error().text();
+    EXPECT_THAT(Settings(), testing::HasSubstr("mtu 9000 qlen 16384"));
+    // Addresses would go with it, and not come back.
+    EXPECT_EQ(Settings().substr(Settings().find(" no_ipv6")),
+              before.substr(before.find(" no_ipv6")));
+  }
+  EXPECT_EQ(Settings(), before);
+}
+
+TEST_F(TapEchoTest, WhatIsEnoughAlreadyIsLeftAlone) {
+  auto tap = Tap::Open(calls_, {.ifname = "vutest%d", .queues = 1});
+  if (!tap) GTEST_SKIP() << tap.error().text();
+  tap_.emplace(*std::move(tap));
+  Set(SIOCSIFMTU, [](ifreq& asked) { asked.ifr_mtu = 9100; });
+  Set(SIOCSIFTXQLEN, [](ifreq& asked) { asked.ifr_qlen = 20000; });
+  Set(SIOCSIFFLAGS, [](ifreq& asked) { asked.ifr_flags = IFF_UP; });
+  const std::string before = Settings();
+  {
+    const auto echo = TapEcho::Open(
+        fds_,
+        {.ifname = tap_->name(), .max_frame_bytes = 9014, .is_ours = false});
+    ASSERT_TRUE(echo) << echo.error().text();
+    EXPECT_THAT(Settings(), testing::HasSubstr("mtu 9100 qlen 20000"));
+  }
+  EXPECT_EQ(Settings(), before);
 }
 
 TEST(TapEcho, AnInterfaceThatIsNotThereIsNamed) {

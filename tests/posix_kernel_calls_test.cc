@@ -73,6 +73,7 @@ TEST_F(PosixKernelCallsTest, Poll_SaysWhetherItCameBeforeTheDeadline) {
   EXPECT_EQ(calls_.Poll(zero.get(), KernelEvent::kReadable, Deadline{}), 1);
   EXPECT_EQ(calls_.Poll(event->get(), KernelEvent::kReadable, Deadline{}), 0);
   EXPECT_EQ(calls_.Poll(event->get(), KernelEvent::kWritable, Deadline{}), 1);
+  EXPECT_EQ(calls_.Poll(zero.get(), KernelEvent::kFailure, Deadline{}), 0);
 }
 
 TEST_F(PosixKernelCallsTest, Sleep_EndsAtTheDeadline) {

@@ -184,19 +184,32 @@ TEST_F(RequestServerTest, AFloodTakesTurnsOfABoundedLength) {
   EXPECT_TRUE(server_.open());
 }
 
-// Who does not read answers is not read either, so nothing piles up here.
-TEST_F(RequestServerTest, WhileAnAnswerCannotLeaveNothingMoreIsRead) {
+// Its requests would stay readable for ever, and whoever waits for them would
+// turn in a circle.
+TEST_F(RequestServerTest, WhoDoesNotReadAnswersIsGivenUpWithAReason) {
   stream_->answer_room = 50;  // Two answers and a half.
   for (int i = 0; i < 10; ++i) {
     Send({.request = kConfigChange, .flags = kNeedReply});
   }
-  for (int turn = 0; turn < 5; ++turn) server_.Serve();
-  EXPECT_THAT(stream_->to_backend, SizeIs(50));
-  EXPECT_THAT(stream_->to_frontend, SizeIs(7 * 12));
-  stream_->answer_room = 4096;
   server_.Serve();
-  EXPECT_THAT(stream_->to_backend, SizeIs(200));
-  EXPECT_THAT(stream_->to_frontend, IsEmpty());
+  EXPECT_THAT(stream_->to_backend, SizeIs(50));
+  EXPECT_FALSE(server_.open());
+  EXPECT_EQ(server_.fd(), -1);
+  const BackendNews news = server_.TakeNews();
+  EXPECT_TRUE(news.config_changed);
+  ASSERT_TRUE(news.trouble);
+  EXPECT_THAT(std::string(news.trouble->text()), HasSubstr("does not read"));
+}
+
+TEST_F(RequestServerTest, AnAnswerThatTheBackendHasClosedItsEndToIsAReason) {
+  Send({.request = kConfigChange, .flags = kNeedReply});
+  stream_->backend_open = false;
+  server_.Serve();
+  EXPECT_FALSE(server_.open());
+  const BackendNews news = server_.TakeNews();
+  EXPECT_TRUE(news.config_changed);
+  ASSERT_TRUE(news.trouble);
+  EXPECT_THAT(std::string(news.trouble->text()), HasSubstr("request 2"));
 }
 
 TEST_F(RequestServerTest, ABackendThatClosesItsEndHasNoMoreToAsk) {

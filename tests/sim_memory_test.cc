@@ -233,6 +233,34 @@ TEST_F(SimMemoryTest, WhatIsAllocatedForTheFirstTime_IsNotTouched) {
   EXPECT_EQ(again->front(), std::byte{0});
 }
 
+TEST_F(SimMemoryTest, ARegionGrowsWithinItsReserveAndShrinksToWhatIsInUse) {
+  SimMemory memory(fds_, trace_,
+                   {.initial_regions = 1,
+                    .region_bytes = 1 << 14,
+                    .reserved_bytes = 1 << 13});
+  Recorder recorder;
+  ASSERT_TRUE(memory.Subscribe(recorder).has_value());
+  const MemoryRegion before = Regions(memory)[0];
+  EXPECT_FALSE(memory.GrowRegion(0, 3 << 12).has_value());
+  ASSERT_TRUE(memory.GrowRegion(0, 1 << 13).has_value());
+  const MemoryRegion grown = Regions(memory)[0];
+  EXPECT_EQ(grown.iova, before.iova);
+  EXPECT_EQ(grown.host.data(), before.host.data());
+  EXPECT_EQ(grown.host.size(), 3u << 13);
+  const auto block = memory.Allocate(5 << 12, 1 << 12);
+  ASSERT_TRUE(block.has_value());
+  EXPECT_FALSE(memory.ShrinkRegion(0, 1 << 13).has_value());
+  ASSERT_TRUE(memory.ShrinkRegion(0, 1 << 12).has_value());
+  EXPECT_EQ(Regions(memory)[0].host.size(), 5u << 12);
+  ASSERT_THAT(recorder.seen, SizeIs(2));
+  EXPECT_EQ(recorder.seen[0].event.range.data(), &before.host.back() + 1);
+  EXPECT_EQ(recorder.seen[0].event.range.size(), 1u << 13);
+  EXPECT_EQ(recorder.seen[1].event.kind, MemoryEvent::Kind::kRemoving);
+  EXPECT_EQ(recorder.seen[1].event.range.size(), 1u << 12);
+  EXPECT_TRUE(recorder.seen[1].in_table);
+  memory.Unsubscribe(recorder);
+}
+
 TEST_F(SimMemoryTest, ClosesItsDescriptorsAtItsEnd) {
   {
     SimMemory memory(fds_, trace_, {.initial_regions = 4});

@@ -13,6 +13,7 @@
 #include <sys/ioctl.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <climits>
 #include <string>
@@ -177,6 +178,30 @@ TEST_F(TapFileTest, AnAddressIsAStations) {
   EXPECT_EQ(SetMac(fd, 0x02), 0);
   EXPECT_EQ(SetMac(fd, 0x03), -EADDRNOTAVAIL);
   EXPECT_EQ(SetMac(fd, 0x00), -EADDRNOTAVAIL);
+}
+
+TEST_F(TapFileTest, AFileWhoseInterfaceIsGoneHasFailedAndTakesAnother) {
+  const int fd = Open();
+  ASSERT_EQ(SetIff(fd, "vm%d", kMany), 0);
+  const auto failed = [&] {
+    return world_.calls().Poll(fd, virtio_user::KernelEvent::kFailure, {});
+  };
+  EXPECT_EQ(failed(), 0);
+
+  world_.taps().RemoveInterface("vm0");
+
+  EXPECT_EQ(failed(), 1);
+  std::array<std::byte, 80> frame{};
+  EXPECT_EQ(world_.calls().Read(fd, frame), -EBADFD);
+  EXPECT_EQ(world_.calls().Write(fd, frame), -EBADFD);
+  EXPECT_EQ(SetInt(fd, TUNSETVNETHDRSZ, 12), -EBADFD);
+  EXPECT_EQ(SetInt(fd, TUNSETSNDBUF, 1000), -EBADFD);
+  EXPECT_EQ(SetOffload(fd, 0), -EBADFD);
+  EXPECT_EQ(SetMac(fd, 2), -EBADFD);
+  EXPECT_EQ(SetQueue(fd, IFF_DETACH_QUEUE), -EINVAL);
+  EXPECT_EQ(SetQueue(fd, IFF_ATTACH_QUEUE), -EINVAL);
+  EXPECT_EQ(SetIff(fd, "vm%d", kTap), 0);
+  EXPECT_EQ(failed(), 0);
 }
 
 TEST_F(TapFileTest, AnUnknownRequestIsInvalid) {

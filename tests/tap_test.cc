@@ -7,6 +7,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <linux/if_tun.h>
+#include <linux/rtnetlink.h>
+#include <net/if.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <climits>
@@ -250,7 +254,67 @@ TEST_F(TapTest, EveryCallThatFails_IsNamedAndLeavesNothing) {
   }
 }
 
+TEST_F(TapTest, AnInterfaceThatIsGone_IsNoticedAndEveryCallSaysSo) {
+  auto tap = Open("vm0", 2);
+  ASSERT_TRUE(tap);
+  EXPECT_FALSE(tap->IsGone());
+
+  world_.taps().RemoveInterface("vm0");
+
+  EXPECT_TRUE(tap->IsGone());
+  for (const auto& done :
+       {tap->SetMac({{2, 0, 0, 0, 0, 9}}), tap->SetHeaderBytes(12),
+        tap->SetOffloads({}), tap->DisableQueue(1)}) {
+    ASSERT_FALSE(done);
+    EXPECT_EQ(done.error().code(), ErrorCode::kDisconnected);
+    EXPECT_THAT(std::string(done.error().text()), HasSubstr("tap vm0"));
+    EXPECT_THAT(std::string(done.error().text()), HasSubstr("reattach"));
+  }
+}
+
 // --- This machine's kernel ---------------------------------------------------
+
+// RTM_DELLINK, which is what `ip link del` says; whether it was done.
+bool DeleteInterface(const std::string& name) {
+  struct {
+    nlmsghdr header;
+    ifinfomsg link;
+  } request{};
+  request.header.nlmsg_len = sizeof(request);
+  request.header.nlmsg_type = RTM_DELLINK;
+  request.header.nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK;
+  request.link.ifi_index = static_cast<int>(::if_nametoindex(name.c_str()));
+  const int fd = ::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
+  struct {
+    nlmsghdr header;
+    nlmsgerr error;
+  } answer{};
+  const bool done =
+      request.link.ifi_index != 0 &&
+      ::send(fd, &request, sizeof(request), 0) == ssize_t{sizeof(request)} &&
+      ::recv(fd, &answer, sizeof(answer), 0) > 0 && answer.error.error == 0;
+  ::close(fd);
+  return done;
+}
+
+TEST(TapOfThisKernel, IsNoticedToBeGone) {
+  PosixFdOps fds;
+  PosixKernelCalls calls(fds);
+  auto tap = Tap::Open(calls, {.ifname = "vutest%d", .queues = 2});
+  if (!tap) GTEST_SKIP() << tap.error().text();
+  EXPECT_FALSE(tap->IsGone());
+
+  ASSERT_TRUE(DeleteInterface(tap->name()));
+
+  EXPECT_TRUE(tap->IsGone());
+  for (const auto& done :
+       {tap->SetMac({{2, 0, 0, 0, 0, 9}}), tap->SetHeaderBytes(12),
+        tap->SetOffloads({}), tap->DisableQueue(1)}) {
+    ASSERT_FALSE(done);
+    EXPECT_EQ(done.error().code(), ErrorCode::kDisconnected)
+        << done.error().text();
+  }
+}
 
 TEST(TapOfThisKernel, DoesAllThatTheSimulatedOneDoes) {
   PosixFdOps fds;

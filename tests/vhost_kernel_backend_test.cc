@@ -99,6 +99,16 @@ TEST_F(VhostKernelBackendTest, Detach_ClosesAllOfItAndAttachWorksAgain) {
   EXPECT_EQ(rig_.device_fds(), 4u);
 }
 
+TEST_F(VhostKernelBackendTest, ATapThatIsGoneIsALinkThatIsDown) {
+  Attach({.queue_pairs = 2});
+  rig_.world.taps().RemoveInterface("tap0");
+
+  EXPECT_EQ(backend_->link().Poll(), LinkState::kDown);
+  backend_->link().Detach();
+  ASSERT_TRUE(backend_->link().Attach());
+  EXPECT_EQ(backend_->link().Poll(), LinkState::kUp);
+}
+
 TEST_F(VhostKernelBackendTest, NameAndMacAreTheTaps) {
   Attach({.ifname = "vm%d", .mac = MacAddress{{2, 0, 0, 0, 0, 7}}});
 

@@ -25,6 +25,7 @@ struct Life {
 std::vector<Life> Lives() {
   VdpaPersonality suspends = VdpaPersonality::Bare();
   suspends.backend_features |= 1 << 2 | 1 << 4;
+  suspends.platform_iommu = true;
   return {{"one by one", VdpaPersonality::Bare(), {}},
           {"batch and suspend", suspends, {}},
           {"own control queue",
@@ -39,6 +40,9 @@ Result<void> Live(VdpaRig& rig, const DeviceOptions& options) {
   const auto region = rig.memory.AddRegion(1 << 16);
   if (!region) return Fail(region);
   if (auto done = rig.memory.RemoveRegion(*region); !done) return done;
+  // Of the region in which the rings lie.
+  if (auto done = rig.memory.GrowRegion(0, 1 << 16); !done) return done;
+  if (auto done = rig.memory.ShrinkRegion(0, 1 << 16); !done) return done;
   if (options.control_queue) {
     (void)rig.driver->SetPairs(2);
     (void)rig.driver->Command(CtrlClass::kRx, kCtrlRxPromisc, {1});
@@ -54,6 +58,9 @@ Result<void> Live(VdpaRig& rig, const DeviceOptions& options) {
   return rig.device->Start();
 }
 
+constexpr backend_sim::SimMemoryOptions kMemory = {
+    .initial_regions = 2, .region_bytes = 1 << 18, .reserved_bytes = 1 << 16};
+
 void ExpectNothingLeft(VdpaRig& rig) {
   rig.Destroy();
   EXPECT_FALSE(rig.vdpa.is_open());
@@ -66,7 +73,7 @@ void ExpectNothingLeft(VdpaRig& rig) {
 
 TEST(VhostVdpaFaultTest, EveryCallThatFailsIsNamedAndLeavesNothing) {
   for (const Life& life : Lives()) {
-    VdpaRig whole(life.personality);
+    VdpaRig whole(life.personality, kMemory);
     const auto lived = Live(whole, life.options);
     ASSERT_TRUE(lived) << life.name << ": " << lived.error().text();
     const uint64_t calls = whole.server.call_count();
@@ -75,7 +82,7 @@ TEST(VhostVdpaFaultTest, EveryCallThatFailsIsNamedAndLeavesNothing) {
       for (const int error : {EINVAL, ENOMEM, EIO, ENODEV}) {
         SCOPED_TRACE(std::string(life.name) + ", call " + std::to_string(nth) +
                      " fails with " + strerrorname_np(error));
-        VdpaRig rig(life.personality);
+        VdpaRig rig(life.personality, kMemory);
         rig.server.FailCall(nth, error);
         const auto done = Live(rig, life.options);
         if (!done) {

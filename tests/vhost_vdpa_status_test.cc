@@ -48,5 +48,22 @@ TEST(VhostVdpaStatusTest, AResetThatNeverEndsIsADeadline) {
   EXPECT_FALSE(rig.vdpa.is_open());
 }
 
+// Some drivers of the kernel forget with a reset whom to tell of changes.
+TEST(VhostVdpaStatusTest, AfterEachStartChangesOfTheConfigurationAreTold) {
+  for (const bool forgets : {true, false}) {
+    VdpaPersonality personality = VdpaPersonality::Bare();
+    personality.reset_forgets_config_call = forgets;
+    VdpaRig rig(personality);
+    ASSERT_TRUE(rig.Run());
+    for (int round = 0; round < 2; ++round) {
+      ASSERT_TRUE(rig.device->Stop());
+      ASSERT_TRUE(rig.device->Start());
+      (void)rig.device->Poll();
+      rig.vdpa.SetLink(false);
+      EXPECT_EQ(rig.fds.FileOf(rig.device->PollFd())->counter(), 1u);
+    }
+  }
+}
+
 }  // namespace
 }  // namespace virtio_user

@@ -48,6 +48,7 @@ TEST(VhostVdpaTranscriptTest, StartAndStopOfOnePair) {
       rig.calls.Take(),
       ElementsAreArray(Lines{"VHOST_SET_VRING_CALL 0 event = 0",
                              "VHOST_SET_VRING_CALL 1 event = 0",
+                             "VHOST_VDPA_SET_CONFIG_CALL = 0",
                              "VHOST_VDPA_SET_STATUS 0x01 = 0",
                              "VHOST_VDPA_GET_STATUS 0x01 = 0",
                              "VHOST_VDPA_SET_STATUS 0x03 = 0",

@@ -49,6 +49,15 @@ struct VhostNet {
          .command = "ip tuntap add dev kept0 mode tap vnet_hdr && " + run +
                     "--ifname kept0 && ip link show kept0",
          .says = {"verdict: pass", "kept0:"}},
+        {.name = "ATapThatExistsIsAsItWasAtTheEnd",
+         .command = "ip tuntap add dev kept1 mode tap vnet_hdr && "
+                    "ip link set kept1 mtu 1400 txqueuelen 77 && "
+                    "ip -o link show kept1 >/tmp/before && " +
+                    run +
+                    "--ifname kept1 --size 9000-9000 && "
+                    "ip -o link show kept1 >/tmp/after && "
+                    "cmp /tmp/before /tmp/after && cat /tmp/after",
+         .says = {"verdict: pass", "mtu 1400", "qlen 77"}},
         {.name = "Probe",
          .command = "vuser probe /dev/vhost-net",
          .says = {"VIRTIO_F_VERSION_1", "VIRTIO_NET_F_MRG_RXBUF"}},

@@ -14,7 +14,11 @@
 
 namespace virtio_user {
 
-enum class KernelEvent : uint8_t { kReadable, kWritable };
+enum class KernelEvent : uint8_t {
+  kReadable,
+  kWritable,
+  kFailure,  // An error or a hang-up alone.
+};
 
 // System calls as drivers see them. Each answers what the kernel does: a value
 // of 0 or more, or -errno; what that means to whom is the caller's to say.

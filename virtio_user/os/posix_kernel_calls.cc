@@ -31,6 +31,18 @@ int Answer(Call call) {
   }
 }
 
+FdEvent ToFdEvent(KernelEvent event) {
+  switch (event) {
+    case KernelEvent::kReadable:
+      return FdEvent::kReadable;
+    case KernelEvent::kWritable:
+      return FdEvent::kWritable;
+    case KernelEvent::kFailure:
+      break;
+  }
+  return FdEvent::kFailure;
+}
+
 }  // namespace
 
 int PosixKernelCalls::Open(const std::string& path) {
@@ -57,10 +69,7 @@ int PosixKernelCalls::Write(int fd, std::span<const std::byte> from) {
 }
 
 int PosixKernelCalls::Poll(int fd, KernelEvent event, Deadline deadline) {
-  const auto found = WaitForFd(
-      fd,
-      event == KernelEvent::kReadable ? FdEvent::kReadable : FdEvent::kWritable,
-      deadline);
+  const auto found = WaitForFd(fd, ToFdEvent(event), deadline);
   return found ? (*found ? 1 : 0) : -found.error().sys_errno();
 }
 

@@ -184,6 +184,21 @@ Result<void> Tap::AddFurther(const TapOptions& options) {
   return {};
 }
 
+// tun: a file without an interface has failed.
+bool Tap::IsGone() const {
+  return calls_->Poll(fd(0), KernelEvent::kFailure, Deadline{}) == 1;
+}
+
+// Not all calls have an errno of their own for it.
+std::unexpected<Error> Tap::Refused(int answer, const char* what,
+                                    const char* remedy) const {
+  if (answer == -EBADFD || answer == -ENODEV || IsGone()) {
+    return System(answer, ErrorCode::kDisconnected, what, name_,
+                  "the interface was removed; reattach, which makes it anew");
+  }
+  return System(answer, CodeOf(answer), what, name_, remedy);
+}
+
 Result<void> Tap::SetMac(const MacAddress& mac) {
   ifreq request{};
   std::ranges::copy(name_, request.ifr_name);
@@ -192,7 +207,7 @@ Result<void> Tap::SetMac(const MacAddress& mac) {
   const int set = calls_->Ioctl(fd(0), SIOCSIFHWADDR, &request);
   if (set >= 0) return {};
   const std::string what = std::string("SIOCSIFHWADDR ") + ToText(mac).data();
-  return System(set, CodeOf(set), what.c_str(), name_, "");
+  return Refused(set, what.c_str(), "");
 }
 
 Result<void> Tap::SetHeaderBytes(size_t bytes) {
@@ -200,7 +215,7 @@ Result<void> Tap::SetHeaderBytes(size_t bytes) {
   const int set = calls_->Ioctl(fd(0), TUNSETVNETHDRSZ, &value);
   if (set >= 0) return {};
   const std::string what = "TUNSETVNETHDRSZ " + std::to_string(bytes);
-  return System(set, CodeOf(set), what.c_str(), name_, "");
+  return Refused(set, what.c_str(), "");
 }
 
 Result<void> Tap::SetOffloads(FeatureSet guest) {
@@ -208,8 +223,8 @@ Result<void> Tap::SetOffloads(FeatureSet guest) {
   const int set = calls_->IoctlNumber(fd(0), TUNSETOFFLOAD, flags);
   if (set >= 0) return {};
   const std::string what = "TUNSETOFFLOAD " + std::to_string(flags);
-  return System(set, CodeOf(set), what.c_str(), name_,
-                "negotiate without GUEST_CSUM, GUEST_TSO4 and GUEST_TSO6");
+  return Refused(set, what.c_str(),
+                 "negotiate without GUEST_CSUM, GUEST_TSO4 and GUEST_TSO6");
 }
 
 Result<void> Tap::EnableQueue(size_t queue) { return SwitchQueue(queue, true); }
@@ -227,7 +242,7 @@ Result<void> Tap::SwitchQueue(size_t queue, bool enable) {
     const std::string what = std::string("TUNSETQUEUE ") +
                              (enable ? "attach" : "detach") + " of queue " +
                              std::to_string(queue);
-    return System(set, CodeOf(set), what.c_str(), name_, Remedy(set, 2));
+    return Refused(set, what.c_str(), Remedy(set, 2));
   }
   queues_[queue].enabled = enable;
   return {};

@@ -48,6 +48,8 @@ class Tap {
   size_t queue_count() const { return queues_.size(); }
   // Borrowed.
   int fd(size_t queue) const { return queues_[queue].fd.get(); }
+  // Somebody has removed the interface. Every call below is kDisconnected then.
+  bool IsGone() const;
 
   // The address of the kernel's end.
   Result<void> SetMac(const MacAddress& mac);
@@ -76,6 +78,9 @@ class Tap {
   // The kernel's answer; `name` becomes the one that it gave.
   int SetInterface(int fd, std::string& name, bool multiqueue) const;
   Result<void> SwitchQueue(size_t queue, bool enable);
+  // Why the open tap did not take a call.
+  std::unexpected<Error> Refused(int answer, const char* what,
+                                 const char* remedy) const;
 
   KernelCalls* calls_;
   std::string name_;

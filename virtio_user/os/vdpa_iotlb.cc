@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <charconv>
 #include <cinttypes>
+#include <iterator>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -33,16 +34,74 @@ bool Holds(std::span<const VdpaMapping> mappings, const VdpaMapping& wanted) {
   return std::ranges::find(mappings, wanted) != mappings.end();
 }
 
+uint64_t LastOf(const VdpaMapping& mapping) {
+  return mapping.iova + (mapping.host.size() - 1);
+}
+
+// How many addresses of the device are the same memory in both.
+size_t SharedBytes(const VdpaMapping& a, const VdpaMapping& b) {
+  const uint64_t distance = std::bit_cast<uint64_t>(a.host.data()) - a.iova;
+  if (std::bit_cast<uint64_t>(b.host.data()) - b.iova != distance) return 0;
+  const uint64_t first = std::max(a.iova, b.iova);
+  const uint64_t last = std::min(LastOf(a), LastOf(b));
+  return first > last ? 0 : last - first + 1;
+}
+
+size_t SharedBytes(const VdpaMapping& mapping,
+                   std::span<const VdpaMapping> wanted) {
+  size_t bytes = 0;
+  for (const VdpaMapping& other : wanted) bytes += SharedBytes(mapping, other);
+  return bytes;
+}
+
+// The parts of `wanted` that are not in `mapped`.
+std::vector<VdpaMapping> Missing(const VdpaMapping& wanted,
+                                 std::span<const VdpaMapping> mapped) {
+  std::vector<VdpaMapping> shared;
+  std::ranges::copy_if(mapped, std::back_inserter(shared),
+                       [&](const VdpaMapping& mapping) {
+                         return SharedBytes(mapping, wanted) != 0;
+                       });
+  std::ranges::sort(shared, {}, &VdpaMapping::iova);
+  std::vector<VdpaMapping> missing;
+  size_t done = 0;
+  const auto add_until = [&](size_t end) {
+    if (end <= done) return;
+    missing.push_back({.iova = wanted.iova + done,
+                       .host = wanted.host.subspan(done, end - done)});
+  };
+  for (const VdpaMapping& mapping : shared) {
+    const size_t begin = std::max(mapping.iova, wanted.iova) - wanted.iova;
+    add_until(begin);
+    done = begin + SharedBytes(mapping, wanted);
+  }
+  add_until(wanted.host.size());
+  return missing;
+}
+
 }  // namespace
+
+std::optional<VdpaMapping> VdpaIotlb::FindCut(
+    std::span<const VdpaMapping> wanted) const {
+  const auto cut =
+      std::ranges::find_if(mapped_, [&](const VdpaMapping& mapping) {
+        const size_t left = SharedBytes(mapping, wanted);
+        return left != 0 && left != mapping.host.size();
+      });
+  if (cut == mapped_.end()) return std::nullopt;
+  return *cut;
+}
 
 Result<void> VdpaIotlb::Change(std::span<const VdpaMapping> wanted) {
   std::vector<VdpaMapping> gone;
-  std::vector<VdpaMapping> come;
+  std::vector<VdpaMapping> kept;
   for (const VdpaMapping& mapping : mapped_) {
-    if (!Holds(wanted, mapping)) gone.push_back(mapping);
+    const bool whole = SharedBytes(mapping, wanted) == mapping.host.size();
+    (whole ? kept : gone).push_back(mapping);
   }
+  std::vector<VdpaMapping> come;
   for (const VdpaMapping& mapping : wanted) {
-    if (!Holds(mapped_, mapping)) come.push_back(mapping);
+    std::ranges::copy(Missing(mapping, kept), std::back_inserter(come));
   }
   if (gone.empty() && come.empty()) return {};
   std::vector<VdpaMapping> before = mapped_;
@@ -88,13 +147,24 @@ void VdpaIotlb::Forget() {
   intact_ = true;
 }
 
+// A stretch that was mapped bit by bit goes on from one mapping to the next.
 std::optional<std::span<std::byte>> VdpaIotlb::ToHost(uint64_t iova,
                                                       size_t bytes) const {
-  for (const VdpaMapping& mapping : mapped_) {
-    const size_t size = mapping.host.size();
-    if (iova < mapping.iova || iova - mapping.iova > size) continue;
-    const size_t offset = iova - mapping.iova;
-    if (bytes <= size - offset) return mapping.host.subspan(offset, bytes);
+  std::byte* begin = nullptr;
+  size_t found = 0;
+  // Each round finds one more mapping.
+  for (size_t round = 0; round < mapped_.size(); ++round) {
+    const uint64_t at = iova + found;
+    const auto mapping =
+        std::ranges::find_if(mapped_, [at](const VdpaMapping& candidate) {
+          return at >= candidate.iova && at <= LastOf(candidate);
+        });
+    if (mapping == mapped_.end()) break;
+    const auto host = mapping->host.subspan(at - mapping->iova);
+    if (found == 0) begin = host.data();
+    if (host.data() != begin + found) break;
+    if (bytes - found <= host.size()) return std::span(begin, bytes);
+    found += host.size();
   }
   return std::nullopt;
 }

@@ -32,7 +32,9 @@ struct VdpaIotlbDialect {
   bool asid = false;   // Messages name an address space.
 };
 
-// What is mapped in one address space of the device, changed by messages.
+// What is mapped in one address space of the device, changed by messages. The
+// kernel unmaps what one message has mapped as a whole: a wanted stretch may
+// therefore be several mappings, and a mapping part of a stretch.
 class VdpaIotlb {
  public:
   // `node` outlives it.
@@ -41,8 +43,12 @@ class VdpaIotlb {
 
   void Speak(const VdpaIotlbDialect& dialect) { dialect_ = dialect; }
 
-  // Unmaps what is not in `wanted`, then maps what is missing. On failure all
-  // is as it was, unless that fails too: see intact().
+  // A mapping that Change would take away although a part of it is wanted.
+  std::optional<VdpaMapping> FindCut(std::span<const VdpaMapping> wanted) const;
+  // Unmaps what is not in `wanted`, then maps what is missing; what is mapped
+  // and wanted stays, but for mappings that FindCut finds. On failure all is as
+  // it was, unless that fails too: see intact(). Requires: no two stretches of
+  // `wanted` overlap.
   Result<void> Change(std::span<const VdpaMapping> wanted);
   // False: a change and its undoing have failed, and nobody knows what is
   // mapped. Close the device then.
@@ -53,7 +59,8 @@ class VdpaIotlb {
   std::span<const VdpaMapping> mapped() const { return mapped_; }
   // Whether any byte of [iova, iova + bytes) is mapped. Requires: bytes > 0.
   bool Meets(uint64_t iova, size_t bytes) const;
-  // Where [iova, iova + bytes) lies in this process, if it is mapped.
+  // Where [iova, iova + bytes) lies in this process, if it is mapped and in one
+  // piece here too. Requires: bytes > 0.
   std::optional<std::span<std::byte>> ToHost(uint64_t iova, size_t bytes) const;
 
  private:

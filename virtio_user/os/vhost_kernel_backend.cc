@@ -159,7 +159,7 @@ void VhostKernelBackend::Detach() {
 }
 
 LinkState VhostKernelBackend::Poll() {
-  return vhost_.empty() ? LinkState::kDown : LinkState::kUp;
+  return vhost_.empty() || tap_->IsGone() ? LinkState::kDown : LinkState::kUp;
 }
 
 // --- Batches -----------------------------------------------------------------

@@ -160,7 +160,13 @@ Result<void> VhostKernelBackend::SetRingBackend(uint16_t vring, int fd) {
   constexpr Request kRequest = {VHOST_NET_SET_BACKEND, "VHOST_NET_SET_BACKEND",
                                 BackendOperation::kSetVringEnable};
   vhost_vring_file file = {.index = vring % 2u, .fd = fd};
-  return VringIoctl(vring, kRequest, fd, &file);
+  auto set = VringIoctl(vring, kRequest, fd, &file);
+  if (set || !tap_->IsGone()) return set;
+  return std::unexpected(
+      Error::System(ErrorCode::kDisconnected, set.error().sys_errno(),
+                    "VHOST_NET_SET_BACKEND of ring %u: tap %s was removed; "
+                    "reattach, which makes it anew",
+                    vring, tap_->name().c_str()));
 }
 
 Result<void> VhostKernelBackend::GetVringBases(

@@ -188,7 +188,9 @@ Result<void> VhostVdpaBackend::SetFeatures(FeatureSet features) {
     features_ = features;
     layout_ = features.Has(Feature::kRingPacked) ? RingFormat::kPacked
                                                  : RingFormat::kSplit;
-    auto done = WriteStatus(kStatusAcknowledge);
+    // Some of the kernel's drivers have forgotten it with the last reset.
+    auto done = TellConfigCall();
+    if (done) done = WriteStatus(kStatusAcknowledge);
     if (done) done = WriteStatus(kStatusAcknowledge | kStatusDriver);
     uint64_t word = features.low();
     if (done) done = node_.Ask(kVhostSetFeatures, &word);
@@ -243,9 +245,21 @@ Result<void> VhostVdpaBackend::CheckTable(const MemoryTable& table) const {
 
 Result<void> VhostVdpaBackend::SetMemTable(const MemoryTable& table) {
   if (auto valid = CheckTable(table); !valid) return valid;
-  return Do(
-      BackendOperation::kSetMemTable, std::nullopt,
-      [this, wanted = MappingsOf(table)] { return iotlb_.Change(wanted); });
+  return Do(BackendOperation::kSetMemTable, std::nullopt,
+            [this, wanted = MappingsOf(table)] { return Share(wanted); });
+}
+
+// What a device reaches is never taken away from under it.
+Result<void> VhostVdpaBackend::Share(std::span<const VdpaMapping> wanted) {
+  const bool runs = (status_ & kStatusDriverOk) != 0;
+  const auto cut = runs ? iotlb_.FindCut(wanted) : std::nullopt;
+  if (!cut) return iotlb_.Change(wanted);
+  return Fail(ErrorCode::kWrongState,
+              "%s: a part of the memory at IOVA 0x%" PRIx64 " to 0x%" PRIx64
+              " goes, which the kernel unmaps as a whole alone while the "
+              "device uses the rest; reattach and start, and free memory in "
+              "the pieces in which it came",
+              node_.path(), cut->iova, cut->iova + (cut->host.size() - 1));
 }
 
 Result<void> VhostVdpaBackend::SetGuestOffloads(FeatureSet /*offloads*/) {

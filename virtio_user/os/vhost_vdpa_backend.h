@@ -28,8 +28,9 @@ namespace virtio_user {
 // The device is whole: it has a status, a configuration space and maybe a
 // control queue, and it is reset by each end of a use of it, Detach included.
 // Rings are enabled by their kick, before DRIVER_OK. Its memory is what
-// SetMemTable says, until the reset; addresses are IOVAs. A batch is carried
-// out by Commit, up to the first operation that fails.
+// SetMemTable says, until the reset; addresses are IOVAs. After DRIVER_OK a
+// table without a part of what was mapped in one piece is kWrongState. A batch
+// is carried out by Commit, up to the first operation that fails.
 class VhostVdpaBackend final : public VhostBackend, private PeerLink {
  public:
   // Not attached yet. `calls` outlives it.
@@ -104,12 +105,14 @@ class VhostVdpaBackend final : public VhostBackend, private PeerLink {
   Result<void> Settle(Result<void> done);
   std::vector<VdpaMapping> MappingsOf(const MemoryTable& table) const;
   Result<void> CheckTable(const MemoryTable& table) const;
+  Result<void> Share(std::span<const VdpaMapping> wanted);
 
   // vhost_vdpa_limits.cc: what the device says of itself.
   Result<void> AskLimits(FeatureSet offered);
   Result<void> ChooseBackendFeatures();
   Result<void> AskConfigSize();
   Result<void> AskMaxPairs();
+  Result<void> TellConfigCall() const;
   // Asks what older kernels do not know; then `argument` stays as it is. They
   // look for a ring's index in its first 32 bits, which are 0 therefore.
   Result<void> AskIfKnown(const VdpaRequest& request, void* argument);

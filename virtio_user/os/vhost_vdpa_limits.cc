@@ -53,6 +53,10 @@ Result<void> VhostVdpaBackend::AskLimits(FeatureSet offered) {
   }
   if (auto sized = AskConfigSize(); !sized) return sized;
   if (auto paired = AskMaxPairs(); !paired) return paired;
+  return TellConfigCall();
+}
+
+Result<void> VhostVdpaBackend::TellConfigCall() const {
   int call = config_call_.get();
   return node_.Ask(kVdpaSetConfigCall, &call);
 }

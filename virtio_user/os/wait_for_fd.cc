@@ -19,6 +19,8 @@ short PollEvents(FdEvent event) {
       return POLLOUT;
     case FdEvent::kClosed:
       return POLLRDHUP;
+    case FdEvent::kFailure:
+      break;
   }
   return 0;  // Errors and hang-ups come unasked for.
 }

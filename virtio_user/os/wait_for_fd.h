@@ -11,7 +11,8 @@ namespace virtio_user {
 enum class FdEvent : uint8_t {
   kReadable,
   kWritable,
-  kClosed,  // A stream's peer sends no more, read though all may not be yet.
+  kClosed,   // A stream's peer sends no more, read though all may not be yet.
+  kFailure,  // An error or a hang-up alone.
 };
 
 // Waits until `event`, an error or a hang-up is there on `fd`, or `deadline`

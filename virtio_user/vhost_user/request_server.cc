@@ -2,7 +2,9 @@
 
 #include "virtio_user/vhost_user/request_server.h"
 
+#include <cstring>
 #include <span>
+#include <string_view>
 #include <utility>
 
 #include "virtio_user/base/check.h"
@@ -30,15 +32,13 @@ void RequestServer::Close() {
   if (open()) main_.WatchBeside(nullptr);
   channel_.reset();
   have_ = 0;
-  answer_.clear();
-  answered_ = 0;
 }
 
 BackendNews RequestServer::TakeNews() { return std::exchange(news_, {}); }
 
 void RequestServer::Serve() {
   for (size_t served = 0; served < kMaxRequestsATurn; ++served) {
-    if (!open() || !FlushAnswer() || !ReadRequest()) return;
+    if (!open() || !ReadRequest()) return;
     Handle();
     have_ = 0;
   }
@@ -101,37 +101,26 @@ uint64_t RequestServer::Carry(const VhostUserHeader& header) {
   return kDone;
 }
 
+// What it asks next would stay unread, and so readable for ever, behind an
+// answer that waits for room. Nobody else waits for one here.
 void RequestServer::Answer(const VhostUserHeader& header, uint64_t value) {
   const VhostUserHeader answer = {
       .request = header.request,
       .flags = kVhostUserVersion | kVhostUserReplyFlag,
       .size = sizeof(value)};
-  const auto append = [this](const auto& part) {
-    const auto bytes = std::as_bytes(std::span(&part, 1));
-    answer_.insert(answer_.end(), bytes.begin(), bytes.end());
-  };
-  answer_.clear();
-  answered_ = 0;
-  append(answer);
-  append(value);
-  (void)FlushAnswer();
-}
-
-// Whether nothing is left to be sent.
-bool RequestServer::FlushAnswer() {
-  while (answered_ < answer_.size()) {
-    const SendChunk chunk = {.bytes = answer_, .fds = {}};
-    const Result<size_t> sent = channel_->Send({&chunk, 1}, answered_);
-    if (!sent) {
-      Close();
-      return false;
-    }
-    if (*sent == 0) return false;
-    answered_ += *sent;
-  }
-  answer_.clear();
-  answered_ = 0;
-  return true;
+  std::array<std::byte, sizeof(answer) + sizeof(value)> bytes;
+  std::memcpy(bytes.data(), &answer, sizeof(answer));
+  std::memcpy(bytes.data() + sizeof(answer), &value, sizeof(value));
+  const SendChunk chunk = {.bytes = bytes, .fds = {}};
+  const Result<size_t> sent = channel_->Send({&chunk, 1}, 0);
+  if (sent && *sent == bytes.size()) return;
+  const std::string_view why =
+      sent ? "the back-end does not read its answers, and no more fit"
+           : sent.error().text();
+  GiveUp(
+      Error::Make(sent ? ErrorCode::kProtocol : sent.error().code(),
+                  "request %u of the back-end: the answer cannot leave: %.*s",
+                  header.request, static_cast<int>(why.size()), why.data()));
 }
 
 void RequestServer::GiveUp(const Error& why) {

@@ -6,7 +6,6 @@
 #include <array>
 #include <cstddef>
 #include <memory>
-#include <vector>
 
 #include "virtio_user/base/error.h"
 #include "virtio_user/spec/vhost_user.h"
@@ -21,9 +20,9 @@ inline constexpr size_t kMaxRequestsATurn = 64;
 
 // The front-end's end of the channel on which a back-end asks (vhost-user:
 // "Back-end message types"). Never blocks. What it reads it answers, where an
-// answer is asked for: yes to a change of the configuration, no to all else.
-// While an answer cannot be sent nothing more is read. A stream that is not
-// made of such messages is closed.
+// answer is asked for: yes to a change of the configuration, no to all else. A
+// stream that is not made of such messages is closed, and so is one on which an
+// answer cannot leave at once.
 class RequestServer {
  public:
   // Which requests mean anything in this session.
@@ -53,7 +52,6 @@ class RequestServer {
   // Whether a whole request stands in the inbox.
   bool ReadRequest();
   bool Fill(size_t wanted);
-  bool FlushAnswer();
   void Handle();
   // 0: done.
   uint64_t Carry(const VhostUserHeader& header);
@@ -66,8 +64,6 @@ class RequestServer {
   Scope scope_;
   std::array<std::byte, sizeof(VhostUserHeader) + kMaxPayload> inbox_{};
   size_t have_ = 0;  // Of the request that is being read.
-  std::vector<std::byte> answer_;
-  size_t answered_ = 0;  // Bytes of it that went out.
   BackendNews news_;
 };
 
