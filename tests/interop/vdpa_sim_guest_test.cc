@@ -18,11 +18,20 @@ constexpr char kToItself[] = "--mac 02:76:75:00:00:00 ";
 constexpr char kToNobody[] = "--mac 02:00:00:00:00:07 ";
 constexpr char kUnlimited[] = "ulimit -l unlimited; ";
 
-// A run that does not end until it is killed, beside `command`.
-std::string Beside(const std::string& options, const std::string& command) {
+// What the device has counted of its control queue; an error while no driver
+// has negotiated.
+constexpr char kCounts[] = "vdpa dev vstats show sim0 qidx 2 ";
+
+// `command` beside a run that goes on until it is killed, once the device's
+// counts have `sign`, or after ten seconds.
+std::string Beside(const std::string& options, const std::string& sign,
+                   const std::string& command) {
   return std::string(kUnlimited) + kRun + options +
-         "--packets 1000000000 >/dev/null 2>&1 & sleep 3; " + command +
-         "; code=$?; kill -TERM $!; wait; exit $code";
+         "--packets 1000000000 >/dev/null 2>&1 & tries=0; until " + kCounts +
+         "2>/dev/null | grep -q '" + sign +
+         "' || [ $tries = 100 ]; do tries=$((tries + 1)); usleep 100000; "
+         "done; " +
+         command + "; code=$?; kill -TERM $!; wait; exit $code";
 }
 
 // Every command finds the device as those before it left it.
@@ -73,7 +82,7 @@ struct VdpaSim {
          .exit_code = 2,
          .says = {"--packed", "VIRTIO_F_RING_PACKED"}},
         {.name = "ASecondUserIsRefused",
-         .command = Beside("", run + "--packets 100"),
+         .command = Beside("", "requests", run + "--packets 100"),
          .exit_code = 3,
          .says = {"/dev/vhost-vdpa-0", "EBUSY"}},
     };
@@ -97,7 +106,7 @@ struct VdpaSim {
         // Of this device: four starts, and one that goes on.
         {.name = "EachStartSaysItAgain",
          .command = "sim_device && " + run + kToItself + "--restarts 3 && (" +
-                    Beside(kToItself, "vdpa dev vstats show sim0 qidx 2") + ")",
+                    Beside(kToItself, "requests 5", kCounts) + ")",
          .says = {"verdict: pass",
                   "cvq requests 5 cvq successes 5 cvq errors 0"}},
     };
