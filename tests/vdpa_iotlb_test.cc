@@ -46,6 +46,26 @@ TEST(VdpaIotlbTest, TheLimitOfLockedMemoryIsNamedWithTheBytesNeeded) {
   EXPECT_EQ(rig.vdpa.status(), 0);
 }
 
+// It counts the pages of all devices and address spaces of the process: here
+// the control queue is in one of its own.
+TEST(VdpaIotlbTest, WhatIsPinnedAlreadyIsWhatTheKernelSays) {
+  VdpaPersonality personality = VdpaPersonality::Full();
+  personality.memlock_bytes = 520 << 10;
+  VdpaRig rig(personality);
+  rig.server.AddText("/proc/self/limits",
+                     "Max locked memory         532480               8388608 "
+                     "             bytes     \n");
+  rig.server.AddText("/proc/self/status",
+                     "VmLck:\t       4 kB\nVmPin:\t     512 kB\n"
+                     "VmHWM:\t    5000 kB\n");
+  ASSERT_TRUE(rig.Prepare({.control_queue = true}));
+  const auto started = rig.device->Start();
+  EXPECT_THAT(TextOf(started), AllOf(HasSubstr("540672 bytes"),
+                                     HasSubstr("RLIMIT_MEMLOCK is 532480"),
+                                     HasSubstr("ulimit -l 528")));
+  EXPECT_EQ(rig.vdpa.maps().size(), 0u);
+}
+
 TEST(VdpaIotlbTest, AFailedUpdateLeavesTheTableAsItWas) {
   VdpaPersonality personality = Suspendable();
   personality.memlock_bytes = 600 << 10;

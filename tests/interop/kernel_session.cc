@@ -9,6 +9,9 @@
 namespace interop {
 namespace {
 
+using virtio_user::CtrlClass;
+using virtio_user::ErrorCode;
+using virtio_user::Feature;
 using virtio_user::Result;
 
 }  // namespace
@@ -24,10 +27,19 @@ std::string Play(const KernelSession& session) {
     if (session.pairs > 1) session.driver.SetPairs(session.pairs);
     return {};
   };
+  // By a command, which the device itself gets if it has a control queue.
+  const auto set_address = [&]() -> Result<void> {
+    if (!session.device.accepted().Has(Feature::kNetCtrlMacAddr)) return {};
+    const uint8_t ack = session.driver.Command(
+        CtrlClass::kMac, virtio_user::kCtrlMacAddrSet, {2, 0, 0, 0, 0, 7});
+    if (ack == virtio_user::kCtrlAckOk) return {};
+    return virtio_user::Fail(ErrorCode::kRefused, "ack %u", ack);
+  };
   const Step steps[] = {
       {"set up", [&] { return session.driver.SetUp(session.pairs); }},
       {"start", start},
       {"switch pairs", switch_pairs},
+      {"set the address", set_address},
       {"add memory", session.add_memory},
       {"remove memory", session.remove_memory},
       {"stop", stop},

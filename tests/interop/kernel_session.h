@@ -24,8 +24,9 @@ struct KernelSession {
 };
 
 // The life of a device without packets: rings set up, started, memory added
-// and removed, all pairs switched on, stopped, started, stopped. The calls
-// below the name of each step; ends with the first step that fails, and why.
+// and removed, all pairs switched on, its address set, stopped, started,
+// stopped. The calls below the name of each step; ends with the first step that
+// fails, and why.
 std::string Play(const KernelSession& session);
 
 // `transcript` without what differs from one machine to another: numbers in

@@ -54,7 +54,7 @@ int Run(const std::string& path, uint16_t pairs) {
         VhostKernelOptions{.path = path, .queue_pairs = pairs});
   }
   auto device = Device::Create(
-      {.queue_pairs = pairs, .queue_size = 8, .control_queue = !is_vdpa},
+      {.queue_pairs = pairs, .queue_size = 8, .control_queue = true},
       {.backend = std::move(backend),
        .memory = **memory,
        .fds = fds,

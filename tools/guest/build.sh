@@ -7,11 +7,12 @@
 #   tools/guest/build.sh NAME...
 #
 #   debian12   kernel 6.1: vhost-net and tap
-#   debian13   kernel 6.12: vDPA, with DPDK's testpmd to be a device over VDUSE
+#   debian13   kernel 6.12: vDPA, with two devices: DPDK's testpmd over VDUSE,
+#              and the kernel's vdpa_sim_net, which Debian does not build
 #
 # A guest is a kernel, an initramfs that mounts a disk image read-only, and that
 # image: Debian packages, unpacked and not installed. Needs neither root nor
-# anything but apt and e2fsprogs, xz and kmod.
+# anything but apt and what tools/packages.txt names for it.
 set -euo pipefail
 
 here=$(cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")" && pwd)
@@ -27,6 +28,8 @@ die() {
 
 # shellcheck source=tools/guest/debs.sh
 . "$here/debs.sh"
+# shellcheck source=tools/guest/modules.sh
+. "$here/modules.sh"
 
 # What only the installation or a shell for people would need.
 readonly not_needed='(lib|linux-|zlib).*-dev(-bin)?|python3.*|libpython3.*|systemd.*|perl.*'\
@@ -38,8 +41,9 @@ readonly boot_modules=(virtio_pci virtio_blk crc32c_generic ext4 overlay)
 readonly modules=("${boot_modules[@]}"
   af_packet tun dummy vhost_net vdpa vduse vhost_vdpa)
 
-# Sets suite and packages.
+# Sets suite, packages, and files of the kernel's source to be built.
 describe() {
+  sources=()
   packages=(busybox-static dash iproute2 kmod strace util-linux)
   case $1 in
     debian12) suite=bookworm ;;
@@ -47,6 +51,8 @@ describe() {
       suite=trixie
       packages+=(dpdk-dev '^librte-net-(vhost|virtio)[0-9]+$'
         '^librte-mempool-ring[0-9]+$')
+      sources=(drivers/vhost/vringh.c
+        drivers/vdpa/vdpa_sim/{vdpa_sim.c,vdpa_sim.h,vdpa_sim_net.c})
       ;;
     *) die "no guest '$1'; there are debian12 and debian13" ;;
   esac
@@ -54,7 +60,7 @@ describe() {
 
 # What the guest depends on, as one word.
 stamp_of() {
-  (echo "$1" && cat "$here/build.sh" "$here/debs.sh" "$here/init") |
+  (echo "$1" && cat "$here"/{build,debs,modules}.sh "$here/init") |
     sha256sum | cut -d ' ' -f 1
 }
 
@@ -99,6 +105,7 @@ unpack_kernel() {
     with_needed "$name" "$from"
   done | sort -u | (cd "$from" && xargs cp --parents -t "$to")
   find "$to" -name '*.ko.xz' -exec xz -d {} +
+  [[ ${#sources[@]} == 0 ]] || build_modules "$to/extra" "${sources[@]}"
   table_modules "$tree"
 }
 
@@ -155,7 +162,7 @@ make_image() {
 }
 
 build() {
-  local name=$1 suite packages release
+  local name=$1 suite packages sources release
   describe "$name"
   local stamp
   stamp=$(stamp_of "$name")

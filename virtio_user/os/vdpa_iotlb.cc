@@ -15,19 +15,19 @@
 namespace virtio_user {
 namespace {
 
-// The soft limit of RLIMIT_MEMLOCK from the text of /proc/self/limits; none
-// where it is unlimited or cannot be read.
-std::optional<uint64_t> MemlockLimit(std::string_view limits) {
-  constexpr std::string_view kName = "Max locked memory";
-  const size_t at = limits.find(kName);
+// The number behind `name` in a text of /proc; none where there is no number,
+// as of a limit that is unlimited.
+std::optional<uint64_t> NumberBehind(std::string_view name,
+                                     std::string_view text) {
+  const size_t at = text.find(name);
   if (at == std::string_view::npos) return std::nullopt;
-  limits.remove_prefix(at + kName.size());
-  limits.remove_prefix(std::min(limits.find_first_not_of(' '), limits.size()));
-  uint64_t bytes = 0;
+  text.remove_prefix(at + name.size());
+  text.remove_prefix(std::min(text.find_first_not_of(" \t"), text.size()));
+  uint64_t number = 0;
   const auto [end, status] =
-      std::from_chars(limits.data(), limits.data() + limits.size(), bytes);
+      std::from_chars(text.data(), text.data() + text.size(), number);
   if (status != std::errc()) return std::nullopt;
-  return bytes;
+  return number;
 }
 
 bool Holds(std::span<const VdpaMapping> mappings, const VdpaMapping& wanted) {
@@ -202,12 +202,18 @@ Result<void> VdpaIotlb::Send(uint8_t kind, const VdpaMapping& mapping) {
 }
 
 // write(2) says EFAULT whatever the kernel's reason is. Where the pages are
-// pinned, the reason that people meet is the limit of locked memory.
+// pinned, the reason that people meet is the limit of locked memory. It is of
+// the process, with all its devices and address spaces.
 Error VdpaIotlb::CannotMap(int why, const VdpaMapping& mapping) const {
   uint64_t bytes = mapping.host.size();
-  for (const VdpaMapping& other : mapped_) bytes += other.host.size();
+  const std::string status = node_.calls().ReadText("/proc/self/status");
+  if (const auto pinned_kilobytes = NumberBehind("VmPin:", status)) {
+    bytes += *pinned_kilobytes * 1024;
+  } else {
+    for (const VdpaMapping& other : mapped_) bytes += other.host.size();
+  }
   const std::string limits = node_.calls().ReadText("/proc/self/limits");
-  const std::optional<uint64_t> limit = MemlockLimit(limits);
+  const auto limit = NumberBehind("Max locked memory", limits);
   if (why == ENOMEM || (limit && bytes > *limit)) {
     return Error::System(ErrorCode::kSystem, why,
                          "%s: the device pins %" PRIu64
