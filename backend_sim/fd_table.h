@@ -52,6 +52,7 @@ class FdTable final : public virtio_user::FdOps {
                                                 size_t bytes) override;
   void Unmap(std::span<std::byte> mapped) override;
   virtio_user::Result<int> Dup(int fd) override;
+  virtio_user::Result<uint64_t> FileBytes(int fd) override;
 
   // A descriptor of `file`; `origin` says where it comes from.
   virtio_user::Result<int> Install(std::shared_ptr<SimFile> file,

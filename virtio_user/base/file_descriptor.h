@@ -36,6 +36,8 @@ class FdOps {
   virtual void Unmap(std::span<std::byte> mapped) = 0;
   // A second descriptor of the same file, close-on-exec.
   virtual Result<int> Dup(int fd) = 0;
+  // How many bytes the file of `fd` has; 0 for what is no regular file.
+  virtual Result<uint64_t> FileBytes(int fd) = 0;
 };
 
 // Owns one descriptor, or none. 0 is a descriptor like any other; none is -1.
@@ -74,6 +76,7 @@ class FileDescriptor {
   // Requires: valid().
   Result<void> Signal() const { return ops_->Signal(fd_); }
   Result<uint64_t> Drain() const { return ops_->Drain(fd_); }
+  Result<uint64_t> FileBytes() const { return ops_->FileBytes(fd_); }
 
  private:
   FdOps* ops_ = nullptr;

@@ -18,6 +18,7 @@ class PosixFdOps : public FdOps {
                                    size_t bytes) override;
   void Unmap(std::span<std::byte> mapped) override;
   Result<int> Dup(int fd) override;
+  Result<uint64_t> FileBytes(int fd) override;
 };
 
 }  // namespace virtio_user

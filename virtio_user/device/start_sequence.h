@@ -31,6 +31,9 @@ struct StartPlan {
   std::optional<FeatureSet> guest_offloads = {};
   // NET_SET_MTU, where the back-end is to be told.
   std::optional<uint16_t> mtu = {};
+  // Where the back-end takes notes of what it has in flight: nothing here has
+  // it make a new place for them. Null: it takes none.
+  std::optional<InflightRegion>* inflight = nullptr;
   // For the device's own control queue: what the driver has asked for since
   // it was negotiated, said once the device runs.
   std::span<const std::vector<std::byte>> commands = {};
@@ -45,7 +48,7 @@ struct SequenceFailure {
 using SequenceResult = std::expected<void, SequenceFailure>;
 
 // Brings the back-end from stopped to running: calls, features, their
-// confirmation, memory, rings, the first pair, DRIVER_OK, further pairs,
+// confirmation, notes, memory, rings, the first pair, DRIVER_OK, further pairs,
 // commands. On failure whatever was sent is undone, and each ring keeps the
 // base that the back-end gave for it.
 SequenceResult RunStart(VhostBackend& backend, const StartPlan& plan);

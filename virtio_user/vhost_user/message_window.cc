@@ -57,6 +57,7 @@ void MessageWindow::Clear() {
 std::expected<void, CommitError> MessageWindow::Exchange(Deadline deadline,
                                                          OnReply on_reply) {
   inbox_.clear();
+  fd_.Reset();
   in_step_ = true;
   std::expected<void, CommitError> done;
   for (size_t begin = 0; begin < messages_.size() && done;) {
@@ -70,6 +71,9 @@ std::expected<void, CommitError> MessageWindow::Exchange(Deadline deadline,
 
 std::expected<void, CommitError> MessageWindow::ExchangeWindow(
     size_t begin, size_t end, Deadline deadline, OnReply on_reply) {
+  const bool brings_fd = messages_[begin].reply_may_bring_fd;
+  VU_CHECK(!brings_fd || end - begin == 1);
+  fds_wanted_ = brings_fd ? 1 : 0;
   if (auto sent = SendWindow(begin, end, deadline); !sent) return sent;
   std::expected<void, CommitError> first;
   size_t ahead = 0;
@@ -177,14 +181,18 @@ Result<void> MessageWindow::Fill(size_t wanted, size_t bytes_ahead,
     const auto ready = channel_.WaitReadable(bytes_ahead - have, deadline);
     ServeRequests();
     inbox_.resize(bytes_ahead + 1);  // One more would be unasked for.
-    const Result<Received> got =
+    Result<Received> got =
         channel_.Receive(std::span(inbox_).subspan(have));
     inbox_.resize(have + (got ? got->bytes : 0));
     if (!got) return Fail(got);
-    if (got->fd_count > 0) {
+    if (got->fd_count > fds_wanted_) {
       return Fail(ErrorCode::kProtocol,
-                  "%zu descriptors came with an answer that carries none",
-                  got->fd_count);
+                  "%zu descriptors came with an answer that carries %s",
+                  got->fd_count, fds_wanted_ == 0 ? "none" : "one");
+    }
+    if (got->fd_count > 0) {
+      fds_wanted_ = 0;
+      fd_ = std::move(got->fd);
     }
     // What came before the deadline may still tell a more exact reason.
     if (!ready && inbox_.size() < wanted) return ready;
