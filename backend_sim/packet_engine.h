@@ -72,11 +72,17 @@ class PacketEngine {
     std::vector<virtio_user::ChainToken> done;  // To be given back (TX).
     uint32_t unpublished = 0;                   // Frames.
   };
+  // A TX chain that is not given back yet, and what it holds.
+  struct Held {
+    virtio_user::ChainToken token;
+    Frame frame;
+  };
   struct Pair {
     Side rx;
     Side tx;
     std::deque<Frame> waiting;                      // For RX buffers.
     std::deque<virtio_user::DescriptorChain> held;  // Taken from RX.
+    std::deque<Held> kept;                          // Taken from TX.
     uint64_t source_count = 0;
     uint64_t lie_count = 0;
     PairCounters counters;
@@ -106,6 +112,12 @@ class PacketEngine {
   bool Shuffles() const;
   bool Batches() const;
   std::vector<size_t> Order(size_t count);
+
+  // packet_holding.cc
+  size_t TakeAndHold(RingModel& tx, RingModel& rx, Pair& pair);
+  virtio_user::Result<bool> Next(RingModel& ring,
+                                 virtio_user::AddressResolver resolve,
+                                 virtio_user::DescriptorChain& chain);
 
   // packet_delivery.cc
   size_t Deliver(RingModel& rx, Pair& pair);

@@ -127,6 +127,83 @@ TEST(StartSequence, S03_PairZeroAloneIsEnabledWhereNoFurtherPairIsActive) {
   EXPECT_TRUE(RunStart(backend, rings.Plan(1)));
 }
 
+// As QEMU has it: after the features, which settle the format, and before the
+// memory table.
+TEST(StartSequence, ThePlaceForNotesIsAskedForOnceAndToldAtEachStart) {
+  Rings rings(2);
+  StartPlan plan = rings.Plan(1);
+  std::optional<InflightRegion> region;
+  plan.inflight = &region;
+  for (const bool first : {true, false}) {
+    StrictMock<MockVhostBackend> backend;
+    ExpectedMessages expected(backend);
+    expected.BeginBatch();
+    expected.Calls(4);
+    expected.Features(kModern);
+    expected.Status(0x0b);
+    expected.Commit();
+    expected.GetStatus(0x0b);
+    if (first) {
+      EXPECT_CALL(backend, GetInflight(InflightShape{4, kNum}))
+          .WillOnce([&](const InflightShape& shape) {
+            return InflightRegion{.fd = *FileDescriptor::CreateEvent(rings.fds),
+                                  .mmap_size = 0x500,
+                                  .shape = shape};
+          });
+    }
+    EXPECT_CALL(backend,
+                SetInflight(Field(&InflightRegion::mmap_size, 0x500u)));
+    expected.BeginBatch();
+    expected.MemTable();
+    expected.Rings(kNum, {0, 0, 0, 0});
+    expected.Enable(0, 1);
+    expected.Commit();
+    expected.Status(0x0f);
+
+    EXPECT_TRUE(RunStart(backend, plan));
+  }
+}
+
+TEST(StartSequence, ABackendWithoutMemoryForNotesIsToldNoPlace) {
+  Rings rings(1);
+  StartPlan plan = rings.Plan(1);
+  std::optional<InflightRegion> region;
+  plan.inflight = &region;
+  testing::NiceMock<MockVhostBackend> backend;
+  ON_CALL(backend, GetStatus()).WillByDefault(Return(uint8_t{0x0b}));
+  EXPECT_CALL(backend, GetInflight(_)).WillOnce([](const InflightShape&) {
+    return InflightRegion{};
+  });
+  EXPECT_CALL(backend, SetInflight(_)).Times(0);
+
+  EXPECT_TRUE(RunStart(backend, plan));
+  EXPECT_FALSE(region.has_value());
+}
+
+TEST(StartSequence, ARefusedPlaceForNotesLeavesEveryRingUntold) {
+  Rings rings(1);
+  StartPlan plan = rings.Plan(1);
+  std::optional<InflightRegion> region(std::in_place);
+  plan.inflight = &region;
+  StrictMock<MockVhostBackend> backend;
+  ExpectedMessages expected(backend);
+  expected.BeginBatch();
+  expected.Calls(2);
+  expected.Features(kModern);
+  expected.Status(0x0b);
+  expected.Commit();
+  expected.GetStatus(0x0b);
+  EXPECT_CALL(backend, SetInflight(_))
+      .WillOnce(Return(Fail(ErrorCode::kRefused, "no")));
+  expected.Status(0);
+
+  const SequenceResult done = RunStart(backend, plan);
+
+  ASSERT_FALSE(done.has_value());
+  EXPECT_EQ(done.error().error.code(), ErrorCode::kRefused);
+  EXPECT_TRUE(done.error().rings_stopped);
+}
+
 TEST(StartSequence, WithoutStatusNothingIsSaidAboutIt) {
   Rings rings(1);
   StrictMock<MockVhostBackend> backend;

@@ -57,7 +57,6 @@ void MessageWindow::Clear() {
 std::expected<void, CommitError> MessageWindow::Exchange(Deadline deadline,
                                                          OnReply on_reply) {
   inbox_.clear();
-  fd_.Reset();
   in_step_ = true;
   std::expected<void, CommitError> done;
   for (size_t begin = 0; begin < messages_.size() && done;) {
@@ -66,6 +65,7 @@ std::expected<void, CommitError> MessageWindow::Exchange(Deadline deadline,
     begin = end;
   }
   Clear();
+  fd_.Reset();  // What nobody has taken.
   return done;
 }
 

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//
+// PacketEngine: chains that a back-end keeps, and those that one before it had.
+
+#include <utility>
+
+#include "backend_sim/packet_engine.h"
+
+namespace backend_sim {
+
+using virtio_user::AddressResolver;
+using virtio_user::DescriptorChain;
+using virtio_user::Result;
+
+// The next chain of a ring: one that was in flight when it started, else what
+// the driver has made available.
+Result<bool> PacketEngine::Next(RingModel& ring, AddressResolver resolve,
+                                DescriptorChain& chain) {
+  const std::optional<uint16_t> head = ring.TakeResubmitted();
+  if (!head) return ring.queue()->Pop(resolve, chain);
+  const auto walked =
+      virtio_user::WalkChain(ring.queue()->layout(), *head, resolve, chain);
+  if (!walked) chain.malformed = walked.error();
+  return true;
+}
+
+// As one that waits for its network: the oldest chains stay while what came
+// later goes back, or where IN_ORDER was accepted the last ones stay. A packet
+// has an effect when its chain goes back, and not before.
+size_t PacketEngine::TakeAndHold(RingModel& tx, RingModel& rx, Pair& pair) {
+  size_t taken = 0;
+  for (Frame frame; taken < options_.burst && TakeFrame(tx, pair, frame);
+       frame = {}) {
+    pair.kept.push_back({pair.tx.done.back(), std::move(frame)});
+    pair.tx.done.pop_back();
+    --pair.tx.unpublished;
+    ++taken;
+  }
+  const bool in_order = host_.session().Has(kBitInOrder);
+  while (pair.kept.size() > host_.personality().rings.held_chains) {
+    Held done = std::move(in_order ? pair.kept.front() : pair.kept.back());
+    in_order ? pair.kept.pop_front() : pair.kept.pop_back();
+    if (tx.enabled()) {
+      UseFrame(tx, rx, pair, std::move(done.frame));
+    } else {
+      ++pair.counters.discarded;
+    }
+    pair.tx.done.push_back(done.token);
+    ++pair.tx.unpublished;
+  }
+  if (pair.tx.unpublished != 0) {
+    GiveBack(tx, pair.tx);
+    Interrupt(tx, pair);
+  }
+  Deliver(rx, pair);
+  return taken;
+}
+
+}  // namespace backend_sim
