@@ -55,6 +55,9 @@ class PacketEngine {
  public:
   PacketEngine(RingHost& host, Trace& trace, PacketEngineOptions options);
 
+  // Gives back what TX rings keep: a back-end that is asked where a ring stands
+  // has nothing in flight (vhost-user: GET_VRING_BASE).
+  void Drain();
   // Serves every ring once; kicks, frames and interrupts in all.
   size_t Step();
 
@@ -115,6 +118,7 @@ class PacketEngine {
 
   // packet_holding.cc
   size_t TakeAndHold(RingModel& tx, RingModel& rx, Pair& pair);
+  void ReleaseHeld(RingModel& tx, RingModel& rx, Pair& pair, size_t keep);
   virtio_user::Result<bool> Next(RingModel& ring,
                                  virtio_user::AddressResolver resolve,
                                  virtio_user::DescriptorChain& chain);

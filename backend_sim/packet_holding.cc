@@ -36,8 +36,14 @@ size_t PacketEngine::TakeAndHold(RingModel& tx, RingModel& rx, Pair& pair) {
     --pair.tx.unpublished;
     ++taken;
   }
+  ReleaseHeld(tx, rx, pair, host_.personality().rings.held_chains);
+  return taken;
+}
+
+void PacketEngine::ReleaseHeld(RingModel& tx, RingModel& rx, Pair& pair,
+                               size_t keep) {
   const bool in_order = host_.session().Has(kBitInOrder);
-  while (pair.kept.size() > host_.personality().rings.held_chains) {
+  while (pair.kept.size() > keep) {
     Held done = std::move(in_order ? pair.kept.front() : pair.kept.back());
     in_order ? pair.kept.pop_front() : pair.kept.pop_back();
     if (tx.enabled()) {
@@ -53,7 +59,16 @@ size_t PacketEngine::TakeAndHold(RingModel& tx, RingModel& rx, Pair& pair) {
     Interrupt(tx, pair);
   }
   Deliver(rx, pair);
-  return taken;
+}
+
+void PacketEngine::Drain() {
+  for (size_t i = 0; i < pairs_.size(); ++i) {
+    RingModel& rx = host_.rings()[2 * i];
+    RingModel& tx = host_.rings()[2 * i + 1];
+    const bool has = tx.started() && tx.life() == pairs_[i].tx.life &&
+                     !pairs_[i].kept.empty();
+    if (has) ReleaseHeld(tx, rx, pairs_[i], 0);
+  }
 }
 
 }  // namespace backend_sim

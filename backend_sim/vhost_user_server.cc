@@ -7,6 +7,7 @@
 #include <iterator>
 #include <utility>
 
+#include "backend_sim/wire_request.h"
 #include "virtio_user/base/check.h"
 
 namespace backend_sim {
@@ -162,6 +163,7 @@ void VhostUserServer::HandleMessage(ServerOutput& output) {
   output.close = is(FaultKind::kCloseBefore);
   dead_ = output.stall || output.close;
   if (dead_) return;
+  if (header.request == kReqGetVringBase) packets_.Drain();
   ModelAnswer answer = is(FaultKind::kRefuse)
                            ? model_.Refuse(header)
                            : model_.Handle(std::move(message));

@@ -74,10 +74,6 @@ class MockVhostBackend : public virtio_user::VhostBackend {
               (override));
   MOCK_METHOD(Result<void>, SetGuestOffloads, (virtio_user::FeatureSet),
               (override));
-  MOCK_METHOD(Result<virtio_user::InflightRegion>, GetInflight,
-              (const virtio_user::InflightShape&), (override));
-  MOCK_METHOD(Result<void>, SetInflight, (const virtio_user::InflightRegion&),
-              (override));
   MOCK_METHOD(Result<uint8_t>, SendControl, (std::span<const std::byte>),
               (override));
 };

@@ -251,7 +251,7 @@ Result<void> Device::Negotiate(FeatureSet accepted) {
   auto valid = CheckAccepted(masks_.Offered(), accepted);
   if (!valid) return valid;
   if (auto fits = CheckSize(accepted); !fits) return fits;
-  ForgetInflight();
+  if (rings_kept_ || accepted != accepted_) ForgetInflight();
   if (negotiated_ && accepted != accepted_) {
     for (VringState& vring : vrings_) vring.ring.layout = {};
     control_queue_.reset();

@@ -356,7 +356,9 @@ class Device final : private MemoryListener {
   // Rings may run at the other end; false once the peer is gone.
   bool backend_runs_ VU_GUARDED_BY(mu_) = false;
   MemoryTable shared_ VU_GUARDED_BY(mu_);  // What the back-end has.
-  // Its notes of what is in flight, from a Start to the next Stop.
+  // Its notes of what is in flight, for as long as the rings go on: notes that
+  // begin anew at a used index other than 0 are misunderstood by libvhost-user
+  // and lib/vhost.
   std::optional<InflightRegion> inflight_ VU_GUARDED_BY(mu_);
   // The rings hold what another back-end had, until this one has started.
   bool rings_kept_ VU_GUARDED_BY(mu_) = false;

@@ -44,7 +44,7 @@ bool Device::KeepRings() {
   return true;
 }
 
-// The driver begins anew, or nothing is in flight any more.
+// The driver begins anew.
 void Device::ForgetInflight() {
   inflight_.reset();
   if (!std::exchange(rings_kept_, false)) return;
@@ -54,8 +54,9 @@ void Device::ForgetInflight() {
 // A back-end that does not start on kept rings leaves them where nobody knows:
 // the next one begins afresh, and the driver queues take their buffers back.
 void Device::EndKeptRings(const Error& reason) {
+  if (!rings_kept_) return;
   inflight_.reset();
-  if (rings_kept_) EnterNeedsReset(reason);
+  EnterNeedsReset(reason);
 }
 
 }  // namespace virtio_user

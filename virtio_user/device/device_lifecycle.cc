@@ -183,7 +183,6 @@ Result<void> Device::StopBackend(const Result<void>& idle) {
   if (!idle || lost) {
     EnterNeedsReset(first.error());
   } else if (running) {
-    inflight_.reset();  // A stopped ring has nothing in flight.
     state_.store(DeviceState::kNegotiated, std::memory_order_release);
   }
   return first;
