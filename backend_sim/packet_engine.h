@@ -55,7 +55,7 @@ class PacketEngine {
  public:
   PacketEngine(RingHost& host, Trace& trace, PacketEngineOptions options);
 
-  // Gives back what TX rings keep: a back-end that is asked where a ring stands
+  // Gives back what TX rings have in flight: a back-end that is asked where a ring stands
   // has nothing in flight (vhost-user: GET_VRING_BASE).
   void Drain();
   // Serves every ring once; kicks, frames and interrupts in all.
@@ -118,6 +118,7 @@ class PacketEngine {
 
   // packet_holding.cc
   size_t TakeAndHold(RingModel& tx, RingModel& rx, Pair& pair);
+  bool TakeToHold(RingModel& tx, Pair& pair);
   void ReleaseHeld(RingModel& tx, RingModel& rx, Pair& pair, size_t keep);
   virtio_user::Result<bool> Next(RingModel& ring,
                                  virtio_user::AddressResolver resolve,

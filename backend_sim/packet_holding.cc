@@ -29,15 +29,18 @@ Result<bool> PacketEngine::Next(RingModel& ring, AddressResolver resolve,
 // has an effect when its chain goes back, and not before.
 size_t PacketEngine::TakeAndHold(RingModel& tx, RingModel& rx, Pair& pair) {
   size_t taken = 0;
-  for (Frame frame; taken < options_.burst && TakeFrame(tx, pair, frame);
-       frame = {}) {
-    pair.kept.push_back({pair.tx.done.back(), std::move(frame)});
-    pair.tx.done.pop_back();
-    --pair.tx.unpublished;
-    ++taken;
-  }
+  while (taken < options_.burst && TakeToHold(tx, pair)) ++taken;
   ReleaseHeld(tx, rx, pair, host_.personality().rings.held_chains);
   return taken;
+}
+
+bool PacketEngine::TakeToHold(RingModel& tx, Pair& pair) {
+  Frame frame;
+  if (!TakeFrame(tx, pair, frame)) return false;
+  pair.kept.push_back({pair.tx.done.back(), std::move(frame)});
+  pair.tx.done.pop_back();
+  --pair.tx.unpublished;
+  return true;
 }
 
 void PacketEngine::ReleaseHeld(RingModel& tx, RingModel& rx, Pair& pair,
@@ -62,12 +65,17 @@ void PacketEngine::ReleaseHeld(RingModel& tx, RingModel& rx, Pair& pair,
 }
 
 void PacketEngine::Drain() {
-  for (size_t i = 0; i < pairs_.size(); ++i) {
+  const size_t count = host_.rings().size() / 2;
+  if (pairs_.size() < count) pairs_.resize(count);
+  for (size_t i = 0; i < count; ++i) {
     RingModel& rx = host_.rings()[2 * i];
     RingModel& tx = host_.rings()[2 * i + 1];
-    const bool has = tx.started() && tx.life() == pairs_[i].tx.life &&
-                     !pairs_[i].kept.empty();
-    if (has) ReleaseHeld(tx, rx, pairs_[i], 0);
+    if (!tx.started()) continue;
+    Pair& pair = pairs_[i];
+    ForgetOldLives(pair, rx, tx);
+    while (tx.has_resubmitted() && TakeToHold(tx, pair)) {
+    }
+    if (!pair.kept.empty()) ReleaseHeld(tx, rx, pair, 0);
   }
 }
 

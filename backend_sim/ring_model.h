@@ -139,6 +139,7 @@ class RingModel {
   const virtio_user::DeviceQueue* queue() const {
     return queue_ ? &*queue_ : nullptr;
   }
+  bool has_resubmitted() const { return !resubmitted_.empty(); }
   // The next head that is to be resubmitted; then it is not any more.
   std::optional<uint16_t> TakeResubmitted();
   // A chain was taken from the queue. False: it has one with this id.

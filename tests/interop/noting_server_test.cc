@@ -79,6 +79,7 @@ class NotingServerTest : public testing::Test {
   // Starts the server, which listens when this returns.
   void Serve(int kept) {
     ::unlink(socket_.c_str());
+    ::unlink(dir_.Join("log").c_str());
     server_ = ChildProcess::Start(
         {.arguments = {kServer, socket_, std::to_string(kept), "--no-huge",
                        "--no-shconf", "--no-pci", "--no-telemetry", "-m", "64",
@@ -143,9 +144,9 @@ TEST_F(NotingServerTest, WhatAKilledServerHadComesBackFromTheNextOne) {
 
   Replace(0);
 
-  EXPECT_NE(Log().find("ready, 3 resubmitted"), std::string::npos) << Log();
   lane_->Offer(2);
   ExpectEachBackOnce();
+  EXPECT_NE(Log().find("ready, 3 resubmitted"), std::string::npos) << Log();
 }
 
 TEST_F(NotingServerTest, AServerKilledAtAnyMomentLosesNothing) {
