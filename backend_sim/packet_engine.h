@@ -55,8 +55,8 @@ class PacketEngine {
  public:
   PacketEngine(RingHost& host, Trace& trace, PacketEngineOptions options);
 
-  // Gives back what TX rings have in flight: a back-end that is asked where a ring stands
-  // has nothing in flight (vhost-user: GET_VRING_BASE).
+  // Gives back what TX rings have in flight: a back-end that is asked where a
+  // ring stands has nothing there (vhost-user: GET_VRING_BASE).
   void Drain();
   // Serves every ring once; kicks, frames and interrupts in all.
   size_t Step();

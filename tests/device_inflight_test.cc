@@ -303,5 +303,34 @@ TEST_F(DeviceInflightTest, ADeviceThatGoesClosesWhatItKept) {
   EXPECT_EQ(fds.open_count(), 0u);
 }
 
+// Where a packed ring stands cannot be read off the ring. libvhost-user serves
+// no ring without notes all the same, once the bit is acknowledged.
+TEST(DeviceInflightPacked, PackedRingsHaveAPlaceAndAlwaysStartAfresh) {
+  RecordingRig rig;
+  rig.backend->features.Add(Feature::kRingPacked);
+  rig.backend->capabilities.inflight = true;
+  ASSERT_TRUE(rig.Create({.queue_size = 8, .packed = true}));
+  ASSERT_TRUE(rig.device->Negotiate(rig.device->offered()));
+  ASSERT_EQ(rig.device->ring_format(), RingFormat::kPacked);
+  for (const uint16_t vring : {uint16_t{0}, uint16_t{1}}) {
+    const auto block = rig.memory.Allocate(
+        RingLayout::BytesFor(RingFormat::kPacked, 8), RingLayout::kAlign);
+    ASSERT_TRUE(block);
+    ASSERT_TRUE(rig.device->ConfigureRing(
+        vring, *RingLayout::PlaceIn(*block, RingFormat::kPacked, 8)));
+  }
+  ASSERT_TRUE(rig.device->Start());
+  EXPECT_THAT(rig.backend->Take(),
+              IsSupersetOf({"GET_INFLIGHT 2 x 8", "SET_INFLIGHT 2 x 8"}));
+  rig.backend->Close();
+  (void)rig.device->Poll();
+
+  const auto after = rig.device->ReattachKeepingRings();
+
+  ASSERT_TRUE(after.has_value());
+  EXPECT_EQ(*after, RingsAfter::kAfresh);
+  EXPECT_EQ(rig.backend->inflight_fds.open_count(), 0u);
+}
+
 }  // namespace
 }  // namespace virtio_user
