@@ -146,6 +146,13 @@ Result<int> FdTable::Dup(int fd) {
   return InstallLocked({.file = std::move(file), .origin = "dup"});
 }
 
+Result<uint64_t> FdTable::FileBytes(int fd) {
+  const MutexLock lock(mutex_);
+  const std::shared_ptr<SimFile> file = Find(fd, "look");
+  if (file == nullptr) return SystemError(EBADF, "look at a descriptor");
+  return file->memory().size();
+}
+
 Result<int> FdTable::Install(std::shared_ptr<SimFile> file,
                              std::string_view origin, FdKeeper keeper) {
   const MutexLock lock(mutex_);

@@ -54,6 +54,7 @@ class FdTable final : public virtio_user::FdOps {
       int fd, uint16_t index) override;
   void Unmap(std::span<std::byte> mapped) override;
   virtio_user::Result<int> Dup(int fd) override;
+  virtio_user::Result<uint64_t> FileBytes(int fd) override;
 
   // A descriptor of `file`; `origin` says where it comes from.
   virtio_user::Result<int> Install(std::shared_ptr<SimFile> file,

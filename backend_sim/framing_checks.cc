@@ -114,6 +114,7 @@ bool CanBeOverlooked(Rule rule) {
     case Rule::kAddrReservedFlags:
     case Rule::kKickTooEarly:
     case Rule::kEnableWithoutCall:
+    case Rule::kInflightMissing:
       return true;
     default:
       return false;

@@ -24,6 +24,11 @@ Check CheckSession(const VhostModel& model, const VhostMessage& message);
 // framing is right.
 Check CheckRings(const VhostModel& model, const VhostMessage& message);
 
+// inflight_checks: the memory for notes of what is in flight, and the kick of a
+// ring that has none. Nothing for other messages. Requires: CheckRings has
+// nothing to say.
+Check CheckInflight(const VhostModel& model, const VhostMessage& message);
+
 // ring_checks: what the driver of a running ring asks for in its available
 // ring's flags or in its event suppression area.
 Check CheckEvents(const RingHost& host, const RingModel& ring);

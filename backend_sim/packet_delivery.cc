@@ -235,7 +235,7 @@ void PacketEngine::PutFrame(RingModel& rx, std::span<const ChainToken> tokens,
       rx.queue()->Put(tokens[i], static_cast<uint32_t>(portions[i]));
     }
   }
-  for (const ChainToken& token : tokens) rx.ledger().Give(token.id);
+  for (const ChainToken& token : tokens) rx.Give(token.id);
 }
 
 // What the header of a frame in `count` buffers says.

@@ -79,7 +79,11 @@ size_t PacketEngine::StepPair(size_t index) {
   ForgetOldLives(pair, rx, tx);
   size_t work = ReadKick(rx, pair) + ReadKick(tx, pair);
   work += Deliver(rx, pair);
-  if (host_.Serving(tx)) work += TakeFrames(tx, rx, pair);
+  if (host_.Serving(tx)) {
+    work += host_.personality().rings.held_chains != 0
+                ? TakeAndHold(tx, rx, pair)
+                : TakeFrames(tx, rx, pair);
+  }
   if (host_.personality().traffic == TrafficMode::kSource) {
     work += MakeFrames(index, rx, pair);
   }
@@ -106,6 +110,7 @@ void PacketEngine::ForgetOldLives(Pair& pair, const RingModel& rx,
   if (tx.life() != pair.tx.life) {
     pair.tx = Side();
     pair.tx.life = tx.life();
+    pair.kept.clear();
     pair.waiting.clear();
   }
 }
@@ -260,9 +265,9 @@ void PacketEngine::GiveBack(RingModel& tx, Side& side) {
         tx.queue()->Put(side.done[i], 0);
       }
     }
-    tx.queue()->Publish();
   }
-  for (const ChainToken& token : side.done) tx.ledger().Give(token.id);
+  for (const ChainToken& token : side.done) tx.Give(token.id);
+  if (!tx.queue()->broken()) tx.Publish();
   side.done.clear();
   side.unpublished = 0;
 }
@@ -272,7 +277,7 @@ bool PacketEngine::Publish(RingModel& ring, Pair& pair, Side& side) {
   if (side.unpublished == 0) return false;
   side.unpublished = 0;
   if (ring.queue()->broken()) return false;
-  ring.queue()->Publish();
+  ring.Publish();
   Interrupt(ring, pair);
   return true;
 }
@@ -296,7 +301,7 @@ bool PacketEngine::Take(RingModel& ring, DescriptorChain& chain) {
                              "a buffer of %u bytes lies outside of memory",
                              buffer.bytes);
   };
-  const Result<bool> taken = ring.queue()->Pop(resolve, chain);
+  const Result<bool> taken = Next(ring, resolve, chain);
   if (!taken) {
     Broken(ring, {Rule::kRingContents, std::string(taken.error().text())});
     return false;
@@ -317,7 +322,7 @@ bool PacketEngine::Take(RingModel& ring, DescriptorChain& chain) {
 std::optional<Breach> PacketEngine::Judge(RingModel& ring,
                                           const DescriptorChain& chain) {
   const uint16_t id = chain.token.id;
-  if (!ring.ledger().Take(id)) {
+  if (!ring.Take(id)) {
     return Breach{Rule::kIdInFlight, "id " + std::to_string(id)};
   }
   if (chain.malformed) {

@@ -55,6 +55,9 @@ class PacketEngine {
  public:
   PacketEngine(RingHost& host, Trace& trace, PacketEngineOptions options);
 
+  // Gives back what TX rings have in flight: a back-end that is asked where a
+  // ring stands has nothing there (vhost-user: GET_VRING_BASE).
+  void Drain();
   // Serves every ring once; kicks, frames and interrupts in all.
   size_t Step();
 
@@ -72,11 +75,17 @@ class PacketEngine {
     std::vector<virtio_user::ChainToken> done;  // To be given back (TX).
     uint32_t unpublished = 0;                   // Frames.
   };
+  // A TX chain that is not given back yet, and what it holds.
+  struct Held {
+    virtio_user::ChainToken token;
+    Frame frame;
+  };
   struct Pair {
     Side rx;
     Side tx;
     std::deque<Frame> waiting;                      // For RX buffers.
     std::deque<virtio_user::DescriptorChain> held;  // Taken from RX.
+    std::deque<Held> kept;                          // Taken from TX.
     uint64_t source_count = 0;
     uint64_t lie_count = 0;
     PairCounters counters;
@@ -106,6 +115,14 @@ class PacketEngine {
   bool Shuffles() const;
   bool Batches() const;
   std::vector<size_t> Order(size_t count);
+
+  // packet_holding.cc
+  size_t TakeAndHold(RingModel& tx, RingModel& rx, Pair& pair);
+  bool TakeToHold(RingModel& tx, Pair& pair);
+  void ReleaseHeld(RingModel& tx, RingModel& rx, Pair& pair, size_t keep);
+  virtio_user::Result<bool> Next(RingModel& ring,
+                                 virtio_user::AddressResolver resolve,
+                                 virtio_user::DescriptorChain& chain);
 
   // packet_delivery.cc
   size_t Deliver(RingModel& rx, Pair& pair);

@@ -99,6 +99,13 @@ Personality DelayedFlush() { return Behaving({.flush_frames = 7}); }
 Personality ManyBuffers() { return Behaving({.spread = FrameSpread::kMost}); }
 Personality SmallPieces() { return Behaving({.piece_bytes = 64}); }
 
+// Whose notes are needed most: it gives chains back in any order.
+Personality Inflight() {
+  Personality personality = OutOfOrder();
+  personality.protocol_features |= Bit(kProtocolInflight);
+  return personality;
+}
+
 Personality HostileNumBuffers() {
   Personality personality = Personality::Conforming();
   personality.hostile = true;
@@ -120,6 +127,7 @@ constexpr std::array kNamed = {
     Named{"delayed-flush", &DelayedFlush},
     Named{"many-buffers", &ManyBuffers},
     Named{"small-pieces", &SmallPieces},
+    Named{"inflight", &Inflight},
     Named{"hostile-num-buffers", &HostileNumBuffers},
 };
 

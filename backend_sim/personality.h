@@ -39,6 +39,7 @@ inline constexpr unsigned kProtocolReplyAck = 3;
 inline constexpr unsigned kProtocolMtu = 4;
 inline constexpr unsigned kProtocolBackendReq = 5;
 inline constexpr unsigned kProtocolConfig = 9;
+inline constexpr unsigned kProtocolInflight = 12;
 inline constexpr unsigned kProtocolResetDevice = 13;
 inline constexpr unsigned kProtocolMemSlots = 15;
 inline constexpr unsigned kProtocolStatus = 16;
@@ -77,6 +78,18 @@ enum class FrameSpread : uint8_t {
 // What num_buffers says of a frame, in place of the truth.
 enum class NumBuffersLie : uint8_t { kNone, kZero, kTooMany, kTooFew, kAny };
 
+// What is wrong with the answer to GET_INFLIGHT_FD.
+enum class InflightLie : uint8_t {
+  kNone,
+  kNoMemory,        // A size of 0: nothing is wrong, but no notes are taken.
+  kShortFile,       // The file is shorter than the answer says.
+  kOffsetOutside,   // It begins behind the file's end.
+  kNoFd,            // No descriptor comes.
+  kTwoFds,          // Two come.
+  kOtherQueues,     // One queue more than was asked for.
+  kOtherQueueSize,  // Half of the size that was asked for.
+};
+
 // What the spec leaves to the device.
 struct RingBehaviour {
   CompletionOrder order = CompletionOrder::kInTurn;
@@ -89,6 +102,9 @@ struct RingBehaviour {
   // kFewest: a buffer gets at most so many bytes of a packet, as far as there
   // are buffers. 0: as many as it takes.
   uint32_t piece_bytes = 0;
+  // So many TX chains, the oldest, are kept from one step to the next; their
+  // packets are looked at when they go back.
+  uint32_t held_chains = 0;
 };
 
 struct Personality {
@@ -113,6 +129,8 @@ struct Personality {
   // Breaks rules itself: what comes below applies.
   bool hostile = false;
   NumBuffersLie num_buffers_lie = NumBuffersLie::kNone;
+  // Applies to everybody.
+  InflightLie inflight_lie = InflightLie::kNone;
 
   // All that the model has: 128 pairs, REPLY_ACK, STATUS, CONFIG, ...
   static Personality Conforming();
@@ -126,7 +144,7 @@ struct Personality {
 // Personalities by name: the three above ("conforming", "lib-vhost", "legacy")
 // and conforming ones that behave in a way of their own: "out-of-order",
 // "in-order-batch", "delayed-flush", "many-buffers", "small-pieces",
-// "hostile-num-buffers". Nothing: no such name.
+// "inflight", "hostile-num-buffers". Nothing: no such name.
 std::optional<Personality> FindPersonality(std::string_view name);
 std::span<const std::string_view> PersonalityNames();
 

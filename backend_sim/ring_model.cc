@@ -122,6 +122,7 @@ bool RingModel::Start(const BackendMemory& memory, RingRules rules,
       Sane(*layout, DecodeBase(rules.format, base_.value_or(initial)));
   if (rules.format == RingFormat::kSplit) {
     base.next_used.index = *UsedIndex(memory);
+    base.next_avail.index += Resubmit(base.next_used.index);
   }
   rules_ = rules;
   queue_.emplace(*layout, virtio_user::DeviceQueueOptions{
@@ -137,6 +138,37 @@ bool RingModel::Start(const BackendMemory& memory, RingRules rules,
              .ring = index_,
              .words = {num_, word(base.next_avail), word(base.next_used)}});
   return true;
+}
+
+// What was in flight stands in the available ring right behind what was used.
+uint16_t RingModel::Resubmit(uint16_t used_index) {
+  if (!notes_) return 0;
+  const std::vector<uint16_t> heads = notes_->Begin(used_index);
+  resubmitted_.assign(heads.begin(), heads.end());
+  return static_cast<uint16_t>(heads.size());
+}
+
+std::optional<uint16_t> RingModel::TakeResubmitted() {
+  if (resubmitted_.empty()) return std::nullopt;
+  const uint16_t head = resubmitted_.front();
+  resubmitted_.pop_front();
+  return head;
+}
+
+bool RingModel::Take(uint16_t id) {
+  if (!ledger_.Take(id)) return false;
+  if (notes_ && id < num_) notes_->Take(id);
+  return true;
+}
+
+void RingModel::Give(uint16_t id) {
+  ledger_.Give(id);
+  if (notes_ && id < num_) notes_->Give(id);
+}
+
+void RingModel::Publish() {
+  queue_->Publish();
+  if (notes_) notes_->Publish(queue_->next_used().index);
 }
 
 bool RingModel::Rebind(const BackendMemory& memory) {
@@ -159,6 +191,8 @@ uint32_t RingModel::Pause(Trace& trace) {
   const uint32_t base = EncodeBase(rules_.format, {used, used});
   trace.Add({.kind = TraceKind::kRingStop, .ring = index_, .words = {base}});
   base_ = base;
+  if (notes_) notes_->Clear(used.index);
+  resubmitted_.clear();
   queue_.reset();
   ledger_ = ChainLedger();
   return base;

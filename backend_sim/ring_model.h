@@ -6,11 +6,13 @@
 #define BACKEND_SIM_RING_MODEL_H_
 
 #include <cstdint>
+#include <deque>
 #include <optional>
 #include <span>
 #include <vector>
 
 #include "backend_sim/backend_memory.h"
+#include "backend_sim/inflight_notes.h"
 #include "backend_sim/trace.h"
 #include "backend_sim/violation.h"
 #include "virtio_user/base/file_descriptor.h"
@@ -96,6 +98,10 @@ class RingModel {
   void EnableByDefault() { enabled_ = true; }
   void Mention() { mentioned_ = true; }
 
+  // Where it notes what it has in flight, from the next Start on. A ring that
+  // goes on resubmits first what the notes say.
+  void SetNotes(std::optional<QueueNotes> notes) { notes_ = std::move(notes); }
+
   // The kick came and the ring is complete. False: it is not inside `memory`
   // after all.
   bool Start(const BackendMemory& memory, RingRules rules, Trace& trace);
@@ -133,7 +139,15 @@ class RingModel {
   const virtio_user::DeviceQueue* queue() const {
     return queue_ ? &*queue_ : nullptr;
   }
-  ChainLedger& ledger() { return ledger_; }
+  bool has_resubmitted() const { return !resubmitted_.empty(); }
+  // The next head that is to be resubmitted; then it is not any more.
+  std::optional<uint16_t> TakeResubmitted();
+  // A chain was taken from the queue. False: it has one with this id.
+  bool Take(uint16_t id);
+  // It was put back, to be seen by the driver with the next Publish.
+  void Give(uint16_t id);
+  // Requires: started, and the queue is not broken.
+  void Publish();
   // Whether what the driver asks for in its area was complained about.
   bool events_reported() const { return events_reported_; }
   void ReportEvents() { events_reported_ = true; }
@@ -144,6 +158,7 @@ class RingModel {
  private:
   std::optional<virtio_user::RingLayout> Resolve(
       const BackendMemory& memory, virtio_user::RingFormat format) const;
+  uint16_t Resubmit(uint16_t used_index);
 
   uint16_t index_;
   uint64_t life_ = 0;
@@ -161,6 +176,8 @@ class RingModel {
   RingRules rules_;
   std::optional<virtio_user::DeviceQueue> queue_;
   ChainLedger ledger_;
+  std::optional<QueueNotes> notes_;
+  std::deque<uint16_t> resubmitted_;
 };
 
 }  // namespace backend_sim

@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <utility>
 
+#include "backend_sim/passed_fds.h"
 #include "virtio_user/base/check.h"
 
 namespace backend_sim {
@@ -157,7 +158,7 @@ Result<size_t> SimChannel::AcceptChunk(const SendChunk& chunk, size_t skip,
   const auto from = chunk.bytes.subspan(skip, count);
   segment.bytes.assign(from.begin(), from.end());
   if (skip == 0) {
-    if (const auto passed = PassFds(chunk.fds, segment); !passed) {
+    if (const auto passed = SendFds(chunk.fds, segment); !passed) {
       return Fail(passed);
     }
   }
@@ -166,18 +167,14 @@ Result<size_t> SimChannel::AcceptChunk(const SendChunk& chunk, size_t skip,
   return count;
 }
 
-// The server gets descriptors of its own. Where its table is full they are
-// lost on the way, and nobody tells the sender.
-Result<void> SimChannel::PassFds(std::span<const int> fds, Segment& segment) {
+Result<void> SimChannel::SendFds(std::span<const int> fds, Segment& segment) {
   for (const int fd : fds) {
-    if (parts_.client_fds.FileOf(fd) == nullptr) {
-      return std::unexpected(
-          Error::System(ErrorCode::kSystem, EBADF, "a descriptor to be sent"));
-    }
-    const auto received = parts_.server_fds.Receive(parts_.client_fds, fd);
-    if (received) segment.fds.emplace_back(parts_.server_fds, *received);
-    ++stats_.fds_sent;
+    if (parts_.client_fds.FileOf(fd) != nullptr) continue;
+    return std::unexpected(
+        Error::System(ErrorCode::kSystem, EBADF, "a descriptor to be sent"));
   }
+  segment.fds = PassFds({parts_.client_fds, parts_.server_fds}, fds);
+  stats_.fds_sent += fds.size();
   return {};
 }
 
@@ -199,7 +196,7 @@ Result<Received> SimChannel::Receive(std::span<std::byte> into) {
   while (left > 0) {
     Answer& answer = to_client_.front();
     const size_t step = std::min(left, answer.bytes.size() - answer.taken);
-    if (answer.taken == 0) received.fd_count += answer.fd_count;
+    if (answer.taken == 0) TakeFds(answer, received);
     std::copy_n(
         answer.bytes.begin() + static_cast<std::ptrdiff_t>(answer.taken), step,
         into.begin() + static_cast<std::ptrdiff_t>(received.bytes));
@@ -212,6 +209,15 @@ Result<Received> SimChannel::Receive(std::span<std::byte> into) {
   }
   stats_.bytes_received += received.bytes;
   return received;
+}
+
+void SimChannel::TakeFds(Answer& answer, Received& received) {
+  received.fd_count += answer.fds.size();
+  auto passed = PassFds({parts_.server_fds, parts_.client_fds},
+                        std::exchange(answer.fds, {}));
+  if (!received.fd.valid() && !passed.empty()) {
+    received.fd = std::move(passed.front());
+  }
 }
 
 Result<void> SimChannel::WaitWritable(Deadline deadline) {
@@ -349,7 +355,7 @@ void SimChannel::Queue(ServerOutput output) {
   for (OutgoingAnswer& answer : output.answers) {
     Answer queued;
     queued.bytes = std::move(answer.bytes);
-    queued.fd_count = answer.fds.size();
+    queued.fds = std::move(answer.fds);
     queued.due = parts_.clock.now() + answer.delay;
     queued.last = answer.last;
     if (answer.last) ++unread_answers_;

@@ -127,7 +127,7 @@ class SimChannel final : public virtio_user::Channel {
   struct Answer {
     std::vector<std::byte> bytes;
     size_t taken = 0;  // By the front-end.
-    size_t fd_count = 0;
+    std::vector<virtio_user::FileDescriptor> fds;  // The server's.
     virtio_user::Duration due{0};
     bool last = true;  // False: more of the same message follows.
   };
@@ -140,7 +140,8 @@ class SimChannel final : public virtio_user::Channel {
   void DropStreams();
   virtio_user::Result<size_t> AcceptChunk(const virtio_user::SendChunk& chunk,
                                           size_t skip, size_t limit);
-  virtio_user::Result<void> PassFds(std::span<const int> fds, Segment& segment);
+  virtio_user::Result<void> SendFds(std::span<const int> fds, Segment& segment);
+  void TakeFds(Answer& answer, virtio_user::Received& received);
   void TraceFault(const Fault& fault);
   bool Full() const;
   size_t Readable() const;

@@ -29,7 +29,8 @@ SimWorld::SimWorld(SimWorldOptions options, std::unique_ptr<Entropy> entropy)
       memory_(fds_, trace_, options.memory),
       packet_entropy_(entropy_->Fork("packets")),
       server_({.personality = std::move(options.personality),
-               .packets = WithEntropy(options.packets, *packet_entropy_)},
+               .packets = WithEntropy(options.packets, *packet_entropy_),
+               .make_memory = [this](size_t bytes) { return Memory(bytes); }},
               server_fds_, trace_, faults_),
       channel_({.server = server_,
                 .client_fds = fds_,
@@ -39,6 +40,15 @@ SimWorld::SimWorld(SimWorldOptions options, std::unique_ptr<Entropy> entropy)
                 .faults = faults_},
                entropy_->Fork("channel"), options.channel) {
   trace_.Add({.kind = TraceKind::kNote, .words = {options.seed}});
+}
+
+// Of the back-end's own, which lives on as long as somebody has it.
+virtio_user::Result<virtio_user::FileDescriptor> SimWorld::Memory(
+    size_t bytes) {
+  const auto fd =
+      server_fds_.Install(SimFile::Memory(bytes), "back-end's memory");
+  if (!fd) return virtio_user::Fail(fd);
+  return virtio_user::FileDescriptor(server_fds_, *fd);
 }
 
 std::unique_ptr<virtio_user::Channel> SimWorld::MakeChannel() {

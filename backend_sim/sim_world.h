@@ -79,6 +79,8 @@ class SimWorld {
   }
 
  private:
+  virtio_user::Result<virtio_user::FileDescriptor> Memory(size_t bytes);
+
   std::unique_ptr<Entropy> entropy_;
   Trace trace_;
   SimClock clock_;

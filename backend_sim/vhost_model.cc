@@ -29,19 +29,27 @@ VhostModel::VhostModel(Personality personality, virtio_user::FdOps& fds,
     : personality_(std::move(personality)),
       fds_(fds),
       trace_(trace),
-      memory_(fds) {}
+      memory_(fds),
+      inflight_(fds) {}
 
 void VhostModel::Connect(Personality personality) {
   Disconnect();
   personality_ = std::move(personality);
-  rings_.clear();
-  for (uint32_t i = 0; i < 2 * personality_.max_pairs; ++i) {
-    rings_.emplace_back(static_cast<uint16_t>(i));
+  // What stays is as new, and no life of it comes twice.
+  const size_t count = 2 * size_t{personality_.max_pairs};
+  while (rings_.size() > count) rings_.pop_back();
+  while (rings_.size() < count) {
+    rings_.emplace_back(static_cast<uint16_t>(rings_.size()));
   }
 }
 
 void VhostModel::Disconnect() {
-  for (RingModel& ring : rings_) ring.Reset(trace_);
+  // The notes stay as they are: they are for the session after this one.
+  for (RingModel& ring : rings_) {
+    ring.SetNotes(std::nullopt);
+    ring.Reset(trace_);
+  }
+  inflight_.Clear();
   memory_.Clear();
   request_channel_.Reset();
   session_ = SessionState();
@@ -52,7 +60,8 @@ ModelAnswer VhostModel::Handle(VhostMessage message) {
   const uint32_t request = message.header.request;
   if (Refused(request, CheckFraming(*this, message)) ||
       Refused(request, CheckSession(*this, message)) ||
-      Refused(request, CheckRings(*this, message))) {
+      Refused(request, CheckRings(*this, message)) ||
+      Refused(request, CheckInflight(*this, message))) {
     return Refuse(message.header);
   }
   const Apply apply = FindHandler(request);
@@ -61,10 +70,12 @@ ModelAnswer VhostModel::Handle(VhostMessage message) {
     return Refuse(message.header);
   }
   ModelAnswer answer;
+  answer_fds_.clear();
   if (Check breach = (this->*apply)(message, answer.payload)) {
     Record(request, *std::move(breach));
     return Refuse(message.header);
   }
+  answer.fds = std::exchange(answer_fds_, {});
   answer.answered = true;
   if (!FindRequest(request)->has_answer) {
     answer.answered = message.needs_reply();
@@ -229,6 +240,7 @@ Check VhostModel::ResetDevice(VhostMessage&, std::vector<std::byte>&) {
 // The device forgets what the driver accepted; bit 30 is not the driver's.
 void VhostModel::ResetRings() {
   for (RingModel& ring : rings_) ring.Reset(trace_);
+  inflight_.Clear();
   session_.features_set = false;
   session_.features &= Bit(kBitProtocolFeatures);
 }
@@ -296,6 +308,9 @@ Check VhostModel::GetVringBase(VhostMessage& message,
 Check VhostModel::SetVringKick(VhostMessage& message, std::vector<std::byte>&) {
   RingModel& ring = rings_[message.Field(kU64Value) & kRingFdIndex];
   ring.SetKick(TakeFd(message));
+  if (ring_rules().format == virtio_user::RingFormat::kSplit) {
+    ring.SetNotes(inflight_.NotesOf(ring.index()));
+  }
   if (!ring.Start(memory_, ring_rules(), trace_)) {
     return Breach{Rule::kAddrOutside, "the ring cannot be reached"};
   }
@@ -340,6 +355,8 @@ const VhostModel::Handler VhostModel::kHandlers[] = {
     {kReqNetSetMtu, &VhostModel::NetSetMtu},
     {kReqSetBackendReqFd, &VhostModel::SetBackendReqFd},
     {kReqGetConfig, &VhostModel::GetConfig},
+    {kReqGetInflightFd, &VhostModel::GetInflightFd},
+    {kReqSetInflightFd, &VhostModel::SetInflightFd},
     {kReqResetDevice, &VhostModel::ResetDevice},
     {kReqGetMaxMemSlots, &VhostModel::GetMaxMemSlots},
     {kReqAddMemReg, &VhostModel::AddMemReg},

@@ -6,10 +6,13 @@
 #define BACKEND_SIM_VHOST_MODEL_H_
 
 #include <cstdint>
+#include <functional>
+#include <optional>
 #include <span>
 #include <vector>
 
 #include "backend_sim/backend_memory.h"
+#include "backend_sim/inflight_notes.h"
 #include "backend_sim/personality.h"
 #include "backend_sim/ring_host.h"
 #include "backend_sim/ring_model.h"
@@ -24,13 +27,25 @@ namespace backend_sim {
 struct ModelAnswer {
   bool answered = false;
   std::vector<std::byte> payload;
+  std::vector<virtio_user::FileDescriptor> fds;  // Go with the answer.
   bool close = false;  // The connection ends; there is no answer.
 };
+
+// Makes a file of so many zeroes.
+using MemoryMaker =
+    std::function<virtio_user::Result<virtio_user::FileDescriptor>(size_t)>;
+
+// What a payload of Layout::kInflight says.
+InflightNumbers InflightNumbersOf(std::span<const std::byte> payload);
 
 // `fds` and `trace` outlive it. One thread.
 class VhostModel final : public RingHost {
  public:
   VhostModel(Personality personality, virtio_user::FdOps& fds, Trace& trace);
+
+  // How it gets memory for its notes of what is in flight; without, it takes
+  // none.
+  void SetMemoryMaker(MemoryMaker maker) { make_memory_ = std::move(maker); }
 
   // A session begins, ends.
   void Connect(Personality personality);
@@ -61,6 +76,11 @@ class VhostModel final : public RingHost {
     return request_channel_;
   }
   bool AnyStarted() const;
+  const InflightArea& inflight() const { return inflight_; }
+  // What GET_INFLIGHT_FD was answered last, in whatever session.
+  const std::optional<InflightNumbers>& inflight_given() const {
+    return inflight_given_;
+  }
 
   // The configuration space changes, as a back-end's does; who is to hear of it
   // is told by a request.
@@ -111,6 +131,10 @@ class VhostModel final : public RingHost {
   Check SetVringErr(VhostMessage& message, std::vector<std::byte>&);
   Check SetVringEnable(VhostMessage& message, std::vector<std::byte>&);
 
+  // vhost_model_inflight.cc
+  Check GetInflightFd(VhostMessage& message, std::vector<std::byte>& answer);
+  Check SetInflightFd(VhostMessage& message, std::vector<std::byte>&);
+
   void ResetRings();
 
   Personality personality_;
@@ -120,6 +144,10 @@ class VhostModel final : public RingHost {
   BackendMemory memory_;
   std::vector<RingModel> rings_;
   virtio_user::FileDescriptor request_channel_;
+  MemoryMaker make_memory_;
+  InflightArea inflight_;
+  std::optional<InflightNumbers> inflight_given_;
+  std::vector<virtio_user::FileDescriptor> answer_fds_;  // Of this message.
   std::vector<Violation> violations_;
   uint64_t handled_ = 0;
 };

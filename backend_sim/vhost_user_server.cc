@@ -7,6 +7,7 @@
 #include <iterator>
 #include <utility>
 
+#include "backend_sim/wire_request.h"
 #include "virtio_user/base/check.h"
 
 namespace backend_sim {
@@ -93,7 +94,9 @@ VhostUserServer::VhostUserServer(VhostUserServerOptions options,
       trace_(trace),
       faults_(faults),
       model_(next_personality_, fds, trace),
-      packets_(model_, trace, options.packets) {}
+      packets_(model_, trace, options.packets) {
+  model_.SetMemoryMaker(std::move(options.make_memory));
+}
 
 void VhostUserServer::Connect() {
   Disconnect();
@@ -160,22 +163,23 @@ void VhostUserServer::HandleMessage(ServerOutput& output) {
   output.close = is(FaultKind::kCloseBefore);
   dead_ = output.stall || output.close;
   if (dead_) return;
-  const ModelAnswer answer = is(FaultKind::kRefuse)
-                                 ? model_.Refuse(header)
-                                 : model_.Handle(std::move(message));
+  if (header.request == kReqGetVringBase) packets_.Drain();
+  ModelAnswer answer = is(FaultKind::kRefuse)
+                           ? model_.Refuse(header)
+                           : model_.Handle(std::move(message));
+  const bool close = answer.close;
   if (answer.answered && !is(FaultKind::kCloseUnanswered)) {
-    EmitAnswer(header, answer.payload, output);
+    EmitAnswer(header, std::move(answer), output);
   }
-  output.close = answer.close || is(FaultKind::kCloseAfter) ||
-                 is(FaultKind::kCloseUnanswered);
+  output.close =
+      close || is(FaultKind::kCloseAfter) || is(FaultKind::kCloseUnanswered);
   dead_ = output.close;
 }
 
-void VhostUserServer::EmitAnswer(const WireHeader& request,
-                                 std::span<const std::byte> payload,
+void VhostUserServer::EmitAnswer(const WireHeader& request, ModelAnswer given,
                                  ServerOutput& output) {
   WireHeader header{request.request, kWireAnswerFlags, 0};
-  std::vector<std::byte> body(payload.begin(), payload.end());
+  std::vector<std::byte> body = std::move(given.payload);
   const auto fault = faults_.Take(kAnswerFaults, answer_count_++);
   if (fault) TraceFault(*fault);
   const auto is = [&](FaultKind kind) { return fault && fault->kind == kind; };
@@ -185,6 +189,7 @@ void VhostUserServer::EmitAnswer(const WireHeader& request,
   OutgoingAnswer answer;
   EncodeHeader(header, answer.bytes);
   answer.bytes.insert(answer.bytes.end(), body.begin(), body.end());
+  answer.fds = std::move(given.fds);
   if (is(FaultKind::kReplyLate)) answer.delay = Duration(fault->argument);
   if (is(FaultKind::kReplyExtraFds)) AddExtraFds(fault->argument, answer);
   trace_.AddMessage({.direction = Direction::kToFrontend,

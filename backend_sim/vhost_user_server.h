@@ -38,6 +38,8 @@ struct ServerOutput {
 struct VhostUserServerOptions {
   Personality personality = Personality::Conforming();
   PacketEngineOptions packets = {};
+  // For notes of what is in flight; without, it takes none.
+  MemoryMaker make_memory = {};
 };
 
 // One session at a time; one thread. `fds` is how it closes, signals and maps
@@ -75,7 +77,7 @@ class VhostUserServer {
 
  private:
   void HandleMessage(ServerOutput& output);
-  void EmitAnswer(const WireHeader& request, std::span<const std::byte> payload,
+  void EmitAnswer(const WireHeader& request, ModelAnswer given,
                   ServerOutput& output);
   void AddExtraFds(uint64_t count, OutgoingAnswer& answer);
   void TraceFault(const Fault& fault);

@@ -114,6 +114,17 @@ constexpr std::array<Clause, kRules> kClauses{{
      "vhost-user, SET_VRING_ENABLE: 0 or 1"},
     {Rule::kEnableWithoutCall, "enable-without-call",
      "lib/vhost: a ring is served once its call was given"},
+    {Rule::kInflightShape, "inflight-shape",
+     "vhost-user, Inflight description: for queues that there are, and each "
+     "of the size that was said"},
+    {Rule::kInflightOther, "inflight-other",
+     "vhost-user, SET_INFLIGHT_FD: it sends back what GET_INFLIGHT_FD gave"},
+    {Rule::kInflightTooLate, "inflight-too-late",
+     "vhost-user, Inflight I/O tracking: the back-end has its notes before a "
+     "ring starts"},
+    {Rule::kInflightMissing, "inflight-missing",
+     "libvhost-user: where INFLIGHT_SHMFD was negotiated, SET_INFLIGHT_FD "
+     "comes before a ring starts"},
     {Rule::kConfigRange, "config-range",
      "vhost-user, GET_CONFIG: what is asked lies in the configuration space"},
     {Rule::kConfigReadOnly, "config-read-only",

@@ -59,6 +59,11 @@ enum class Rule : uint8_t {
   kKickTooEarly,
   kEnableValue,
   kEnableWithoutCall,
+  // Notes of what is in flight.
+  kInflightShape,
+  kInflightOther,
+  kInflightTooLate,
+  kInflightMissing,
   // Configuration space.
   kConfigRange,
   kConfigReadOnly,
@@ -68,7 +73,7 @@ enum class Rule : uint8_t {
   kIndirectNotAccepted,
   kEventFlags,
 };
-inline constexpr size_t kRules = 47;
+inline constexpr size_t kRules = 51;
 
 // What is asked, in a sentence, and the section that asks it.
 std::string_view ClauseOf(Rule rule);

@@ -38,10 +38,8 @@ constexpr std::array kIotlbFields{WireField{"iova", 0, 8, FieldStyle::kHex},
                                   WireField{"perm", 24, 1},
                                   WireField{"type", 25, 1}};
 constexpr std::array kConfigFields{kConfigOffset, kConfigSize, kConfigFlags};
-constexpr std::array kInflightFields{
-    WireField{"size", 0, 8, FieldStyle::kHex},
-    WireField{"offset", 8, 8, FieldStyle::kHex}, WireField{"queues", 16, 2},
-    WireField{"queue_size", 18, 2}};
+constexpr std::array kInflightFields{kInflightSize, kInflightOffset,
+                                     kInflightQueues, kInflightQueueSize};
 constexpr std::array kDeviceStateFields{WireField{"direction", 0, 4},
                                         WireField{"phase", 4, 4}};
 constexpr std::array kShmemFields{WireField{"regions", 0, 4}};
@@ -130,9 +128,9 @@ constexpr std::array<RequestRule, 44> kRequests{{
     {kReqPostcopyEnd, "POSTCOPY_END", Layout::kEmpty, true, Layout::kU64,
      FdRule::kNone, Gate::kProtocol, 8},
     {kReqGetInflightFd, "GET_INFLIGHT_FD", Layout::kInflight, true,
-     Layout::kInflight, FdRule::kNone, Gate::kProtocol, 12},
+     Layout::kInflight, FdRule::kNone, Gate::kProtocol, kProtocolInflight},
     {kReqSetInflightFd, "SET_INFLIGHT_FD", Layout::kInflight, false,
-     Layout::kEmpty, FdRule::kOne, Gate::kProtocol, 12},
+     Layout::kEmpty, FdRule::kOne, Gate::kProtocol, kProtocolInflight},
     {kReqGpuSetSocket, "GPU_SET_SOCKET", Layout::kEmpty, false, Layout::kEmpty,
      FdRule::kOne},
     {kReqResetDevice, "RESET_DEVICE", Layout::kEmpty, false, Layout::kEmpty,

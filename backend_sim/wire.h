@@ -106,6 +106,10 @@ inline constexpr WireField kConfigOffset{"offset", 0, 4};
 inline constexpr WireField kConfigSize{"size", 4, 4};
 inline constexpr WireField kConfigFlags{"flags", 8, 4, FieldStyle::kHex};
 inline constexpr size_t kConfigDataOffset = 12;
+inline constexpr WireField kInflightSize{"size", 0, 8, FieldStyle::kHex};
+inline constexpr WireField kInflightOffset{"offset", 8, 8, FieldStyle::kHex};
+inline constexpr WireField kInflightQueues{"queues", 16, 2};
+inline constexpr WireField kInflightQueueSize{"queue_size", 18, 2};
 // Of one region: relative to its first byte.
 inline constexpr WireField kRegionGuest{"guest", 0, 8, FieldStyle::kHex};
 inline constexpr WireField kRegionSize{"size", 8, 8, FieldStyle::kHex};

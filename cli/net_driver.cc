@@ -184,6 +184,12 @@ void NetDriver::ReclaimAll() {
   }
 }
 
+bool NetDriver::RingsAreSound() const {
+  return std::ranges::none_of(queues_, [](const Pair& pair) {
+    return pair.rx->broken() || pair.tx->broken();
+  });
+}
+
 std::optional<std::string> NetDriver::Trouble(uint16_t pair) const {
   const Pair& queues = queues_[pair];
   if (const auto& broken = queues.rx->broken()) {

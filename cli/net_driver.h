@@ -81,9 +81,13 @@ class NetDriver {
   // back-end that echoes has buffers for each.
   uint32_t window() const { return window_; }
 
-  // After Device::Reattach, on a new connection: takes back every buffer that
+  // After a Reattach that left the rings afresh: takes back every buffer that
   // the lost back-end had. Requires: the device has not started again.
   void ReclaimAll();
+  // After one that kept them: what was in flight still is.
+  void GoOn() { loss_ = Loss::kNone; }
+  // Whether the rings can be kept: none of them is broken.
+  bool RingsAreSound() const;
 
   // Why a ring of `pair` does nothing any more, or which frames the driver had
   // to drop; nothing if all is well.

@@ -30,10 +30,28 @@ Result<void> Reconnection::Try() {
       return Fail(ErrorCode::kDisconnected, "nobody has connected");
     }
   }
-  auto attached = Timed([&] { return device.Reattach(); });
+  auto attached = Timed([&] { return Reattach(); });
   if (!attached) return attached;
-  parts_.driver.ReclaimAll();
   return Timed([&] { return device.Start(); });
+}
+
+Result<void> Reconnection::Reattach() {
+  NetDriver& driver = parts_.driver;
+  RingsAfter rings = RingsAfter::kAfresh;
+  if (parts_.keep_rings && driver.RingsAreSound()) {
+    const auto attached = driver.device().ReattachKeepingRings();
+    if (!attached) return Fail(attached);
+    rings = *attached;
+  } else if (auto attached = driver.device().Reattach(); !attached) {
+    return attached;
+  }
+  if (rings == RingsAfter::kKept) {
+    driver.GoOn();
+  } else {
+    driver.ReclaimAll();
+    kept_rings_ = false;
+  }
+  return {};
 }
 
 Result<void> Reconnection::Timed(FunctionRef<Result<void>()> call) {
@@ -46,6 +64,7 @@ Result<void> Reconnection::Timed(FunctionRef<Result<void>()> call) {
 std::optional<Failure> Reconnection::Restore() {
   const Duration begin = parts_.environment.Now();
   Duration pause = kFirstPause;
+  kept_rings_ = true;  // Until an attempt has them start afresh.
   for (;;) {
     const Result<void> restored = Try();
     const Duration now = parts_.environment.Now();

@@ -26,29 +26,36 @@ class Reconnection {
     NetDriver& driver;
     const Console& console;
     bool server = false;  // The back-end connects.
+    // What was in flight may come later, where the back-end that comes back
+    // takes it up.
+    bool keep_rings = false;
   };
 
   Reconnection(const Parts& parts, Duration patience)
       : parts_(parts), patience_(patience) {}
 
   // Attaches to the back-end that comes back, and starts; what was under way
-  // is given up. A Failure: none came in time, what came serves no more what
-  // the driver uses, or somebody interrupted.
+  // is given up, unless the rings are kept. A Failure: none came in time, what
+  // came serves no more what the driver uses, or somebody interrupted.
   std::optional<Failure> Restore();
 
   // Of the last Restore: when a back-end was there and the rings ran again.
   Duration restored_at() const { return restored_at_; }
+  // Whether the rings are those of before, and what they held.
+  bool kept_rings() const { return kept_rings_; }
   // Of the calls to the device that it took.
   Duration longest_call() const { return longest_call_; }
 
  private:
   Result<void> Try();
+  Result<void> Reattach();
   // `call`, and how long it takes.
   Result<void> Timed(FunctionRef<Result<void>()> call);
 
   const Parts parts_;
   const Duration patience_;
   Duration restored_at_{0};
+  bool kept_rings_ = false;
   Duration longest_call_{0};
 };
 

@@ -95,7 +95,8 @@ ordered_json Reconnects(const std::vector<ReconnectResult>& reconnects) {
     list.push_back({{"away_ns", each.away.count()},
                     {"first_packet_ns", first_packet},
                     {"longest_call_ns", each.longest_call.count()},
-                    {"lost", each.lost}});
+                    {"lost", each.lost},
+                    {"kept_rings", each.kept_rings}});
   }
   return list;
 }

@@ -65,6 +65,7 @@ struct ReconnectResult {
   Duration away{0};  // Until it was there again and the rings ran.
   std::optional<Duration> first_packet = {};  // After that; none came: nothing.
   uint64_t lost = 0;                          // Packets that were under way.
+  bool kept_rings = false;   // What the rings held was taken up again.
   Duration longest_call{0};  // To the device, of those that it took.
 };
 

@@ -44,13 +44,20 @@ std::optional<Failure> Runner::Restore() {
   Reconnection reconnection({.environment = environment_,
                              .driver = *driver_,
                              .console = console_,
-                             .server = options_.server},
+                             .server = options_.server,
+                             // Captured packets are told apart by their turn.
+                             .keep_rings = !options_.capture},
                             *options_.reconnect);
   const Duration begin = environment_.Now();
   if (auto failure = reconnection.Restore()) return failure;
   restored_at_ = reconnection.restored_at();
   reconnect.away = restored_at_ - begin;
   reconnect.longest_call = reconnection.longest_call();
+  reconnect.kept_rings = reconnection.kept_rings();
+  // What is still in the rings will be sent.
+  if (reconnect.kept_rings && options_.traffic == TrafficKind::kSend) {
+    reconnect.lost = 0;
+  }
   result_.reconnects.push_back(reconnect);
   ++result_.starts;
   if (const auto settled = environment_.Settle(); !settled) {

@@ -40,7 +40,7 @@ void TracingChannel::ShowSent(std::span<const SendChunk> chunks, size_t skip,
 
 Result<Received> TracingChannel::Receive(std::span<std::byte> into) {
   ++tap_.counts().receive_calls;
-  const Result<Received> got = inner_.Receive(into);
+  Result<Received> got = inner_.Receive(into);
   if (got) tap_.ToFrontend(into.first(got->bytes), got->fd_count);
   return got;
 }

@@ -6,7 +6,9 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <chrono>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 #include <thread>
 #include <utility>
@@ -19,6 +21,7 @@
 #include "tests/cli_support.h"
 #include "tests/support/temp_dir.h"
 #include "virtio_user/base/posix_fd_ops.h"
+#include "virtio_user/os/memfd.h"
 
 namespace virtio_user::cli {
 namespace {
@@ -33,6 +36,8 @@ struct ServerPlan {
   Personality later = Personality::Conforming();
   uint64_t sessions = UINT64_MAX;  // Then nobody listens any more.
   bool connects = false;
+  // It dies after this time, the first time.
+  std::optional<std::chrono::milliseconds> first_session = {};
 };
 
 // In a thread of its own, until its end.
@@ -42,7 +47,11 @@ class Server {
       : path_(std::move(path)),
         plan_(std::move(plan)),
         faults_(plan_.faults),
-        server_({.personality = plan_.first}, fds_, trace_, faults_) {
+        server_(
+            {.personality = plan_.first,
+             .make_memory =
+                 [this](size_t bytes) { return MakeSealedMemfd(fds_, bytes); }},
+            fds_, trace_, faults_) {
     if (!plan_.connects) listener_ = *backend_sim::ListenAt(path_, fds_);
     thread_ = std::thread([this] { Serve(); });
   }
@@ -64,7 +73,17 @@ class Server {
       if (!connection) return;
       if (i == 1) server_.SetPersonality(plan_.later);
       backend_sim::SocketServer socket(server_, fds_);
-      (void)socket.Serve(*std::move(connection), stop_);
+      if (i == 0 && plan_.first_session) {
+        std::atomic<bool> dies{false};
+        std::thread timer([&] {
+          std::this_thread::sleep_for(*plan_.first_session);
+          dies.store(true);
+        });
+        (void)socket.Serve(*std::move(connection), dies);
+        timer.join();
+      } else {
+        (void)socket.Serve(*std::move(connection), stop_);
+      }
     }
     listener_.Reset();
   }
@@ -129,6 +148,40 @@ INSTANTIATE_TEST_SUITE_P(Kinds, EveryMessageTest,
                          ::testing::Values(FaultKind::kCloseBefore,
                                            FaultKind::kCloseAfter,
                                            FaultKind::kCloseUnanswered));
+
+// The first server keeps three chains for itself until it dies.
+TEST_F(ReconnectTest, AServerThatDiesWithPacketsInFlightLosesNone) {
+  ServerPlan plan;
+  plan.first = *backend_sim::FindPersonality("inflight");
+  plan.first.traffic = backend_sim::TrafficMode::kSink;
+  plan.first.rings.held_chains = 3;
+  plan.first_session = std::chrono::milliseconds(300);
+  plan.later = plan.first;
+  plan.later.rings.held_chains = 0;
+  Server server(path_, plan);
+
+  const Outcome outcome = RunVuser(
+      Arguments({"--reconnect", "20", "--traffic", "send", "--json", "-"}));
+
+  ASSERT_EQ(outcome.code, 0) << outcome.err;
+  const auto document = nlohmann::json::parse(outcome.out);
+  ASSERT_EQ(document["reconnects"].size(), 1u);
+  EXPECT_EQ(document["reconnects"][0]["kept_rings"], true);
+  EXPECT_EQ(document["reconnects"][0]["lost"], 0);
+}
+
+TEST_F(ReconnectTest, AnEchoingServerThatTakesNotesMayGoAnywhere) {
+  ServerPlan plan;
+  plan.first = *backend_sim::FindPersonality("inflight");
+  plan.later = plan.first;
+  for (uint64_t at = 40; at < 80; at += 3) {
+    SCOPED_TRACE("message " + std::to_string(at));
+    plan.faults = {{.kind = FaultKind::kCloseUnanswered, .at = at}};
+    Server server(path_, plan);
+    const Outcome outcome = RunVuser(Arguments({"--reconnect", "20"}));
+    ASSERT_EQ(outcome.code, 0) << outcome.err;
+  }
+}
 
 TEST_F(ReconnectTest, AServerThatConnectsMayGoAndConnectAgain) {
   Server server(path_, {.faults = {{.kind = FaultKind::kCloseAfter, .at = 30},

@@ -24,7 +24,9 @@ constexpr uint16_t kPairs = 3;
 // Makes every call of a life and holds each to its budget.
 class Life {
  public:
-  explicit Life(std::optional<Fault> fault) : rig_(OptionsFor(fault)) {}
+  explicit Life(std::optional<Fault> fault,
+                const char* personality = "conforming")
+      : rig_(OptionsFor(fault, personality)) {}
 
   void Live() {
     if (!Call([&] { return rig_.Create(SimRig::Options(kPairs)); })) return;
@@ -113,8 +115,9 @@ class Life {
 
  private:
   static backend_sim::SimWorldOptions OptionsFor(
-      const std::optional<Fault>& fault) {
+      const std::optional<Fault>& fault, const char* personality) {
     backend_sim::SimWorldOptions options;
+    options.personality = *backend_sim::FindPersonality(personality);
     if (fault) options.faults.push_back(*fault);
     return options;
   }
@@ -139,8 +142,8 @@ struct Counts {
   uint64_t answers = 0;
 };
 
-Counts CountsOfAGoodLife() {
-  Life life(std::nullopt);
+Counts CountsOfAGoodLife(const char* personality = "conforming") {
+  Life life(std::nullopt, personality);
   life.Live();
   EXPECT_FALSE(life.first_error());
   EXPECT_TRUE(life.acked());
@@ -149,11 +152,11 @@ Counts CountsOfAGoodLife() {
           life.rig().world.server().answer_count()};
 }
 
-void LiveWith(const Fault& fault) {
+void LiveWith(const Fault& fault, const char* personality = "conforming") {
   SCOPED_TRACE(std::string(backend_sim::FaultName(fault.kind)) + " at " +
                std::to_string(fault.at) + ", argument " +
                std::to_string(fault.argument));
-  Life life(fault);
+  Life life(fault, personality);
   life.Live();
   EXPECT_EQ(life.rig().world.faults().happened().size(), 1u);
   life.Recover();
@@ -174,6 +177,14 @@ TEST_P(AtEveryMessage, S23_NothingHangsOrLeaksAndTheStateIsTrue) {
   const uint64_t messages = CountsOfAGoodLife().messages;
   for (uint64_t k = 0; k < messages; ++k) {
     LiveWith({.kind = GetParam(), .at = k});
+  }
+}
+
+// Two messages more, one of them answered with a descriptor.
+TEST_P(AtEveryMessage, ABackendThatTakesNotesChangesNothingOfThat) {
+  const uint64_t messages = CountsOfAGoodLife("inflight").messages;
+  for (uint64_t k = 0; k < messages; ++k) {
+    LiveWith({.kind = GetParam(), .at = k}, "inflight");
   }
 }
 
@@ -198,6 +209,13 @@ TEST_P(AtEveryAnswer, NothingHangsOrLeaksAndTheStateIsTrue) {
   const uint64_t answers = CountsOfAGoodLife().answers;
   for (uint64_t k = 0; k < answers; ++k) {
     LiveWith({.kind = GetParam(), .at = k, .argument = 2});
+  }
+}
+
+TEST_P(AtEveryAnswer, ABackendThatTakesNotesChangesNothingOfThat) {
+  const uint64_t answers = CountsOfAGoodLife("inflight").answers;
+  for (uint64_t k = 0; k < answers; ++k) {
+    LiveWith({.kind = GetParam(), .at = k, .argument = 2}, "inflight");
   }
 }
 

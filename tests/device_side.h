@@ -67,6 +67,7 @@ class CountingFdOps : public FdOps {
   }
   void Unmap(std::span<std::byte>) override {}
   Result<int> Dup(int fd) override { return fd; }
+  Result<uint64_t> FileBytes(int) override { return 0; }
 
   int signals = 0;
   bool refuse = false;

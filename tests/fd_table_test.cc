@@ -142,6 +142,14 @@ TEST(FdTableTest, WhatIsNoCounterCannotBeSignalledOrDrained) {
   EXPECT_EQ(table.Drain(fd).error().sys_errno(), EINVAL);
 }
 
+TEST(FdTableTest, MemoryAloneHasBytes) {
+  FdTable table;
+  EXPECT_EQ(table.FileBytes(*table.Install(SimFile::Memory(5000), "a test")),
+            5000u);
+  EXPECT_EQ(table.FileBytes(*table.CreateEvent()), 0u);
+  EXPECT_EQ(table.FileBytes(9).error().sys_errno(), EBADF);
+}
+
 TEST(FdTableTest, BalanceNamesWhatIsLeftAndLeavesTheWorldsOwnOut) {
   FdTable table({.name = "front-end"});
   (void)table.Install(SimFile::Memory(4096), "region", FdKeeper::kWorld);

@@ -22,7 +22,7 @@ TEST(PersonalityTest, EachNameFindsAPersonalityOfThatName) {
   EXPECT_THAT(PersonalityNames(),
               ElementsAre("conforming", "lib-vhost", "legacy", "out-of-order",
                           "in-order-batch", "delayed-flush", "many-buffers",
-                          "small-pieces", "hostile-num-buffers"));
+                          "small-pieces", "inflight", "hostile-num-buffers"));
   for (const std::string_view name : PersonalityNames()) {
     const auto found = FindPersonality(name);
     ASSERT_TRUE(found.has_value());
@@ -59,6 +59,7 @@ TEST(PersonalityTest, TheNamedOnesBehaveAsTheirNamesSay) {
   EXPECT_GT(FindPersonality("delayed-flush")->rings.flush_frames, 1u);
   EXPECT_EQ(FindPersonality("many-buffers")->rings.spread, FrameSpread::kMost);
   EXPECT_NE(FindPersonality("small-pieces")->rings.piece_bytes, 0u);
+  EXPECT_TRUE(HasBit(FindPersonality("inflight")->protocol_features, 12));
   EXPECT_EQ(FindPersonality("hostile-num-buffers")->num_buffers_lie,
             NumBuffersLie::kAny);
 }

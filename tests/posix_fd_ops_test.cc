@@ -169,5 +169,24 @@ TEST_F(PosixFdOpsTest, AClosedDescriptorHasNoCopy) {
   EXPECT_EQ(copy.error().sys_errno(), EBADF);
 }
 
+TEST_F(PosixFdOpsTest, AFileIsAsLongAsItWasMade) {
+  const FileDescriptor file(ops_, ::memfd_create("test", MFD_CLOEXEC));
+  ASSERT_EQ(::ftruncate(file.get(), 12345), 0);
+
+  EXPECT_EQ(ops_.FileBytes(file.get()), 12345u);
+  EXPECT_EQ(file.FileBytes(), 12345u);
+}
+
+TEST_F(PosixFdOpsTest, WhatIsNoRegularFileHasNoBytes) {
+  EXPECT_EQ(ops_.FileBytes(NewEvent().get()), 0u);
+}
+
+TEST_F(PosixFdOpsTest, AClosedDescriptorHasNoLength) {
+  const Result<uint64_t> bytes = ops_.FileBytes(999'999);
+
+  ASSERT_FALSE(bytes.has_value());
+  EXPECT_EQ(bytes.error().sys_errno(), EBADF);
+}
+
 }  // namespace
 }  // namespace virtio_user

@@ -5,9 +5,13 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <array>
 #include <cstring>
 #include <string>
 #include <string_view>
+#include <utility>
+
+#include "virtio_user/base/posix_fd_ops.h"
 
 namespace virtio_user {
 namespace {
@@ -15,7 +19,8 @@ namespace {
 void Put(ReceiveBuffer& buffer, std::string_view text, size_t fd_count = 0) {
   const std::span<std::byte> room = buffer.Room(text.size());
   std::memcpy(room.data(), text.data(), text.size());
-  buffer.Commit({.bytes = text.size(), .fd_count = fd_count});
+  SocketRead read{.bytes = text.size(), .fd_count = fd_count};
+  buffer.Commit(read);
 }
 
 struct Taken {
@@ -65,6 +70,26 @@ TEST(ReceiveBufferTest, DescriptorsAreToldWithTheLastByte) {
   EXPECT_EQ(Take(buffer, 3), (Taken{"abc", 0}));
   EXPECT_EQ(Take(buffer, 3), (Taken{"d", 2}));
   EXPECT_FALSE(buffer.ended_by_fds());
+}
+
+TEST(ReceiveBufferTest, TheDescriptorGoesWithTheLastByteAndIsClosedByClear) {
+  PosixFdOps ops;
+  ReceiveBuffer buffer;
+  for (const bool taken : {true, false}) {
+    auto event = *FileDescriptor::CreateEvent(ops);
+    const int fd = event.get();
+    std::memcpy(buffer.Room(2).data(), "ab", 2);
+    SocketRead read{.bytes = 2, .fd_count = 1, .fd = std::move(event)};
+    buffer.Commit(read);
+    std::array<std::byte, 1> byte{};
+    EXPECT_FALSE(buffer.Take(byte).fd.valid());
+    if (taken) {
+      EXPECT_EQ(buffer.Take(byte).fd.get(), fd);
+    } else {
+      buffer.Clear();
+    }
+    EXPECT_FALSE(ops.FileBytes(fd).has_value()) << "closed";
+  }
 }
 
 TEST(ReceiveBufferTest, ClearForgetsBytesAndDescriptors) {

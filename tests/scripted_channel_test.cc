@@ -4,6 +4,7 @@
 
 #include "tests/fakes/scripted_channel.h"
 
+#include <utility>
 #include <vector>
 
 #include "gmock/gmock.h"
@@ -27,10 +28,10 @@ class ScriptedChannelTest : public ::testing::Test {
   }
   Received Receive(size_t most) {
     inbox_.assign(most, std::byte{0});
-    const auto got = channel_.Receive(inbox_);
+    auto got = channel_.Receive(inbox_);
     EXPECT_TRUE(got.has_value());
     inbox_.resize(got->bytes);
-    return *got;
+    return *std::move(got);
   }
 
   VhostPeer peer_;

@@ -75,7 +75,8 @@ TEST_F(UnixSocketChannelTest, H1_SendingToAPeerThatClosedIsDisconnected) {
   EXPECT_EQ(sent.error().code(), ErrorCode::kDisconnected);
 }
 
-TEST_F(UnixSocketChannelTest, H3_DescriptorsOfThePeerAreClosedAndCounted) {
+TEST_F(UnixSocketChannelTest, H3_DescriptorsOfThePeerAreCountedAndOneIsKept) {
+  const size_t before = testing_support::OpenFdCount();
   const int fds[] = {peer_.get(), peer_.get()};
   ASSERT_TRUE(
       testing_support::SendAll(peer_.get(), std::span(buffer_).first(20), fds));
@@ -85,6 +86,20 @@ TEST_F(UnixSocketChannelTest, H3_DescriptorsOfThePeerAreClosedAndCounted) {
   ASSERT_TRUE(received.has_value());
   EXPECT_EQ(received->bytes, 20u);
   EXPECT_EQ(received->fd_count, 2u);
+  EXPECT_TRUE(received->fd.valid());
+  EXPECT_EQ(testing_support::OpenFdCount(), before + 1);
+}
+
+TEST_F(UnixSocketChannelTest, ADescriptorOutlivesTheWaitInWhichItCame) {
+  const int fds[] = {peer_.get()};
+  ASSERT_TRUE(
+      testing_support::SendAll(peer_.get(), std::span(buffer_).first(20), fds));
+  ASSERT_TRUE(WaitReadable(20, seconds(5)).has_value());
+
+  const Result<Received> received = Receive(20);
+
+  ASSERT_TRUE(received.has_value());
+  EXPECT_TRUE(received->fd.valid());
 }
 
 TEST_F(UnixSocketChannelTest, ErrorsOfTheKernelArePassedOn) {

@@ -195,6 +195,7 @@ class EndlessPeersFdOps final : public FdOps {
   }
   void Unmap(std::span<std::byte> mapped) override { real_.Unmap(mapped); }
   Result<int> Dup(int fd) override { return real_.Dup(fd); }
+  Result<uint64_t> FileBytes(int fd) override { return real_.FileBytes(fd); }
 
  private:
   const std::string path_;

@@ -35,6 +35,8 @@ TEST(VhostBackendTest, OperationsAreNamedAsTheSpecificationNamesThem) {
   EXPECT_EQ(ToString(kSetConfig), "SET_CONFIG");
   EXPECT_EQ(ToString(kSetGuestOffloads), "GUEST_OFFLOADS_SET");
   EXPECT_EQ(ToString(kSendControl), "CONTROL_COMMAND");
+  EXPECT_EQ(ToString(kGetInflightFd), "GET_INFLIGHT_FD");
+  EXPECT_EQ(ToString(kSetInflightFd), "SET_INFLIGHT_FD");
   EXPECT_EQ(ToString(static_cast<BackendOperation>(255)), "unknown");
 }
 
@@ -45,7 +47,7 @@ TEST(VhostBackendTest, ABackendHasNothingUntilItSaysSo) {
   EXPECT_FALSE(caps.status || caps.config || caps.ring_enable ||
                caps.multiqueue || caps.link_state || caps.own_control_queue ||
                caps.guest_offloads || caps.config_events || caps.doorbells ||
-               caps.live_mem_table);
+               caps.live_mem_table || caps.inflight);
   EXPECT_EQ(caps.addresses, AddressSpace::kPublished);
 }
 

@@ -61,8 +61,8 @@ TEST_F(VhostUserBackendTest, OpeningSettlesProtocolFeaturesAndQueues) {
 TEST_F(VhostUserBackendTest, OnlyWhatIsSpokenOfTheOfferIsAcknowledged) {
   peer_.protocol = ~uint64_t{0};
   ASSERT_TRUE(rig_.Open().has_value());
-  EXPECT_EQ(peer_.log[3].payload, U64Payload(0x1a21d));
-  EXPECT_EQ(backend_.protocol_features(), 0x1a21du);
+  EXPECT_EQ(peer_.log[3].payload, U64Payload(0x1b21d));
+  EXPECT_EQ(backend_.protocol_features(), 0x1b21du);
 }
 
 TEST_F(VhostUserBackendTest, EverySubsetOfTheSpokenProtocolFeaturesWorks_F38) {

@@ -40,7 +40,7 @@ SimWorldOptions With(Fault fault) {
 std::optional<RawAnswer> SecondAnswer(SimWorld& world) {
   RawClient client(world);
   EXPECT_TRUE(client.Ask({.request = 1}).has_value());
-  const auto answer = client.Ask({.request = 1});
+  auto answer = client.Ask({.request = 1});
   EXPECT_THAT(world.faults().happened(), SizeIs(1));
   return answer;
 }

@@ -29,6 +29,11 @@ std::string Hex(uint64_t value) {
   return text;
 }
 
+std::string Text(const virtio_user::InflightShape& shape) {
+  return std::to_string(shape.num_queues) + " x " +
+         std::to_string(shape.queue_size);
+}
+
 std::string Line(const char* message, uint16_t vring) {
   return std::string(message) + " " + std::to_string(vring);
 }
@@ -259,6 +264,27 @@ Result<void> RecordingBackend::SendRarp(const virtio_user::MacAddress& mac) {
 Result<void> RecordingBackend::ResetDevice() {
   VU_CHECK(capabilities.reset_device);
   return Operate(BackendOperation::kResetDevice, "RESET_DEVICE");
+}
+
+Result<virtio_user::InflightRegion> RecordingBackend::GetInflight(
+    const virtio_user::InflightShape& shape) {
+  VU_CHECK(capabilities.inflight && !in_batch_);
+  auto done =
+      Operate(BackendOperation::kGetInflightFd, "GET_INFLIGHT " + Text(shape));
+  if (!done) return Fail(done);
+  virtio_user::InflightRegion region;
+  if (inflight_bytes == 0) return region;
+  region.fd = *virtio_user::FileDescriptor::CreateEvent(inflight_fds);
+  region.mmap_size = inflight_bytes;
+  region.shape = shape;
+  return region;
+}
+
+Result<void> RecordingBackend::SetInflight(
+    const virtio_user::InflightRegion& region) {
+  VU_CHECK(capabilities.inflight && region.fd.valid());
+  return Operate(BackendOperation::kSetInflightFd,
+                 "SET_INFLIGHT " + Text(region.shape));
 }
 
 Result<void> RecordingBackend::SetGuestOffloads(FeatureSet offloads) {

@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "backend_sim/fd_table.h"
 #include "virtio_user/vhost/vhost_backend.h"
 
 namespace testing_support {
@@ -36,6 +37,10 @@ class RecordingBackend final : public virtio_user::VhostBackend,
   std::map<uint16_t, uint16_t> base_answers;
   // The same with all that a packed ring has; these go first.
   std::map<uint16_t, virtio_user::VringBase> whole_bases;
+  // Of a GET_INFLIGHT_FD with memory; 0: there is none.
+  uint64_t inflight_bytes = 0x1000;
+  // Where its descriptors are.
+  backend_sim::FdTable inflight_fds;
   bool peer_present = true;
   bool peer_waits = false;  // Server mode: what Poll says without a peer.
   // After so many more Polls that find it alive, the connection is dead.
@@ -97,6 +102,11 @@ class RecordingBackend final : public virtio_user::VhostBackend,
   virtio_user::Result<void> ResetDevice() override;
   virtio_user::Result<void> SetGuestOffloads(
       virtio_user::FeatureSet offloads) override;
+  // "GET_INFLIGHT 4 x 8", "SET_INFLIGHT 4 x 8".
+  virtio_user::Result<virtio_user::InflightRegion> GetInflight(
+      const virtio_user::InflightShape& shape) override;
+  virtio_user::Result<void> SetInflight(
+      const virtio_user::InflightRegion& region) override;
   // "CONTROL CLASS COMMAND"; the ack is control_answer.
   virtio_user::Result<uint8_t> SendControl(
       std::span<const std::byte> request,

@@ -136,6 +136,7 @@ void ScriptedChannel::Queue(const WireAnswer& answer) {
         {.bytes = {answer.bytes.begin() + static_cast<ptrdiff_t>(from),
                    answer.bytes.begin() + static_cast<ptrdiff_t>(to)},
          .fd_count = from == 0 ? answer.fd_count : 0,
+         .fd_bytes = answer.fd_bytes,
          .at = at,
          .ends_answer = to == size});
     at += std::chrono::milliseconds(1);
@@ -168,6 +169,7 @@ Result<Received> ScriptedChannel::Receive(std::span<std::byte> into) {
     if (piece.fd_count > 0 && got.bytes > 0) break;
     const bool had_fds = piece.fd_count > 0;
     got.fd_count += piece.fd_count;
+    if (had_fds) got.fd = fds_.Open(piece.fd_bytes);
     open_copies_ -= std::exchange(piece.fd_count, 0);
     const size_t count =
         std::min(into.size() - got.bytes, piece.bytes.size() - piece.taken);

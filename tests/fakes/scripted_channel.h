@@ -10,6 +10,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <map>
 #include <optional>
 #include <vector>
 
@@ -31,6 +32,7 @@ struct WireRequest {
 struct WireAnswer {
   Bytes bytes;
   size_t fd_count = 0;     // They come with the first byte.
+  uint64_t fd_bytes = 0;   // How long the file of each is.
   Duration delay{0};       // From the request to the first byte.
   size_t piece_bytes = 0;  // 0: in one piece; else so many every millisecond.
 };
@@ -47,6 +49,36 @@ class ScriptedPeer {
                                               const WireRequest& request) = 0;
   // Whether it closes now, with its answers not on their way yet.
   virtual bool DropsAnswersAfter(size_t index) = 0;
+};
+
+// The descriptors that answers bring: a number for each length of file.
+class AnswerFds final : public FdOps {
+ public:
+  // Those that the channel's user has.
+  size_t open_count() const { return open_.size(); }
+  FileDescriptor Open(uint64_t bytes) {
+    open_[next_] = bytes;
+    return FileDescriptor(*this, next_++);
+  }
+
+  void Close(int fd) override { open_.erase(fd); }
+  Result<uint64_t> FileBytes(int fd) override { return open_.at(fd); }
+  Result<int> CreateEvent() override { return Nothing(); }
+  Result<void> Signal(int) override { return Nothing(); }
+  Result<uint64_t> Drain(int) override { return Nothing(); }
+  Result<std::span<std::byte>> Map(int, uint64_t, size_t) override {
+    return Nothing();
+  }
+  void Unmap(std::span<std::byte>) override {}
+  Result<int> Dup(int) override { return Nothing(); }
+
+ private:
+  static std::unexpected<Error> Nothing() {
+    return Fail(ErrorCode::kUnsupported, "not of a scripted descriptor");
+  }
+
+  int next_ = 500;
+  std::map<int, uint64_t> open_;
 };
 
 class ScriptedChannel final : public Channel {
@@ -76,8 +108,9 @@ class ScriptedChannel final : public Channel {
   // Answers that have not been received, at most, at any time.
   size_t most_unread_answers() const { return most_unread_answers_; }
   // Copies of descriptors that are under way or held by the peer, and answer
-  // descriptors that nobody has closed: 0 once detached.
-  size_t open_copies() const { return open_copies_; }
+  // descriptors that nobody has closed: 0 once detached, but for what somebody
+  // keeps.
+  size_t open_copies() const { return open_copies_ + fds_.open_count(); }
   // Descriptors that came in the middle of a message, where no peer takes them.
   size_t misplaced_fds() const { return misplaced_fds_; }
   Duration now() const { return now_; }
@@ -107,6 +140,7 @@ class ScriptedChannel final : public Channel {
     Bytes bytes;
     size_t taken = 0;
     size_t fd_count = 0;
+    uint64_t fd_bytes = 0;
     Duration at{0};
     bool ends_answer = false;
   };
@@ -125,6 +159,7 @@ class ScriptedChannel final : public Channel {
   size_t Available() const;
 
   ScriptedPeer& peer_;
+  AnswerFds fds_;
   bool attached_ = false;
   bool closed_ = false;  // By the peer.
   Duration now_{0};

@@ -21,6 +21,7 @@ enum class Gate {
   kStatus,
   kRarp,
   kMtu,
+  kInflight,
   kResetDevice
 };
 enum class Fds { kNone, kOne, kRing, kRegions };
@@ -52,6 +53,8 @@ constexpr Row kRows[] = {
     {kReqSetConfig, 12, Fds::kNone, Gate::kConfig},
     {kReqSendRarp, 8, Fds::kNone, Gate::kRarp},
     {kReqNetSetMtu, 8, Fds::kNone, Gate::kMtu},
+    {kReqGetInflightFd, 24, Fds::kNone, Gate::kInflight},
+    {kReqSetInflightFd, 24, Fds::kOne, Gate::kInflight},
     {kReqResetDevice, 0, Fds::kNone, Gate::kResetDevice},
     {kReqGetMaxMemSlots, 0, Fds::kNone, Gate::kMemSlots},
     {kReqAddMemReg, 40, Fds::kOne, Gate::kMemSlots},
@@ -154,6 +157,8 @@ void VhostPeer::CheckGates(const WireRequest& request) {
         return (acked_protocol_ & kProtoRarp) != 0;
       case Gate::kMtu:
         return (acked_protocol_ & kProtoMtu) != 0;
+      case Gate::kInflight:
+        return (acked_protocol_ & kProtoInflight) != 0;
       case Gate::kResetDevice:
         return (acked_protocol_ & kProtoResetDevice) != 0;
       case Gate::kMemSlots:
@@ -206,6 +211,15 @@ std::optional<Bytes> VhostPeer::OwnAnswer(const WireRequest& request) const {
       const auto index = static_cast<uint32_t>(Get(request.payload, 0, 4));
       return StatePayload(index, base_of(index));
     }
+    case kReqGetInflightFd: {
+      Bytes answer;
+      Put(answer, inflight_bytes, 8);
+      Put(answer, inflight_offset, 8);
+      // The numbers come back, and so does the padding.
+      answer.insert(answer.end(), request.payload.begin() + 16,
+                    request.payload.end());
+      return answer;
+    }
     case kReqGetConfig: {
       // Byte i of its configuration space is i + 1.
       Bytes answer = request.payload;
@@ -239,6 +253,10 @@ std::optional<WireAnswer> VhostPeer::OnMessage(size_t index,
   if (!payload) return std::nullopt;
   WireAnswer answer = {.bytes =
                            Message(request.request, kReplyFlags, *payload)};
+  if (request.request == kReqGetInflightFd && !refuse.contains(index)) {
+    answer.fd_count = 1;
+    answer.fd_bytes = inflight_offset + inflight_bytes;
+  }
   const size_t number = answer_count++;
   if (silent.contains(number)) return std::nullopt;
   if (spoil) spoil(number, request, answer);

@@ -36,6 +36,8 @@ inline constexpr uint32_t kReqSendRarp = 19;
 inline constexpr uint32_t kReqNetSetMtu = 20;
 inline constexpr uint32_t kReqGetConfig = 24;
 inline constexpr uint32_t kReqSetConfig = 25;
+inline constexpr uint32_t kReqGetInflightFd = 31;
+inline constexpr uint32_t kReqSetInflightFd = 32;
 inline constexpr uint32_t kReqResetDevice = 34;
 inline constexpr uint32_t kReqGetMaxMemSlots = 36;
 inline constexpr uint32_t kReqAddMemReg = 37;
@@ -50,6 +52,7 @@ inline constexpr uint64_t kProtoMtu = 1u << 4;
 inline constexpr uint64_t kProtoResetDevice = 1u << 13;
 inline constexpr uint64_t kProtoReplyAck = 1u << 3;
 inline constexpr uint64_t kProtoConfig = 1u << 9;
+inline constexpr uint64_t kProtoInflight = 1u << 12;
 inline constexpr uint64_t kProtoMemSlots = 1u << 15;
 inline constexpr uint64_t kProtoStatus = 1u << 16;
 // Without what takes the place of other messages: kProtoMemSlots.
@@ -63,6 +66,9 @@ class VhostPeer final : public ScriptedPeer {
   uint64_t protocol = kProtoAll;
   uint64_t queue_num = 4;
   uint64_t mem_slots = 32;
+  // Of its memory for notes, in a file that holds just as much behind it.
+  uint64_t inflight_bytes = 0x2000;
+  uint64_t inflight_offset = 0x1000;
   std::optional<uint64_t> status_answer;  // Else what was set.
   // By ring: what GET_VRING_BASE says.
   std::function<uint32_t(uint32_t)> base_of = [](uint32_t) { return 0; };

@@ -3,6 +3,7 @@
 #include "tests/sim/raw_client.h"
 
 #include <cstring>
+#include <utility>
 
 #include "gtest/gtest.h"
 
@@ -85,16 +86,17 @@ bool RawClient::Send(const RawMessage& message) {
   return true;
 }
 
-bool RawClient::Fill(Bytes& into, size_t wanted, size_t& fd_count) {
+bool RawClient::Fill(Bytes& into, size_t wanted, RawAnswer& answer) {
   const auto deadline =
       world_.channel().After(virtio_user::kDefaultCallBudget / 2);
   while (into.size() < wanted) {
     const size_t left = wanted - into.size();
     if (!world_.channel().WaitReadable(left, deadline)) return false;
     Bytes piece(left);
-    const auto received = world_.channel().Receive(piece);
+    auto received = world_.channel().Receive(piece);
     if (!received) return false;
-    fd_count += received->fd_count;
+    answer.fd_count += received->fd_count;
+    if (received->fd.valid()) answer.fd = std::move(received->fd);
     into.insert(into.end(), piece.begin(),
                 piece.begin() + static_cast<std::ptrdiff_t>(received->bytes));
   }
@@ -104,11 +106,13 @@ bool RawClient::Fill(Bytes& into, size_t wanted, size_t& fd_count) {
 std::optional<RawAnswer> RawClient::Answer() {
   Bytes header;
   RawAnswer answer;
-  if (!Fill(header, 12, answer.fd_count)) return std::nullopt;
+  if (!Fill(header, 12, answer)) return std::nullopt;
   answer.request = Load<uint32_t>(header, 0);
   answer.flags = Load<uint32_t>(header, 4);
   const auto size = Load<uint32_t>(header, 8);
-  if (!Fill(answer.payload, size, answer.fd_count)) return std::nullopt;
+  Bytes payload;
+  if (!Fill(payload, size, answer)) return std::nullopt;
+  answer.payload = std::move(payload);
   return answer;
 }
 

@@ -52,6 +52,7 @@ struct RawAnswer {
   uint32_t flags = 0;
   Bytes payload;
   size_t fd_count = 0;
+  virtio_user::FileDescriptor fd;  // The first of them.
 
   // The first eight bytes.
   uint64_t value() const;
@@ -81,7 +82,7 @@ class RawClient {
   backend_sim::SimWorld& world() { return world_; }
 
  private:
-  bool Fill(Bytes& into, size_t wanted, size_t& fd_count);
+  bool Fill(Bytes& into, size_t wanted, RawAnswer& answer);
 
   backend_sim::SimWorld& world_;
 };

@@ -46,6 +46,9 @@ class FaultyFdOps final : public virtio_user::FdOps {
   virtio_user::Result<uint64_t> Drain(int fd) override {
     return real_.Drain(fd);
   }
+  virtio_user::Result<uint64_t> FileBytes(int fd) override {
+    return real_.FileBytes(fd);
+  }
 
  private:
   virtio_user::PosixFdOps real_;

@@ -39,6 +39,8 @@ class FdOps {
   virtual void Unmap(std::span<std::byte> mapped) = 0;
   // A second descriptor of the same file, close-on-exec.
   virtual Result<int> Dup(int fd) = 0;
+  // How many bytes the file of `fd` has; 0 for what is no regular file.
+  virtual Result<uint64_t> FileBytes(int fd) = 0;
 };
 
 inline Result<std::span<std::byte>> FdOps::MapDoorbell(int /*fd*/,
@@ -82,6 +84,7 @@ class FileDescriptor {
   // Requires: valid().
   Result<void> Signal() const { return ops_->Signal(fd_); }
   Result<uint64_t> Drain() const { return ops_->Drain(fd_); }
+  Result<uint64_t> FileBytes() const { return ops_->FileBytes(fd_); }
 
  private:
   FdOps* ops_ = nullptr;

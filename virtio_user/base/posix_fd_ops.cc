@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -81,6 +82,16 @@ Result<int> PosixFdOps::Dup(int fd) {
   if (copy >= 0) return copy;
   return std::unexpected(Error::System(ErrorCode::kSystem, errno,
                                        "cannot duplicate descriptor %d", fd));
+}
+
+Result<uint64_t> PosixFdOps::FileBytes(int fd) {
+  struct stat status {};
+  if (::fstat(fd, &status) != 0) {
+    return std::unexpected(Error::System(ErrorCode::kSystem, errno,
+                                         "cannot look at descriptor %d", fd));
+  }
+  if (!S_ISREG(status.st_mode)) return 0;
+  return static_cast<uint64_t>(status.st_size);
 }
 
 }  // namespace virtio_user

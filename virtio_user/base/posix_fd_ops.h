@@ -19,6 +19,7 @@ class PosixFdOps : public FdOps {
   Result<std::span<std::byte>> MapDoorbell(int fd, uint16_t index) override;
   void Unmap(std::span<std::byte> mapped) override;
   Result<int> Dup(int fd) override;
+  Result<uint64_t> FileBytes(int fd) override;
 };
 
 }  // namespace virtio_user

@@ -251,6 +251,7 @@ Result<void> Device::Negotiate(FeatureSet accepted) {
   auto valid = CheckAccepted(masks_.Offered(), accepted);
   if (!valid) return valid;
   if (auto fits = CheckSize(accepted); !fits) return fits;
+  if (rings_kept_ || accepted != accepted_) ForgetInflight();
   if (negotiated_ && accepted != accepted_) {
     for (VringState& vring : vrings_) vring.ring.layout = {};
     control_queue_.reset();
@@ -326,6 +327,7 @@ Result<void> Device::ConfigureRing(uint16_t vring, const RingLayout& layout) {
   }
   if (auto format = CheckFormat(layout.format); !format) return format;
   if (auto valid = layout.Check(); !valid) return valid;
+  ForgetInflight();
   VringState& state = vrings_[vring];
   state.ring.layout = layout;
   state.ring.published = {};

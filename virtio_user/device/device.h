@@ -53,6 +53,13 @@ enum class DeviceState : uint8_t {
 };
 std::string_view ToString(DeviceState state);
 
+// What a Reattach has made of the rings of packets.
+enum class RingsAfter : uint8_t {
+  kAfresh,  // They are zeroed; their driver queues call ReclaimAll.
+  kKept,    // They are as they were, and so are their driver queues: what was
+            // in flight is given back after Start, by the new back-end.
+};
+
 // What Device::Poll found since it was asked last.
 struct DeviceEvents {
   bool link_changed = false;  // See Device::link().
@@ -179,6 +186,14 @@ class Device final : private MemoryListener {
   // (kUnsupported, naming it) or a queue pair: kNeedsReset. The pairs that the
   // driver asked for last are enabled again by the next Start.
   Result<void> Reattach() VU_EXCLUDES(mu_);
+  // Likewise, but the rings are kept where the lost back-end has left notes of
+  // what it had in flight and this one takes them up (split rings,
+  // VHOST_USER_PROTOCOL_F_INFLIGHT_SHMFD): the answer says which way it went,
+  // for all rings alike. Requires: no driver queue is broken, and no buffer in
+  // flight lies in memory that has gone. Kept rings are forgotten by Negotiate
+  // and by ConfigureRing of any of them; and if Start fails on them, the device
+  // is kNeedsReset.
+  Result<RingsAfter> ReattachKeepingRings() VU_EXCLUDES(mu_);
 
   // Has the back-end tell its network where mac() lives, for a driver that
   // does not announce itself. Requires kRunning. kUnsupported: there is no
@@ -254,7 +269,8 @@ class Device final : private MemoryListener {
   bool RingsRun() const VU_REQUIRES(mu_);
   Result<void> StopLocked() VU_REQUIRES(mu_);
   Result<void> StopBackend(const Result<void>& idle) VU_REQUIRES(mu_);
-  Result<void> ReattachLocked() VU_REQUIRES(mu_);
+  Result<RingsAfter> ReattachAs(RingsAfter wanted) VU_EXCLUDES(mu_);
+  Result<RingsAfter> ReattachLocked(RingsAfter wanted) VU_REQUIRES(mu_);
   Result<void> CheckStillFits(const FeatureMasks& masks) const VU_REQUIRES(mu_);
   void StartRingsAfresh() VU_REQUIRES(mu_);
   void MapDoorbells() VU_REQUIRES(mu_);
@@ -270,6 +286,11 @@ class Device final : private MemoryListener {
   void NoticeLink(LinkState now) VU_REQUIRES(mu_);
   void AskToAnnounce() VU_REQUIRES(mu_);
   void ClearAnnounce() VU_REQUIRES(mu_);
+
+  // Notes of what is in flight (device_inflight.cc).
+  bool KeepRings() VU_REQUIRES(mu_);
+  void ForgetInflight() VU_REQUIRES(mu_);
+  void EndKeptRings(const Error& reason) VU_REQUIRES(mu_);
 
   // The device's own control queue and status (device_commands.cc).
   bool DeviceHearsCommands() const VU_REQUIRES(mu_);
@@ -350,6 +371,12 @@ class Device final : private MemoryListener {
   // Rings may run at the other end; false once the peer is gone.
   bool backend_runs_ VU_GUARDED_BY(mu_) = false;
   MemoryTable shared_ VU_GUARDED_BY(mu_);  // What the back-end has.
+  // Its notes of what is in flight, for as long as the rings go on: notes that
+  // begin anew at a used index other than 0 are misunderstood by libvhost-user
+  // and lib/vhost.
+  std::optional<InflightRegion> inflight_ VU_GUARDED_BY(mu_);
+  // The rings hold what another back-end had, until this one has started.
+  bool rings_kept_ VU_GUARDED_BY(mu_) = false;
   DeviceEvents events_ VU_GUARDED_BY(mu_);
   // By index: the memory has gone, but a poller may still be inside.
   std::vector<bool> gone_rings_ VU_GUARDED_BY(mu_);

@@ -63,6 +63,8 @@ Result<void> Device::StartLocked(const MemoryTable& table) {
   if (!pairs) return Fail(pairs);
   uint16_t active = std::min(wanted_pairs_, *pairs);
   backend_->BeginCall(options_.call_budget);
+  const bool takes_notes = backend_->caps().inflight;
+  if (!takes_notes) inflight_.reset();
   const auto say_commands = [&]() -> Result<void> {
     mu_.AssertHeld();
     const Result<uint16_t> said = SayCommandsAgain(active);
@@ -80,6 +82,7 @@ Result<void> Device::StartLocked(const MemoryTable& table) {
        .guest_offloads =
            DeviceHearsCommands() ? std::nullopt : control_state_.guest_offloads,
        .mtu = MtuToTell(),
+       .inflight = takes_notes ? &inflight_ : nullptr,
        .say_commands = say_commands});
   if (!done) {
     const SequenceFailure& failure = done.error();
@@ -87,9 +90,14 @@ Result<void> Device::StartLocked(const MemoryTable& table) {
     const bool lost = LosesPeer(failure.error.code()) ||
                       backend_->link().Poll() != LinkState::kUp;
     backend_runs_ = !failure.rings_stopped && !lost;
-    if (lost || !failure.rings_stopped) EnterNeedsReset(failure.error);
+    if (lost || !failure.rings_stopped) {
+      EnterNeedsReset(failure.error);
+    } else {
+      EndKeptRings(failure.error);
+    }
     return std::unexpected(failure.error);
   }
+  rings_kept_ = false;
   shared_ = table;
   backend_runs_ = true;
   active_pairs_.store(active, std::memory_order_release);
@@ -219,9 +227,14 @@ Result<void> Device::StopBackend(const Result<void>& idle) {
 }
 
 Result<void> Device::Reattach() {
+  const auto done = ReattachAs(RingsAfter::kAfresh);
+  return done ? Result<void>() : Fail(done);
+}
+
+Result<RingsAfter> Device::ReattachAs(RingsAfter wanted) {
   const MutexLock lock(mu_);
   backend_->BeginCall(options_.call_budget);
-  auto done = ReattachLocked();
+  auto done = ReattachLocked(wanted);
   if (!done) {
     // A connection that serves nobody must not look like a link.
     backend_->link().Detach();
@@ -242,12 +255,13 @@ Result<void> Device::Reattach() {
   events_.requests_ended.reset();
   state_.store(negotiated_ ? DeviceState::kNegotiated : DeviceState::kCreated,
                std::memory_order_release);
-  return {};
+  return done;
 }
 
-Result<void> Device::ReattachLocked() {
+Result<RingsAfter> Device::ReattachLocked(RingsAfter wanted) {
   CloseGates();
-  if (auto idle = WaitForPollers(options_.call_budget); !idle) return idle;
+  if (auto idle = WaitForPollers(options_.call_budget); !idle)
+    return Fail(idle);
   DropDoorbells();
   ForgetGoneRings();
   backend_->link().Detach();
@@ -255,14 +269,17 @@ Result<void> Device::ReattachLocked() {
   backend_runs_ = false;
   device_announces_ = false;
   active_pairs_.store(0, std::memory_order_release);
-  if (auto attached = backend_->link().Attach(); !attached) return attached;
+  if (auto attached = backend_->link().Attach(); !attached) {
+    return Fail(attached);
+  }
   const Result<FeatureMasks> masks = Discover();
   if (!masks) return Fail(masks);
-  if (auto fits = CheckStillFits(*masks); !fits) return fits;
+  if (auto fits = CheckStillFits(*masks); !fits) return Fail(fits);
   masks_ = *masks;
   announce_due_ = negotiated_;
+  if (wanted == RingsAfter::kKept && KeepRings()) return RingsAfter::kKept;
   StartRingsAfresh();
-  return {};
+  return RingsAfter::kAfresh;
 }
 
 Result<void> Device::CheckStillFits(const FeatureMasks& masks) const {
@@ -289,6 +306,8 @@ void Device::ForgetGoneRings() {
 
 // A dead peer's used index is not trusted: every ring starts at 0 again.
 void Device::StartRingsAfresh() {
+  inflight_.reset();
+  rings_kept_ = false;
   for (VringState& vring : vrings_) {
     if (vring.configured()) vring.ring.layout.Zero();
     vring.ring.published = {};

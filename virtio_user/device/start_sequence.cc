@@ -4,6 +4,7 @@
 
 #include <cinttypes>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "virtio_user/spec/net.h"
@@ -109,6 +110,7 @@ class Start {
 
   Result<void> SetUpRings() {
     if (auto told = TellMtu(); !told) return told;
+    if (auto placed = PlaceNotes(); !placed) return placed;
     Batch batch(backend_);
     if (plan_.guest_offloads) {
       auto set = backend_.SetGuestOffloads(*plan_.guest_offloads);
@@ -134,6 +136,23 @@ class Start {
     return Fail(ErrorCode::kRefused, "mtu %u: %.*s", *plan_.mtu,
                 static_cast<int>(told.error().text().size()),
                 told.error().text().data());
+  }
+
+  // By itself: a ring that goes on where another back-end stood is not told
+  // before this one is known to have that one's notes. Queues exist by now,
+  // since the calls were given; lib/vhost has crashed without.
+  Result<void> PlaceNotes() {
+    if (plan_.inflight == nullptr) return {};
+    std::optional<InflightRegion>& region = *plan_.inflight;
+    if (!region) {
+      auto made =
+          backend_.GetInflight({.num_queues = ring_count(),
+                                .queue_size = plan_.vrings[0].ring.layout.num});
+      if (!made) return Fail(made);
+      if (!made->fd.valid()) return {};
+      region = *std::move(made);
+    }
+    return backend_.SetInflight(*region);
   }
 
   // The kick goes last: back-ends take it for "this ring is complete".

@@ -31,6 +31,9 @@ struct StartPlan {
   std::optional<FeatureSet> guest_offloads = {};
   // NET_SET_MTU, where the back-end is to be told.
   std::optional<uint16_t> mtu = {};
+  // Where the back-end takes notes of what it has in flight: nothing here has
+  // it make a new place for them. Null: it takes none.
+  std::optional<InflightRegion>* inflight = nullptr;
   // The last step, once the device runs: what its own control queue has to
   // hear. A failure ends the start.
   std::optional<FunctionRef<Result<void>()>> say_commands = {};
@@ -45,7 +48,7 @@ struct SequenceFailure {
 using SequenceResult = std::expected<void, SequenceFailure>;
 
 // Brings the back-end from stopped to running: calls, features, their
-// confirmation, memory, rings, the first pair, DRIVER_OK, further pairs,
+// confirmation, notes, memory, rings, the first pair, DRIVER_OK, further pairs,
 // commands. On failure whatever was sent is undone, and each ring keeps the
 // base that the back-end gave for it.
 SequenceResult RunStart(VhostBackend& backend, const StartPlan& plan);

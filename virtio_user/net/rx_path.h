@@ -78,9 +78,9 @@ class RxPath {
     return true;
   }
 
-  // After the device is gone (Device::Reattach): takes every buffer back and
-  // starts the ring afresh; how many were with the device. Requires: gate
-  // closed and not busy.
+  // After the device is gone, unless its rings were kept (Device::Reattach,
+  // RingsAfter): takes every buffer back and starts the ring afresh; how many
+  // were with the device. Requires: gate closed and not busy.
   size_t ReclaimAll() {
     size_t lost = 0;
     queue_.ReclaimAll([&](Handle handle) {

@@ -78,9 +78,10 @@ class TxPath {
     return turn.entered() ? Reap(max_chains) : 0;
   }
 
-  // After the device is gone (Device::Reattach): takes every buffer back and
-  // starts the ring afresh; how many packets nobody knows the fate of. They
-  // are counted as dropped too. Requires: gate closed and not busy.
+  // After the device is gone, unless its rings were kept (Device::Reattach,
+  // RingsAfter): takes every buffer back and starts the ring afresh; how many
+  // packets nobody knows the fate of. They are counted as dropped too.
+  // Requires: gate closed and not busy.
   size_t ReclaimAll() {
     size_t lost = 0;
     queue_.ReclaimAll([&](Handle handle) {

@@ -19,8 +19,9 @@ std::span<std::byte> ReceiveBuffer::Room(size_t bytes) {
   return std::span(bytes_).subspan(size(), bytes);
 }
 
-void ReceiveBuffer::Commit(const SocketRead& read) {
+void ReceiveBuffer::Commit(SocketRead& read) {
   fd_count_ += read.fd_count;
+  if (read.fd.valid() && !fd_.valid()) fd_ = std::move(read.fd);
   size_ += read.bytes;
 }
 
@@ -30,13 +31,17 @@ SocketRead ReceiveBuffer::Take(std::span<std::byte> into) {
   std::memcpy(into.data(), bytes_.data() + begin_, taken.bytes);
   begin_ += taken.bytes;
   size_ -= taken.bytes;
-  if (empty()) taken.fd_count = std::exchange(fd_count_, 0);
+  if (empty()) {
+    taken.fd_count = std::exchange(fd_count_, 0);
+    taken.fd = std::move(fd_);
+  }
   return taken;
 }
 
 void ReceiveBuffer::Clear() {
   begin_ = 0;
   fd_count_ = 0;
+  fd_.Reset();
   size_ = 0;
 }
 

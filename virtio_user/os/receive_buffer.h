@@ -24,9 +24,9 @@ class ReceiveBuffer {
 
   // Room behind the bytes. Requires: size() + bytes <= kBytes.
   std::span<std::byte> Room(size_t bytes);
-  // What ReceiveOnce stored at the front of Room.
-  void Commit(const SocketRead& read);
-  // Moves bytes out; the descriptors are told with the last of them.
+  // What ReceiveOnce stored at the front of Room. Takes its descriptor over.
+  void Commit(SocketRead& read);
+  // Moves bytes out; the descriptors go with the last of them.
   SocketRead Take(std::span<std::byte> into);
   void Clear();
 
@@ -35,6 +35,7 @@ class ReceiveBuffer {
   size_t begin_ = 0;
   size_t size_ = 0;
   size_t fd_count_ = 0;
+  FileDescriptor fd_;  // The first of them.
 };
 
 }  // namespace virtio_user

@@ -6,6 +6,7 @@
 
 #include <cerrno>
 #include <cstring>
+#include <utility>
 
 namespace virtio_user {
 namespace {
@@ -14,10 +15,11 @@ namespace {
 // counted.
 constexpr size_t kMaxReceivedFds = 253;
 
-// Closes every descriptor that came with `message` and counts them. A
-// descriptor that stayed open would let a peer fill our table.
-size_t CloseReceived(FdOps& ops, msghdr& message) {
-  size_t count = (message.msg_flags & MSG_CTRUNC) != 0 ? 1 : 0;
+// Takes over the first descriptor that came with `message`, closes the others
+// and counts them all. One that stayed open unseen would let a peer fill our
+// table.
+void TakeFds(FdOps& ops, msghdr& message, SocketRead& read) {
+  read.fd_count = (message.msg_flags & MSG_CTRUNC) != 0 ? 1 : 0;
   for (cmsghdr* part = CMSG_FIRSTHDR(&message); part != nullptr;
        part = CMSG_NXTHDR(&message, part)) {
     if (part->cmsg_level != SOL_SOCKET || part->cmsg_type != SCM_RIGHTS) {
@@ -27,11 +29,11 @@ size_t CloseReceived(FdOps& ops, msghdr& message) {
     for (size_t i = 0; i < fds; ++i) {
       int fd = -1;
       std::memcpy(&fd, CMSG_DATA(part) + i * sizeof(int), sizeof(fd));
-      ops.Close(fd);
+      FileDescriptor received(ops, fd);
+      if (!read.fd.valid()) read.fd = std::move(received);
     }
-    count += fds;
+    read.fd_count += fds;
   }
-  return count;
 }
 
 }  // namespace
@@ -50,7 +52,7 @@ Result<SocketRead> ReceiveOnce(FdOps& ops, int fd, std::span<std::byte> into,
   if (got >= 0) {
     SocketRead read;
     read.bytes = static_cast<size_t>(got);
-    read.fd_count = CloseReceived(ops, message);
+    TakeFds(ops, message, read);
     read.closed = got == 0;
     return read;
   }

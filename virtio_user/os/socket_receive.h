@@ -21,10 +21,11 @@ enum class ReceiveMode : uint8_t {
 // What one recvmsg got.
 struct SocketRead {
   size_t bytes = 0;  // 0 and !closed: nothing came (yet).
-  // Descriptors that came with the bytes, or before the last of them. All are
-  // closed again. Those that the kernel could not hand over count as one.
+  // Descriptors that came with the bytes, or before the last of them. Those
+  // that the kernel could not hand over count as one.
   size_t fd_count = 0;
-  bool closed = false;  // The peer is gone and everything was read.
+  bool closed = false;     // The peer is gone and everything was read.
+  FileDescriptor fd = {};  // The first of them; the others are closed again.
 };
 
 // Requires: `into` is not empty.

@@ -115,12 +115,14 @@ Result<size_t> UnixSocketChannel::Send(std::span<const SendChunk> chunks,
 Result<Received> UnixSocketChannel::Receive(std::span<std::byte> into) {
   if (fd_ < 0) return NoPeer();
   if (into.empty()) return Received{};
-  const Result<SocketRead> read =
+  Result<SocketRead> read =
       buffer_.empty() ? ReceiveOnce(ops_, fd_, into, ReceiveMode::kNow)
                       : buffer_.Take(into);
   if (!read) return Fail(read);
   if (read->closed) return PeerClosed();
-  return Received{.bytes = read->bytes, .fd_count = read->fd_count};
+  return Received{.bytes = read->bytes,
+                  .fd_count = read->fd_count,
+                  .fd = std::move(read->fd)};
 }
 
 Result<void> UnixSocketChannel::WaitWritable(Deadline deadline) {
@@ -197,8 +199,7 @@ Result<SocketRead> UnixSocketChannel::Fill(size_t bytes, Duration left) {
     if (!bounded) return Fail(bounded);
     mode = ReceiveMode::kWaitFull;
   }
-  const Result<SocketRead> read =
-      ReceiveOnce(ops_, fd_, buffer_.Room(bytes), mode);
+  Result<SocketRead> read = ReceiveOnce(ops_, fd_, buffer_.Room(bytes), mode);
   if (read) buffer_.Commit(*read);
   return read;
 }

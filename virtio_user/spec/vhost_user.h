@@ -36,6 +36,8 @@ enum class VhostUserRequest : uint32_t {
   kSetBackendReqFd = 21,      // VHOST_USER_SET_BACKEND_REQ_FD
   kGetConfig = 24,            // VHOST_USER_GET_CONFIG
   kSetConfig = 25,            // VHOST_USER_SET_CONFIG
+  kGetInflightFd = 31,        // VHOST_USER_GET_INFLIGHT_FD
+  kSetInflightFd = 32,        // VHOST_USER_SET_INFLIGHT_FD
   kResetDevice = 34,          // VHOST_USER_RESET_DEVICE
   kGetMaxMemSlots = 36,       // VHOST_USER_GET_MAX_MEM_SLOTS
   kAddMemReg = 37,            // VHOST_USER_ADD_MEM_REG
@@ -63,6 +65,7 @@ enum class ProtocolFeature : uint8_t {
   kMtu = 4,                 // VHOST_USER_PROTOCOL_F_MTU
   kBackendReq = 5,          // VHOST_USER_PROTOCOL_F_BACKEND_REQ
   kConfig = 9,              // VHOST_USER_PROTOCOL_F_CONFIG
+  kInflightShmfd = 12,      // VHOST_USER_PROTOCOL_F_INFLIGHT_SHMFD
   kResetDevice = 13,        // VHOST_USER_PROTOCOL_F_RESET_DEVICE
   kConfigureMemSlots = 15,  // VHOST_USER_PROTOCOL_F_CONFIGURE_MEM_SLOTS
   kStatus = 16,             // VHOST_USER_PROTOCOL_F_STATUS
@@ -135,6 +138,17 @@ struct VhostUserConfigHeader {
   uint32_t flags;
 };
 static_assert(sizeof(VhostUserConfigHeader) == 12);
+
+// GET_INFLIGHT_FD and SET_INFLIGHT_FD. The specification lists the four fields;
+// QEMU, libvhost-user, DPDK and rust-vmm send the structure as C lays it out.
+struct VhostUserInflight {
+  uint64_t mmap_size;
+  uint64_t mmap_offset;
+  uint16_t num_queues;
+  uint16_t queue_size;
+  uint32_t padding;
+};
+static_assert(sizeof(VhostUserInflight) == 24);
 
 // What QEMU's and DPDK's servers take in one GET_CONFIG or SET_CONFIG.
 inline constexpr size_t kVhostUserMaxConfigBytes = 256;

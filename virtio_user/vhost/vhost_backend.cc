@@ -52,6 +52,10 @@ std::string_view ToString(BackendOperation operation) {
       return "SEND_RARP";
     case BackendOperation::kResetDevice:
       return "RESET_DEVICE";
+    case BackendOperation::kGetInflightFd:
+      return "GET_INFLIGHT_FD";
+    case BackendOperation::kSetInflightFd:
+      return "SET_INFLIGHT_FD";
   }
   return "unknown";
 }

@@ -15,6 +15,7 @@
 #include "virtio_user/base/deadline.h"
 #include "virtio_user/base/device_addr.h"
 #include "virtio_user/base/error.h"
+#include "virtio_user/base/file_descriptor.h"
 #include "virtio_user/base/mac_address.h"
 #include "virtio_user/spec/feature.h"
 #include "virtio_user/spec/net.h"
@@ -38,6 +39,7 @@ struct BackendCaps {
   bool mtu = false;           // SetMtu.
   bool rarp = false;          // SendRarp.
   bool reset_device = false;  // ResetDevice; STATUS 0 does the same.
+  bool inflight = false;      // GetInflight and SetInflight.
   bool config = false;        // GetConfig and SetConfig too.
   bool ring_enable = false;   // SetVringEnable; without it a kick enables.
   bool multiqueue = false;    // VIRTIO_NET_F_MQ can be carried.
@@ -76,6 +78,8 @@ enum class BackendOperation : uint8_t {
   kSetMtu,
   kSendRarp,
   kResetDevice,
+  kGetInflightFd,
+  kSetInflightFd,
 };
 
 // "SET_VRING_KICK" and so on; where vhost has no message, virtio's name.
@@ -100,6 +104,25 @@ struct VringBaseQuery {
   uint16_t vring = 0;
   VringBase base;         // Valid if answered.
   bool answered = false;  // The back-end stopped the ring and said where.
+};
+
+// What an area for notes about buffers in flight is made for.
+struct InflightShape {
+  uint16_t num_queues = 0;
+  uint16_t queue_size = 0;
+
+  friend bool operator==(const InflightShape&, const InflightShape&) = default;
+};
+
+// Memory of a back-end's own, in which it notes which buffers it has taken and
+// not given back yet (vhost-user: "Inflight I/O tracking"). The front-end keeps
+// the descriptor for the back-end that comes after this one, and never looks
+// into the memory.
+struct InflightRegion {
+  FileDescriptor fd = {};  // None: the back-end takes no notes.
+  uint64_t mmap_size = 0;
+  uint64_t mmap_offset = 0;
+  InflightShape shape = {};
 };
 
 // The other end's presence. vhost-user: the connection; kernel: always there.
@@ -232,6 +255,18 @@ class VhostBackend {
   // device open: let go of it before the link is detached.
   virtual Result<Doorbell> MapDoorbell(uint16_t /*vring*/) {
     return Lacking("MapDoorbell");
+  }
+  // Has the back-end make memory for its notes, all of it new. A region without
+  // a descriptor: it takes none. After SetFeatures, which settles the format.
+  // kUnsupported without BackendCaps::inflight.
+  virtual Result<InflightRegion> GetInflight(const InflightShape& /*shape*/) {
+    return Lacking("GetInflight");
+  }
+  // Where the back-end takes notes and finds those of the one before it. The
+  // region's descriptor is borrowed. Before any ring is told.
+  // kUnsupported without BackendCaps::inflight.
+  virtual Result<void> SetInflight(const InflightRegion& /*region*/) {
+    return Lacking("SetInflight");
   }
   // Hears what the back-end says by itself, without waiting; what came since
   // it was asked last.

@@ -30,8 +30,10 @@ struct SendChunk {
 // What one Receive got.
 struct Received {
   size_t bytes = 0;     // Stored at the front of the caller's buffer.
-  size_t fd_count = 0;  // Descriptors that came with them, all of them closed
-                        // already: no answer that we ask for carries any.
+  size_t fd_count = 0;  // Descriptors that came with them.
+  // The first of them; the others are closed already. None although one came:
+  // our table had no room for it.
+  FileDescriptor fd = {};
 };
 
 class Channel;

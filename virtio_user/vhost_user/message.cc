@@ -89,6 +89,12 @@ void MessageWriter::MemRegion(VhostUserRequest request,
   Append(&single, sizeof(single));
 }
 
+void MessageWriter::Inflight(VhostUserRequest request,
+                             const VhostUserInflight& inflight) {
+  Header(request, sizeof(inflight));
+  Append(&inflight, sizeof(inflight));
+}
+
 void MessageWriter::Config(VhostUserRequest request, uint32_t offset,
                            std::span<const std::byte> bytes) {
   VU_CHECK(bytes.size() <= kVhostUserMaxConfigBytes);
@@ -160,6 +166,7 @@ T DecodePayload(std::span<const std::byte> bytes) {
 template uint64_t DecodePayload(std::span<const std::byte>);
 template VhostUserHeader DecodePayload(std::span<const std::byte>);
 template VhostUserVringState DecodePayload(std::span<const std::byte>);
+template VhostUserInflight DecodePayload(std::span<const std::byte>);
 template VhostUserConfigHeader DecodePayload(std::span<const std::byte>);
 
 }  // namespace virtio_user

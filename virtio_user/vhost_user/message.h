@@ -40,6 +40,8 @@ class MessageWriter {
   void MemTable(std::span<const MemoryRegion> regions);
   // ADD_MEM_REG or REM_MEM_REG.
   void MemRegion(VhostUserRequest request, const MemoryRegion& region);
+  // GET_INFLIGHT_FD or SET_INFLIGHT_FD.
+  void Inflight(VhostUserRequest request, const VhostUserInflight& inflight);
   // Requires: at most kVhostUserMaxConfigBytes bytes.
   void Config(VhostUserRequest request, uint32_t offset,
               std::span<const std::byte> bytes);
@@ -68,6 +70,7 @@ T DecodePayload(std::span<const std::byte> bytes);
 extern template VhostUserHeader DecodePayload(std::span<const std::byte>);
 extern template uint64_t DecodePayload(std::span<const std::byte>);
 extern template VhostUserVringState DecodePayload(std::span<const std::byte>);
+extern template VhostUserInflight DecodePayload(std::span<const std::byte>);
 extern template VhostUserConfigHeader DecodePayload(std::span<const std::byte>);
 
 }  // namespace virtio_user

@@ -65,11 +65,15 @@ std::expected<void, CommitError> MessageWindow::Exchange(Deadline deadline,
     begin = end;
   }
   Clear();
+  fd_.Reset();  // What nobody has taken.
   return done;
 }
 
 std::expected<void, CommitError> MessageWindow::ExchangeWindow(
     size_t begin, size_t end, Deadline deadline, OnReply on_reply) {
+  const bool brings_fd = messages_[begin].reply_may_bring_fd;
+  VU_CHECK(!brings_fd || end - begin == 1);
+  fds_wanted_ = brings_fd ? 1 : 0;
   if (auto sent = SendWindow(begin, end, deadline); !sent) return sent;
   std::expected<void, CommitError> first;
   size_t ahead = 0;
@@ -177,14 +181,18 @@ Result<void> MessageWindow::Fill(size_t wanted, size_t bytes_ahead,
     const auto ready = channel_.WaitReadable(bytes_ahead - have, deadline);
     ServeRequests();
     inbox_.resize(bytes_ahead + 1);  // One more would be unasked for.
-    const Result<Received> got =
+    Result<Received> got =
         channel_.Receive(std::span(inbox_).subspan(have));
     inbox_.resize(have + (got ? got->bytes : 0));
     if (!got) return Fail(got);
-    if (got->fd_count > 0) {
+    if (got->fd_count > fds_wanted_) {
       return Fail(ErrorCode::kProtocol,
-                  "%zu descriptors came with an answer that carries none",
-                  got->fd_count);
+                  "%zu descriptors came with an answer that carries %s",
+                  got->fd_count, fds_wanted_ == 0 ? "none" : "one");
+    }
+    if (got->fd_count > 0) {
+      fds_wanted_ = 0;
+      fd_ = std::move(got->fd);
     }
     // What came before the deadline may still tell a more exact reason.
     if (!ready && inbox_.size() < wanted) return ready;

@@ -9,6 +9,7 @@
 #include <expected>
 #include <optional>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "virtio_user/base/error.h"
@@ -36,6 +37,9 @@ struct QueuedMessage {
   std::optional<size_t> reply_bytes = {};
   // Whether a shorter payload is an answer as well, for OnReply to judge.
   bool reply_may_be_shorter = false;
+  // Whether the answer may bring a descriptor: see TakeFd. Requires: the
+  // message is sent alone, so that nothing else can have brought it.
+  bool reply_may_bring_fd = false;
   std::array<int, kVhostUserMaxFds> fds{};  // Borrowed until it is sent.
   size_t fd_count = 0;
 };
@@ -71,6 +75,8 @@ class MessageWindow {
   // where that judged an answer.
   std::expected<void, CommitError> Exchange(Deadline deadline,
                                             OnReply on_reply);
+  // What the answer of this Exchange has brought; for `on_reply`.
+  FileDescriptor TakeFd() { return std::move(fd_); }
   // Whether what the peer sends next can still be told apart. Once it cannot,
   // the caller must detach; a new Exchange starts in step.
   bool in_step() const { return in_step_; }
@@ -99,6 +105,8 @@ class MessageWindow {
   std::vector<QueuedMessage> messages_;
   std::vector<SendChunk> chunks_;
   std::vector<std::byte> inbox_;  // Received and not yet consumed.
+  FileDescriptor fd_;             // Likewise.
+  size_t fds_wanted_ = 0;         // That may still come.
   bool in_step_ = true;
 };
 

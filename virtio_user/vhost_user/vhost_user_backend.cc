@@ -239,6 +239,7 @@ Result<void> VhostUserBackend::NegotiateProtocol(FeatureSet features) {
   caps_.mtu = Speaks(ProtocolFeature::kMtu);
   caps_.rarp = Speaks(ProtocolFeature::kRarp);
   caps_.reset_device = Speaks(ProtocolFeature::kResetDevice);
+  caps_.inflight = Speaks(ProtocolFeature::kInflightShmfd);
   caps_.multiqueue = Speaks(ProtocolFeature::kMq);
   return AskLimits(features.Has(Feature::kNetMtu) ? kNetConfigMtuBytes
                                                   : kNetConfigFrontBytes);

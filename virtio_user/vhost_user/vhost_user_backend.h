@@ -27,6 +27,7 @@ inline constexpr uint64_t kSpokenProtocolFeatures =
     ProtocolMask(ProtocolFeature::kMtu) |
     ProtocolMask(ProtocolFeature::kBackendReq) |
     ProtocolMask(ProtocolFeature::kConfig) |
+    ProtocolMask(ProtocolFeature::kInflightShmfd) |
     ProtocolMask(ProtocolFeature::kResetDevice) |
     ProtocolMask(ProtocolFeature::kConfigureMemSlots) |
     ProtocolMask(ProtocolFeature::kStatus);
@@ -85,6 +86,8 @@ class VhostUserBackend final : public VhostBackend, private PeerLink {
   Result<void> SetMtu(uint16_t mtu) override;
   Result<void> SendRarp(const MacAddress& mac) override;
   Result<void> ResetDevice() override;
+  Result<InflightRegion> GetInflight(const InflightShape& shape) override;
+  Result<void> SetInflight(const InflightRegion& region) override;
   BackendNews TakeNews() override;
   int news_fd() const override { return requests_.fd(); }
   // Always kUnsupported.
@@ -146,6 +149,9 @@ class VhostUserBackend final : public VhostBackend, private PeerLink {
                              VringBaseQuery& query) const;
   static Result<void> TakeConfig(std::span<const std::byte> payload,
                                  uint32_t offset, std::span<std::byte> bytes);
+  static Result<InflightRegion> TakeInflight(const VhostUserInflight& answer,
+                                             FileDescriptor fd,
+                                             const InflightShape& shape);
   void AddBarrier();
   Result<void> CheckRegionCount(size_t count, size_t most) const;
   Result<void> SendTable(const MemoryTable& table);
