@@ -81,7 +81,8 @@ void KernelServer::Sleep(Deadline deadline) {
 
 std::string KernelServer::ReadText(const std::string& path) {
   const auto text = texts_.find(path);
-  return text == texts_.end() ? std::string() : text->second;
+  if (text != texts_.end()) return text->second;
+  return text_source_ ? text_source_(path) : std::string();
 }
 
 size_t KernelServer::Step() {

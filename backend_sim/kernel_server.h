@@ -39,6 +39,10 @@ class KernelServer final : public virtio_user::KernelCalls {
   void AddText(const std::string& path, std::string text) {
     texts_[path] = std::move(text);
   }
+  // Asked for texts that were not added; "" is none.
+  void SetTextSource(std::function<std::string(const std::string&)> source) {
+    text_source_ = std::move(source);
+  }
   // Makes the `nth` call from now on (1: the next), of any kind that a driver
   // answers, fail with `error` without being carried out, once.
   void FailCall(uint64_t nth, int error) {
@@ -77,6 +81,7 @@ class KernelServer final : public virtio_user::KernelCalls {
   SimClock& clock_;
   std::map<std::string, std::function<OpenedFile()>> devices_;
   std::map<std::string, std::string> texts_;
+  std::function<std::string(const std::string&)> text_source_;
   std::vector<std::weak_ptr<KernelFile>> files_;  // In the order of opening.
   uint64_t call_count_ = 0;
   uint64_t fail_at_ = 0;

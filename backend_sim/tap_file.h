@@ -50,6 +50,8 @@ class TapDriver {
   const TapInterface* Interface(const std::string& name) const;
   // As `ip link del` does: open files of it are as before TUNSETIFF.
   void RemoveInterface(const std::string& name);
+  // What /sys/class/net has of a queue that frames are spread over.
+  std::string ReadText(const std::string& path) const;
   size_t interface_count() const { return interfaces_.size(); }
   // Whether this process has CAP_NET_ADMIN.
   void SetAdmin(bool admin) { admin_ = admin; }

@@ -22,6 +22,8 @@ VhostNetWorld::VhostNetWorld(const VhostNetWorldOptions& options)
     vhosts_.push_back(file);
     return OpenedFile{.file = file};
   });
+  calls_.SetTextSource(
+      [this](const std::string& path) { return taps_.ReadText(path); });
   calls_.AddText("/sys/module/vhost/parameters/max_mem_regions",
                  std::to_string(options.vhost.max_regions) + "\n");
 }

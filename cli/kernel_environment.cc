@@ -15,7 +15,8 @@ namespace virtio_user::cli {
 
 std::expected<std::unique_ptr<Environment>, Failure> KernelEnvironment::Create(
     const EnvironmentOptions& options) {
-  if (options.traffic == TrafficKind::kReceive) {
+  if (options.traffic == TrafficKind::kReceive &&
+      !options.backend.starts_with("/dev/vhost-vdpa")) {
     return std::unexpected(Failure{
         ExitCode::kUsage, "--traffic receive: nobody behind the tap of " +
                               options.backend +
@@ -38,10 +39,11 @@ KernelEnvironment::OpenBackend() {
   // Says what is wrong with the options, if anything is; opens nothing.
   const auto checked = virtio_user::OpenBackend(fds(), open);
   if (!checked) return std::unexpected(ExplainError(*this, checked.error()));
+  const bool is_vdpa = (*checked)->caps().addresses == AddressSpace::kIova;
   auto calls = std::make_unique<backend_sim::KernelTranscript>(
       calls_, [this](const std::string& line) { Count(line); });
   // A tap's vhost-net knows no other addresses than the process's own.
-  if ((*checked)->caps().addresses == AddressSpace::kIova) {
+  if (is_vdpa) {
     return std::make_unique<VhostVdpaBackend>(std::move(calls),
                                               options_.backend);
   }

@@ -215,13 +215,17 @@ std::optional<std::string> NetDriver::Trouble(uint16_t pair) const {
 std::optional<std::string> NetDriver::DeviceTrouble() {
   const DeviceEvents events = device_.Poll();
   const std::string reason(events.reason ? events.reason->text() : "no reason");
-  if (device_.link() != LinkState::kUp) {
+  if (!IsAttached(device_.link())) {
     // We close it too: on a wrong answer, or on none in time.
     const bool ours =
         events.reason && events.reason->code() != ErrorCode::kDisconnected;
     if (loss_ == Loss::kNone) loss_ = ours ? Loss::kOurs : Loss::kTheirs;
     if (ours) return "the connection was given up: " + reason;
     return "the back-end closed the connection";
+  }
+  if (device_.link() == LinkState::kNoCarrier) {
+    return "the device's own network is down, as its configuration says "
+           "(status without VIRTIO_NET_S_LINK_UP): see to its cable or uplink";
   }
   if (events.needs_reset) return "the device needs a reset: " + reason;
   if (events.memory_trouble) {

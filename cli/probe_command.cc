@@ -23,6 +23,7 @@ examples:
   vuser probe /tmp/v.sock
   vuser probe /tmp/v.sock --json -
   vuser probe /dev/vhost-net
+  vuser probe /dev/vhost-vdpa-0
   vuser probe sim
 
 exit code: 0 it answered, 1 it answered wrongly, 2 wrong arguments, 3 no
@@ -61,7 +62,8 @@ void AddProbeCommand(CLI::App& app, ProbeArguments& arguments) {
       "probe", "Shows what a back-end offers, and starts nothing");
   probe
       ->add_option("PATH", arguments.backend,
-                   "The path of a vhost-user socket, /dev/vhost-net,\nor 'sim'")
+                   "The path of a vhost-user socket, "
+                   "/dev/vhost-net,\n/dev/vhost-vdpa-N or 'sim'")
       ->required()
       ->type_name("");
   probe

@@ -53,10 +53,12 @@ cannot serve), 3 no back-end was reached (nothing came from it)
 
 void AddDeviceOptions(CLI::App& run, RunArguments& arguments) {
   run.add_option("--backend", arguments.backend,
-                 "'sim', the path of a vhost-user socket, or\n/dev/vhost-net")
+                 "'sim', the path of a vhost-user socket,\n/dev/vhost-net or "
+                 "/dev/vhost-vdpa-N")
       ->capture_default_str()
       ->type_name("sim|PATH");
-  run.add_option("--queues", arguments.queues, "Queue pairs, 1 to 128")
+  run.add_option("--queues", arguments.queues,
+                 "Queue pairs, 1 to 128 (on a tap: 256)")
       ->transform(WholeNumber<int64_t>())
       ->capture_default_str()
       ->type_name("N");

@@ -21,7 +21,8 @@
 namespace virtio_user::cli {
 namespace {
 
-constexpr int64_t kMaxPairs = kVhostUserMaxVrings / 2;
+constexpr std::string_view kVhostNetPath = "/dev/vhost-net";
+constexpr std::string_view kVdpaPrefix = "/dev/vhost-vdpa";
 // The account of packets takes one bit each.
 constexpr int64_t kMaxPackets = 10'000'000'000;
 constexpr int64_t kMaxBurstTyped = 256;
@@ -45,19 +46,37 @@ std::unexpected<Failure> Usage(fmt::format_string<Args...> format,
       ExitCode::kUsage, fmt::format(format, std::forward<Args>(args)...)});
 }
 
+// How many pairs a kind of back-end has names for.
+struct Room {
+  std::string_view kind;
+  int64_t pairs;
+};
+
+Room RoomOf(const std::string& backend) {
+  if (backend.starts_with(kVdpaPrefix)) {
+    return {"a vDPA device", kMaxQueuePairs - 1};
+  }
+  if (backend == kVhostNetPath) return {"a tap", kMaxTapQueues};
+  return {"vhost-user", kVhostUserMaxVrings / 2};
+}
+
 std::expected<void, Failure> CheckRings(const RunArguments& arguments) {
-  if (arguments.queues < 1 || arguments.queues > kMaxPairs) {
-    return Usage("--queues {}: vhost-user has room for 1 to {} queue pairs",
-                 arguments.queues, kMaxPairs);
+  const Room room = RoomOf(arguments.backend);
+  if (arguments.queues < 1 || arguments.queues > room.pairs) {
+    return Usage("--queues {}: {} has room for 1 to {} queue pairs",
+                 arguments.queues, room.kind, room.pairs);
   }
   return {};
 }
 
 std::expected<void, Failure> CheckBackend(const RunArguments& arguments) {
+  // Of a device that is not there whoever opens it tells.
   std::error_code ignored;
-  const bool is_device =
-      std::filesystem::is_character_file(arguments.backend, ignored);
-  if (arguments.ifname && !is_device) {
+  const bool is_other =
+      !std::filesystem::is_character_file(arguments.backend, ignored) &&
+      (!arguments.backend.starts_with("/dev/") ||
+       std::filesystem::exists(arguments.backend, ignored));
+  if (arguments.ifname && is_other) {
     return Usage(
         "--ifname {}: only a kernel back-end has a network interface; "
         "leave it out for {}",
@@ -257,8 +276,14 @@ std::expected<void, Failure> CheckBackendChoice(const std::string& backend,
                                                 bool server) {
   if (backend.empty()) {
     return Usage(
-        "back-end '': say 'sim', the path of a vhost-user socket or "
-        "/dev/vhost-net");
+        "back-end '': say 'sim', the path of a vhost-user socket, "
+        "/dev/vhost-net or /dev/vhost-vdpa-N");
+  }
+  if (server && backend.starts_with("/dev/vhost-")) {
+    return Usage(
+        "--server: {} is a device, and no socket to wait on; leave "
+        "--server out",
+        backend);
   }
   if (server && backend == kSimBackend) {
     return Usage(

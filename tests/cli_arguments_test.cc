@@ -191,6 +191,16 @@ std::vector<BadInput> BadRest() {
       {{"run", "--ifname", "tap0", "--backend", "/run/v.sock"},
        "--ifname tap0: only a kernel back-end has a network interface; leave "
        "it out for /run/v.sock"},
+      {{"run", "--ifname", "tap0"},
+       "--ifname tap0: only a kernel back-end has a network interface; leave "
+       "it out for sim"},
+      {{"run", "--backend", "/dev/vhost-net", "--queues", "257"},
+       "--queues 257: a tap has room for 1 to 256 queue pairs"},
+      {{"run", "--backend", "/dev/vhost-vdpa-0", "--queues", "32768"},
+       "--queues 32768: a vDPA device has room for 1 to 32767 queue pairs"},
+      {{"run", "--backend", "/dev/vhost-net", "--server"},
+       "--server: /dev/vhost-net is a device, and no socket to wait on; leave "
+       "--server out"},
       {{"run", "--server"}, "--server: the embedded back-end 'sim' has no"},
       {{"run", "--json", "/nowhere/x.json"},
        "--json /nowhere/x.json: cannot write /nowhere/x.json: No such file"},

@@ -134,6 +134,7 @@ TEST(KernelTranscript, FourPairsAreFourQueuesOfOneTapOfWhichOneIsOn) {
             "open /dev/net/tun = 0 tun0\n"
             "TUNGETFEATURES fd=tun0 = 0 value=0x7173\n"
             "TUNSETIFF fd=tun0 name=tap%d flags=0x5102 = 0 name=tap0\n"
+            "read /sys/class/net/tap0/queues/tx-1/tx_timeout = 0 ''\n"
             "open /dev/net/tun = 0 tun1\n"
             "TUNSETIFF fd=tun1 name=tap0 flags=0x5102 = 0 name=tap0\n"
             "open /dev/net/tun = 0 tun2\n"

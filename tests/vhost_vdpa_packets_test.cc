@@ -3,6 +3,7 @@
 // Packets through a Device and its queues over the simulated vDPA device,
 // which gives back what it gets.
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <cstddef>
@@ -129,6 +130,21 @@ TEST_P(VhostVdpaPackets, GoOnEachPairThatACommandHasSwitchedOn) {
   Echo(1, 10);
   Echo(0, 10);
   EXPECT_EQ(rig_.Complaints(), "");
+}
+
+// It has not gone, so nobody need reattach.
+TEST(VhostVdpaCable, ThatIsOutIsATroubleOfItsOwn) {
+  VdpaRig rig(VdpaPersonality::Full(),
+              {.initial_regions = 2, .region_bytes = 4 << 20});
+  ASSERT_TRUE(rig.Create({.control_queue = true}));
+  auto driver = NetDriver::Create(*rig.device, rig.memory, {});
+  ASSERT_TRUE(driver.has_value());
+  ASSERT_TRUE(rig.device->Start());
+  EXPECT_EQ((*driver)->DeviceTrouble(), std::nullopt);
+  rig.vdpa.SetLink(false);
+  EXPECT_THAT((*driver)->DeviceTrouble(),
+              testing::Optional(testing::HasSubstr("cable or uplink")));
+  rig.device.reset();
 }
 
 INSTANTIATE_TEST_SUITE_P(

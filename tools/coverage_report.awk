@@ -1,10 +1,10 @@
-# Lines per file and in total out of `llvm-cov report` without regions and
+# Lines per file, per folder and in total out of `llvm-cov report` without regions and
 # branches. Exits 1 below the limit, when a source is missing from the report,
 # or when the tests had failed (test_code).
 
-function show(name, lines, missed) {
-  printf "  %-52s %6d of %6d  %6.2f %%\n", name, lines - missed, lines,
-    lines ? 100 * (lines - missed) / lines : 100
+function show(name, count, missed) {
+  printf "  %-52s %6d of %6d  %6.2f %%\n", name, count - missed, count,
+    count ? 100 * (count - missed) / count : 100
 }
 
 NF == 7 && /%/ {
@@ -18,6 +18,10 @@ NF == 7 && /%/ {
   } else {
     reported[name] = 1
     show(name, $5, $6)
+    folder = name
+    sub(/[^\/]*$/, "", folder)
+    lines[folder] += $5
+    missed_in[folder] += $6
   }
 }
 
@@ -30,6 +34,7 @@ END {
       failed = 1
     }
   }
+  for (folder in lines) show(folder, lines[folder], missed_in[folder])
   show("total", total, total_missed)
   print "  coverage/html/index.html shows every line"
   if (total == 0 || 100 * (total - total_missed) / total < limit) {

@@ -294,7 +294,7 @@ Result<void> RecordingBackend::SetGuestOffloads(FeatureSet offloads) {
 }
 
 Result<uint8_t> RecordingBackend::SendControl(
-    std::span<const std::byte> request, Duration /*budget*/) {
+    std::span<const std::byte> request, virtio_user::Duration /*budget*/) {
   VU_CHECK(capabilities.own_control_queue && request.size() >= 2);
   const auto number = [&](size_t at) {
     return std::to_string(std::to_integer<unsigned>(request[at]));

@@ -54,7 +54,7 @@ class ReconnectTest : public testing::TestWithParam<Leg> {
  protected:
   void SetUp() override {
     const auto why = Testpmd::WhyNot(TestpmdMemory::kOrdinary);
-    ASSERT_FALSE(why) << *why;
+    if (why) GTEST_SKIP() << *why;
   }
 
   std::unique_ptr<Testpmd> StartTestpmd() {

@@ -86,6 +86,15 @@ struct VhostNet {
                     "--ifname busy0; code=$?; kill -TERM $!; wait; exit $code",
          .exit_code = 3,
          .says = {"busy0", "EBUSY"}},
+        {.name = "AMultiQueueTapThatIsInUseIsNamed",
+         .command = "vuser run --backend /dev/vhost-net --ifname busy1 "
+                    "--queues 2 --packets 1000000000 >/dev/null 2>&1 & "
+                    "sleep 4; " +
+                    run +
+                    "--ifname busy1 --queues 2; code=$?; kill -TERM $!; wait; "
+                    "exit $code",
+         .exit_code = 3,
+         .says = {"busy1", "EBUSY"}},
         {.name = "WhoMayNotOpenTheDeviceIsTold",
          .command = kAsNobody + run,
          .exit_code = 3,

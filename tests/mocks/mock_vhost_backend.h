@@ -75,7 +75,7 @@ class MockVhostBackend : public virtio_user::VhostBackend {
   MOCK_METHOD(Result<void>, SetGuestOffloads, (virtio_user::FeatureSet),
               (override));
   MOCK_METHOD(Result<uint8_t>, SendControl,
-              (std::span<const std::byte>, Duration), (override));
+              (std::span<const std::byte>, virtio_user::Duration), (override));
 };
 
 // GET_VRING_BASE of rings 0 to n - 1, in this order, each answered with its

@@ -174,6 +174,7 @@ int VdpaTranscript::Read(int fd, std::span<std::byte> into) {
 }
 
 int VdpaTranscript::Write(int fd, std::span<const std::byte> from) {
+  if (before_call) before_call();
   const int answer = calls_.Write(fd, from);
   Add(Message(from), std::min(answer, 0));
   return answer;

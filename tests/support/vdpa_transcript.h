@@ -21,7 +21,7 @@ class VdpaTranscript final : public virtio_user::KernelCalls {
  public:
   explicit VdpaTranscript(virtio_user::KernelCalls& calls) : calls_(calls) {}
 
-  std::function<void()> before_call;  // Of each ioctl; may be none.
+  std::function<void()> before_call;  // Of each ioctl and message; may be none.
 
   // Lines since the last call of it.
   std::vector<std::string> Take() { return std::exchange(lines_, {}); }

@@ -95,8 +95,9 @@ Result<void> Device::CarryOut(std::span<const std::byte> request) {
 // no reason to have no packets. But packets whose checksums the driver has
 // asked for would be no good to it.
 Result<uint16_t> Device::SayCommandsAgain(uint16_t pairs) {
-  BeginCommands();
-  for (const std::vector<std::byte>& command : CommandsToSay(pairs)) {
+  const auto commands = CommandsToSay(pairs);
+  if (!commands.empty()) BeginCommands();
+  for (const std::vector<std::byte>& command : commands) {
     const auto done = CarryOut(command);
     if (done) continue;
     if (LosesPeer(done.error().code())) return Fail(done);

@@ -157,17 +157,25 @@ void Device::OnMemoryEvent(const MemoryEvent& event, const MemoryTable& table) {
     }
     return;
   }
-  // A range that is about to go may still stand in the provider's table.
-  MemoryTable wanted = removing ? table.Without(event.range) : table;
-  auto done = ShareMemory(wanted);
-  if (!done && removing && done.error().unchanged) {
-    // What was refused when it came is refused again, and can wait.
-    wanted = shared_.Without(event.range);
-    done = ShareMemory(wanted);
+  if (!removing) {
+    (void)ShareChange(event, table);
+    return;
   }
+  // By itself, since what was refused when it came may be refused again. A
+  // range that is about to go may still stand in the provider's table.
+  if (!ShareChange(event, shared_.Without(event.range))) return;
+  const MemoryTable rest = table.Without(event.range);
+  if (rest == shared_) return;
+  (void)ShareChange({.kind = MemoryEvent::Kind::kAdded, .range = {}}, rest);
+}
+
+// Whether the rings run on with all of `wanted`.
+bool Device::ShareChange(const MemoryEvent& event, const MemoryTable& wanted) {
+  const bool removing = event.kind == MemoryEvent::Kind::kRemoving;
+  const auto done = ShareMemory(wanted);
   if (done) {
     shared_ = wanted;
-    return;
+    return true;
   }
   // Whatever became of it, what goes is never told of again: its descriptor
   // may be another file's by then.
@@ -177,11 +185,12 @@ void Device::OnMemoryEvent(const MemoryEvent& event, const MemoryTable& table) {
   if (done.error().only_lacking || (!removing && done.error().unchanged)) {
     // What the back-end has is still right, only the new memory is not in it.
     events_.reason = error;
-    return;
+    return false;
   }
   EnterNeedsReset(error);
   // No ring runs on while memory goes that the back-end still has.
   if (removing) (void)StopLocked();
+  return false;
 }
 
 // Whether rings of packets lie in memory that is about to go. They are stopped

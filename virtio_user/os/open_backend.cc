@@ -115,14 +115,14 @@ Result<void> CheckType(const OpenBackendOptions& options,
   if (!found) {
     // A server makes its own file.
     if (options.role == SocketRole::kServer) return {};
-    return std::unexpected(Error::System(
-        ErrorCode::kDisconnected, ENOENT, "%s does not exist; %s",
-        options.path.c_str(), HowToGet(options.path)));
+    return std::unexpected(
+        Error::System(ErrorCode::kDisconnected, ENOENT, "%s does not exist; %s",
+                      options.path.c_str(), HowToGet(options.path)));
   }
   if (S_ISSOCK(found->st_mode)) return {};
   return Fail(ErrorCode::kInvalidArgument,
               "%s is %s and not a socket; name the socket of a vhost-user "
-              "server, or /dev/vhost-net",
+              "server, /dev/vhost-net or a vhost-vdpa device",
               options.path.c_str(), TypeName(found->st_mode));
 }
 

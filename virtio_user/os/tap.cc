@@ -163,9 +163,20 @@ Result<void> Tap::AddFirst(const TapOptions& options) {
     multiqueue_ = true;
     set = SetInterface(fd(0), name_, multiqueue_);
   }
-  if (set >= 0) return {};
+  if (set >= 0) return multiqueue_ ? CheckAlone() : Result<void>();
   return System(set, CodeOf(set), "TUNSETIFF", name_,
                 Remedy(set, options.queues));
+}
+
+// The kernel lets another program's multi-queue tap be joined, and would give
+// each of the two a part of the frames, with headers as the later one wants
+// them. Queue 0 of whoever has it is always there, so ours would be the second.
+Result<void> Tap::CheckAlone() const {
+  const std::string text =
+      calls_->ReadText("/sys/class/net/" + name_ + "/queues/tx-1/tx_timeout");
+  if (text.empty()) return {};
+  return System(-EBUSY, ErrorCode::kSystem, "TUNSETIFF", name_,
+                Remedy(-EBUSY, 1));
 }
 
 Result<void> Tap::AddFurther(const TapOptions& options) {

@@ -73,6 +73,7 @@ class Tap {
 
   Result<void> CheckFeatures(const TapOptions& options) const;
   Result<void> AddFirst(const TapOptions& options);
+  Result<void> CheckAlone() const;
   Result<void> AddFurther(const TapOptions& options);
   Result<FileDescriptor> OpenDevice() const;
   // The kernel's answer; `name` becomes the one that it gave.

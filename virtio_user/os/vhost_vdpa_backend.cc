@@ -222,7 +222,9 @@ Result<void> VhostVdpaBackend::CheckTable(const MemoryTable& table) const {
     if (region.iova < iova_range_.first || last > iova_range_.last) {
       return Fail(ErrorCode::kInvalidArgument,
                   "memory at IOVA 0x%" PRIx64 " to 0x%" PRIx64
-                  ": the device reaches 0x%" PRIx64 " to 0x%" PRIx64 " alone",
+                  ": the device reaches 0x%" PRIx64 " to 0x%" PRIx64
+                  " alone; give the memory addresses in there (DPDK: "
+                  "--iova-mode=pa)",
                   region.iova, last, iova_range_.first, iova_range_.last);
     }
     const uint64_t host = std::bit_cast<uint64_t>(region.host.data());
