@@ -52,6 +52,7 @@ struct VhostNet {
         {.name = "ATapThatExistsIsAsItWasAtTheEnd",
          .command = "ip tuntap add dev kept1 mode tap vnet_hdr && "
                     "ip link set kept1 mtu 1400 txqueuelen 77 && "
+                    "ip link set kept1 up && ip link set kept1 down && "
                     "ip -o link show kept1 >/tmp/before && " +
                     run +
                     "--ifname kept1 --size 9000-9000 && "
