@@ -4,7 +4,7 @@
 // socket with the simulated server in a second process: told region by region
 // (memory slots), and with a whole table while the queues pause.
 //
-//   bazel run -c opt //bench:memory_growth -- [--rounds N] [--check]
+//   bazel run --config=opt //bench:memory_growth -- [--rounds N] [--check]
 //
 // Rounds of both ways are interleaved. --check ends with 1 if a queue was
 // stopped with slots.

@@ -3,7 +3,7 @@
 // What starting and stopping a device costs, by number of queue pairs: on the
 // simulator, and on a real socket with the server in a second process.
 //
-//   bazel run -c opt //bench:start_stop -- [--rounds N] [--check]
+//   bazel run --config=opt //bench:start_stop -- [--rounds N] [--check]
 //
 // Rounds of all sizes are interleaved and medians are shown. --check ends with
 // 1 if a count or a ratio is above its limit (docs/performance.md).
