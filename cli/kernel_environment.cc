@@ -16,7 +16,7 @@ namespace virtio_user::cli {
 std::expected<std::unique_ptr<Environment>, Failure> KernelEnvironment::Create(
     const EnvironmentOptions& options) {
   if (options.traffic == TrafficKind::kReceive &&
-      !options.backend.starts_with("/dev/vhost-vdpa")) {
+      !options.backend.starts_with(kVhostVdpaPrefix)) {
     return std::unexpected(Failure{
         ExitCode::kUsage, "--traffic receive: nobody behind the tap of " +
                               options.backend +

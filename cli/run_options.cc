@@ -13,6 +13,7 @@
 
 #include "backend_sim/personality.h"
 #include "virtio_user/net/buffer_pool.h"
+#include "virtio_user/os/open_backend.h"
 #include "virtio_user/os/tap.h"
 #include "virtio_user/ring/ring_layout.h"
 #include "virtio_user/spec/ring.h"
@@ -21,8 +22,6 @@
 namespace virtio_user::cli {
 namespace {
 
-constexpr std::string_view kVhostNetPath = "/dev/vhost-net";
-constexpr std::string_view kVdpaPrefix = "/dev/vhost-vdpa";
 // The account of packets takes one bit each.
 constexpr int64_t kMaxPackets = 10'000'000'000;
 constexpr int64_t kMaxBurstTyped = 256;
@@ -53,7 +52,7 @@ struct Room {
 };
 
 Room RoomOf(const std::string& backend) {
-  if (backend.starts_with(kVdpaPrefix)) {
+  if (backend.starts_with(kVhostVdpaPrefix)) {
     return {"a vDPA device", kMaxQueuePairs - 1};
   }
   if (backend == kVhostNetPath) return {"a tap", kMaxTapQueues};

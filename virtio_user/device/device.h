@@ -316,8 +316,8 @@ class Device final : private MemoryListener {
   Result<void> QueueSwitch(uint16_t from, uint16_t to) VU_REQUIRES(mu_);
   void OnMemoryEvent(const MemoryEvent& event,
                      const MemoryTable& table) override VU_EXCLUDES(mu_);
-  bool ShareChange(const MemoryEvent& event, const MemoryTable& wanted)
-      VU_REQUIRES(mu_);
+  bool ShareChange(const MemoryTable& wanted,
+                   std::span<const std::byte> goes = {}) VU_REQUIRES(mu_);
   bool LeaveRingsIn(std::span<const std::byte> range) VU_REQUIRES(mu_);
   void LeaveControlRing() VU_REQUIRES(mu_);
   void ForgetGoneRings() VU_REQUIRES(mu_);

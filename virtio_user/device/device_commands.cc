@@ -73,11 +73,12 @@ Result<void> Device::SendCommand(std::span<const std::byte> request) {
   return done;
 }
 
-// A call in which a device is told many commands, each of which may have it
-// write tables of its hardware, has as long as these may take.
+// A device that is told many commands, each of which may have it write tables
+// of its hardware, has as long as some of them may take.
 void Device::BeginCommands() {
   constexpr int kSlowCommands = 5;
-  backend_->BeginCall(options_.call_budget * kSlowCommands);
+  backend_->BeginCall(options_.call_budget *
+                      (DeviceHearsCommands() ? kSlowCommands : 1));
 }
 
 Result<void> Device::CarryOut(std::span<const std::byte> request) {

@@ -38,11 +38,7 @@ Result<void> Device::ServeControlQueue(const MemoryTable& table) {
   if (!control_queue_) {
     return Fail(ErrorCode::kWrongState, "the control ring is not configured");
   }
-  if (DeviceHearsCommands()) {
-    BeginCommands();
-  } else {
-    backend_->BeginCall(options_.call_budget);
-  }
+  BeginCommands();
   const AddressSpace space = backend_->caps().addresses;
   const auto resolve = [&](DeviceBuffer buffer) {
     return table.ToHost(buffer.addr, buffer.bytes, space);
@@ -158,20 +154,20 @@ void Device::OnMemoryEvent(const MemoryEvent& event, const MemoryTable& table) {
     return;
   }
   if (!removing) {
-    (void)ShareChange(event, table);
+    (void)ShareChange(table);
     return;
   }
   // By itself, since what was refused when it came may be refused again. A
   // range that is about to go may still stand in the provider's table.
-  if (!ShareChange(event, shared_.Without(event.range))) return;
+  if (!ShareChange(shared_.Without(event.range), event.range)) return;
   const MemoryTable rest = table.Without(event.range);
-  if (rest == shared_) return;
-  (void)ShareChange({.kind = MemoryEvent::Kind::kAdded, .range = {}}, rest);
+  if (rest != shared_) (void)ShareChange(rest);
 }
 
-// Whether the rings run on with all of `wanted`.
-bool Device::ShareChange(const MemoryEvent& event, const MemoryTable& wanted) {
-  const bool removing = event.kind == MemoryEvent::Kind::kRemoving;
+// Whether the rings run on with all of `wanted`, and without what `goes`.
+bool Device::ShareChange(const MemoryTable& wanted,
+                         std::span<const std::byte> goes) {
+  const bool removing = !goes.empty();
   const auto done = ShareMemory(wanted);
   if (done) {
     shared_ = wanted;
@@ -179,7 +175,7 @@ bool Device::ShareChange(const MemoryEvent& event, const MemoryTable& wanted) {
   }
   // Whatever became of it, what goes is never told of again: its descriptor
   // may be another file's by then.
-  if (removing) shared_ = shared_.Without(event.range);
+  shared_ = shared_.Without(goes);
   const Error& error = done.error().error;
   events_.memory_trouble = true;
   if (done.error().only_lacking || (!removing && done.error().unchanged)) {

@@ -25,7 +25,6 @@ namespace {
 // Linux: Documentation/admin-guide/devices.txt, "10 char", 238.
 constexpr unsigned kMiscMajor = 10;
 constexpr unsigned kVhostNetMinor = 238;
-constexpr const char* kVhostNetPath = "/dev/vhost-net";
 
 const char* TypeName(mode_t mode) {
   if (S_ISREG(mode)) return "a regular file";
@@ -104,7 +103,7 @@ Result<std::optional<struct stat>> Examine(const std::string& path) {
 // What makes what is missing there appear.
 const char* HowToGet(const std::string& path) {
   if (path == kVhostNetPath) return "load the driver: modprobe vhost_net";
-  if (path.starts_with("/dev/vhost-vdpa")) {
+  if (path.starts_with(kVhostVdpaPrefix)) {
     return "modprobe vhost_vdpa, then: vdpa dev add name NAME mgmtdev DEVICE";
   }
   return "start the back-end first, or correct the path";

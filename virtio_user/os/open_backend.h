@@ -7,6 +7,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "virtio_user/base/error.h"
 #include "virtio_user/base/file_descriptor.h"
@@ -14,6 +15,10 @@
 #include "virtio_user/vhost/vhost_backend.h"
 
 namespace virtio_user {
+
+// Where the kernel has its back-ends.
+inline constexpr std::string_view kVhostNetPath = "/dev/vhost-net";
+inline constexpr std::string_view kVhostVdpaPrefix = "/dev/vhost-vdpa";
 
 // Who connects to whom at a socket's path.
 enum class SocketRole : uint8_t {
