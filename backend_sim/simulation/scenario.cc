@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: BSD-3-Clause
+
+#include "backend_sim/simulation/scenario.h"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+
+#include "backend_sim/personality.h"
+
+namespace backend_sim {
+namespace {
+
+// A number of a scenario by its name, and what it may be.
+struct Field {
+  std::string_view name;
+  uint32_t Scenario::* value;
+  uint32_t least;
+  uint32_t most;
+};
+
+constexpr std::array kFields = std::to_array<Field>({
+    {"pairs", &Scenario::pairs, 1, 16},
+    {"queue_size", &Scenario::queue_size, 1, 1024},
+    {"control_queue", &Scenario::control_queue, 0, 1},
+    {"packed", &Scenario::packed, 0, 1},
+    {"in_order", &Scenario::in_order, 0, 1},
+    {"mrg_rxbuf", &Scenario::mrg_rxbuf, 0, 1},
+    {"mac", &Scenario::mac, 0, 1},
+    {"mtu", &Scenario::mtu, 0, 65535},
+    {"server_mode", &Scenario::server_mode, 0, 1},
+    {"pace", &Scenario::pace, 0, 2},
+    {"short_send_percent", &Scenario::short_send_percent, 0, 100},
+    {"short_receive_percent", &Scenario::short_receive_percent, 0, 100},
+    {"max_regions", &Scenario::max_regions, 1, 512},
+    {"regions", &Scenario::regions, 1, 64},
+    {"fd_limit", &Scenario::fd_limit, 16, 65536},
+    {"interleave_percent", &Scenario::interleave_percent, 0, 100},
+});
+
+uint32_t Draw(Entropy& entropy, std::initializer_list<uint32_t> values) {
+  return values.begin()[entropy.Choose(values.size())];
+}
+
+}  // namespace
+
+const std::vector<std::string>& BackendNames() {
+  static const auto* const names = [] {
+    auto* const all = new std::vector<std::string>;
+    for (const std::string_view name : PersonalityNames()) {
+      all->emplace_back(name);
+    }
+    all->emplace_back("vhost-net");
+    all->emplace_back("vdpa");
+    return all;
+  }();
+  return *names;
+}
+
+bool IsBackend(std::string_view name) {
+  return std::ranges::find(BackendNames(), name) != BackendNames().end();
+}
+
+Scenario DrawScenario(Entropy& entropy,
+                      const std::optional<std::string>& backend) {
+  Scenario scenario;
+  const auto& names = BackendNames();
+  scenario.backend = names[entropy.Choose(names.size())];
+  if (backend) scenario.backend = *backend;
+  scenario.pairs = Draw(entropy, {1, 1, 2, 2, 3, 4, 8});
+  if (scenario.backend == "legacy") scenario.pairs = 1;
+  if (scenario.backend == "vdpa") scenario.pairs %= 5;
+  scenario.pairs = std::max(scenario.pairs, 1u);
+  scenario.queue_size = Draw(entropy, {8, 4, 2, 16, 32, 8, 8});
+  scenario.control_queue = Draw(entropy, {1, 1, 1, 0});
+  // Further pairs are switched on through it.
+  if (scenario.control_queue == 0) scenario.pairs = 1;
+  scenario.packed = Draw(entropy, {0, 1});
+  scenario.in_order = Draw(entropy, {1, 0});
+  scenario.mrg_rxbuf = Draw(entropy, {1, 0});
+  scenario.mac = Draw(entropy, {1, 0});
+  scenario.mtu = Draw(entropy, {0, 0, 1500, 9000});
+  scenario.server_mode = Draw(entropy, {0, 0, 1});
+  scenario.pace = Draw(entropy, {0, 1, 2});
+  scenario.short_send_percent = Draw(entropy, {0, 0, 5, 40});
+  scenario.short_receive_percent = Draw(entropy, {0, 0, 5, 40});
+  scenario.max_regions = Draw(entropy, {8, 8, 3, 16});
+  scenario.regions = Draw(entropy, {2, 1, 3});
+  scenario.fd_limit = Draw(entropy, {4096, 4096, 4096, 64});
+  scenario.interleave_percent = Draw(entropy, {0, 0, 10, 50});
+  // Packed rings can have any size, but not in a kernel.
+  const bool has_packed = scenario.backend != "legacy" &&
+                          scenario.backend != "vhost-net" &&
+                          scenario.backend != "vdpa";
+  if (scenario.packed != 0 && has_packed && entropy.Chance({1, 4})) {
+    scenario.queue_size = 5;
+  }
+  return scenario;
+}
+
+std::string ToText(const Scenario& scenario) {
+  const Scenario plain;
+  std::string text = "set backend " + scenario.backend + "\n";
+  for (const Field& field : kFields) {
+    if (scenario.*field.value == plain.*field.value) continue;
+    text += "set ";
+    text += field.name;
+    text += ' ';
+    text += std::to_string(scenario.*field.value);
+    text += '\n';
+  }
+  return text;
+}
+
+std::optional<std::string> SetFromText(std::string_view name,
+                                       std::string_view value,
+                                       Scenario& scenario) {
+  if (name == "backend") {
+    if (!IsBackend(value)) {
+      return "no such back-end: \"" + std::string(value) + "\"";
+    }
+    scenario.backend = value;
+    return std::nullopt;
+  }
+  const auto* const field = std::ranges::find(kFields, name, &Field::name);
+  if (field == kFields.end()) {
+    return "nothing is called \"" + std::string(name) + "\"";
+  }
+  uint32_t number = 0;
+  const auto [end, error] =
+      std::from_chars(value.data(), value.data() + value.size(), number);
+  if (error != std::errc() || end != value.data() + value.size() ||
+      number < field->least || number > field->most) {
+    return std::string(name) + " is \"" + std::string(value) +
+           "\"; it can be " + std::to_string(field->least) + " to " +
+           std::to_string(field->most);
+  }
+  scenario.*field->value = number;
+  return std::nullopt;
+}
+
+std::optional<std::string> CheckScenario(const Scenario& scenario) {
+  if (!IsBackend(scenario.backend)) {
+    return "no such back-end: \"" + scenario.backend + "\"";
+  }
+  return std::nullopt;
+}
+
+}  // namespace backend_sim

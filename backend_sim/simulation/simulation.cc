@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: BSD-3-Clause
+
+#include "backend_sim/simulation/simulation.h"
+
+#include <array>
+#include <utility>
+
+namespace backend_sim {
+
+using virtio_user::DeviceState;
+
+std::string_view LifeStateName(LifeState state) {
+  constexpr std::array<std::string_view, kLifeStates> kNames{
+      "none", "created", "negotiated", "running", "needs-reset"};
+  return kNames[static_cast<size_t>(state)];
+}
+
+void Coverage::Add(const Coverage& other) {
+  for (size_t op = 0; op < kOpKinds; ++op) {
+    for (size_t state = 0; state < kLifeStates; ++state) {
+      for (size_t result = 0; result < kOpResults; ++result) {
+        counts[op][state][result] += other.counts[op][state][result];
+      }
+    }
+  }
+  for (size_t kind = 0; kind < kFaultKinds; ++kind) {
+    faults[kind] += other.faults[kind];
+  }
+}
+
+Simulation::Simulation(const Scenario& scenario, SimulationOptions options)
+    : scenario_(scenario),
+      options_(options),
+      stack_(MakeStack({.scenario = scenario, .trace = options.trace})) {
+  stack_->watch().between = [this] { Between(); };
+}
+
+Simulation::~Simulation() {
+  stack_->watch().between = {};
+  device_.reset();
+  driver_.reset();
+}
+
+LifeState Simulation::life() const {
+  if (device_ == nullptr) return LifeState::kNone;
+  switch (device_->state()) {
+    case DeviceState::kCreated:
+      return LifeState::kCreated;
+    case DeviceState::kNegotiated:
+      return LifeState::kNegotiated;
+    case DeviceState::kRunning:
+      return LifeState::kRunning;
+    case DeviceState::kNeedsReset:
+      return LifeState::kNeedsReset;
+  }
+  return LifeState::kNone;
+}
+
+bool Simulation::Step(const Operation& operation) {
+  if (over_) return false;
+  const LifeState before = life();
+  stack_->entropy().Begin(operation.salt);
+  const OpResult result = Do(operation);
+  ++coverage_.counts[static_cast<size_t>(operation.kind)]
+                    [static_cast<size_t>(before)][static_cast<size_t>(result)];
+  // What the embedder did and got is part of the run, and of its hash.
+  stack_->trace().Add({.kind = TraceKind::kNote,
+                       .detail = static_cast<uint8_t>(result),
+                       .ring = static_cast<uint16_t>(life()),
+                       .size = static_cast<uint32_t>(operation.kind),
+                       .words = {operation.a, operation.b, operation.salt}});
+  CheckStep();
+  ++step_;
+  over_ = !findings_.empty() && options_.stop_at_first;
+  return !over_;
+}
+
+OpResult Simulation::Do(const Operation& operation) {
+  switch (InfoOf(operation.kind).actor) {
+    case Actor::kControl:
+      return DoControl(operation);
+    case Actor::kCommand:
+      return DoCommand(operation);
+    case Actor::kMemory:
+      return DoMemory(operation);
+    case Actor::kPeer:
+      return DoPeer(operation);
+    case Actor::kData:
+      return DoData(operation);
+    case Actor::kRings:
+      return CorruptRing(operation);
+    case Actor::kFault:
+      return DoFault(operation);
+  }
+  return OpResult::kNothing;
+}
+
+// The back-end and the pollers, while the front-end is inside a call.
+void Simulation::Between() {
+  if (scenario_.interleave_percent == 0) return;
+  OpEntropy& entropy = stack_->entropy();
+  if (!entropy.Chance({scenario_.interleave_percent, 100})) return;
+  if (driver_ == nullptr || driver_->pair_count() == 0) return;
+  const auto pair =
+      static_cast<uint16_t>(entropy.Choose(driver_->pair_count()));
+  switch (entropy.Choose(3)) {
+    case 0:
+      driver_->Transmit(pair, 2, static_cast<uint32_t>(entropy.Choose(256)));
+      break;
+    case 1:
+      if (auto wrong = driver_->Receive(pair, 4)) {
+        if (!rings_corrupted_ && stack_->temper() == Temper::kGood) {
+          Find(CheckerId::kPackets, *wrong);
+        }
+      }
+      break;
+    default:
+      driver_->Complete(pair);
+      break;
+  }
+}
+
+bool Simulation::Undisturbed() {
+  return !disturbed_ && !planted_ && !rings_corrupted_ &&
+         stack_->waiting_faults() == 0 && stack_->temper() == Temper::kGood;
+}
+
+// A connection has begun: what disturbed the last one is over.
+void Simulation::NewSession() {
+  disturbed_ = false;
+  rings_corrupted_ = false;
+  memory_trouble_ = false;
+}
+
+RunReport Simulation::Finish() {
+  if (!over_) Recover();
+  return TakeDown();
+}
+
+RunReport Simulation::TakeDown() {
+  stack_->watch().between = {};
+  stack_->entropy().Begin(0);
+  device_.reset();
+  driver_.reset();
+  CheckGone();
+  return {.hash = stack_->trace().hash(),
+          .events = stack_->trace().record_count(),
+          .steps = step_,
+          .findings = findings_};
+}
+
+RunReport RunScript(const Script& script, SimulationOptions options) {
+  Simulation simulation(script.scenario, options);
+  for (const Operation& operation : script.operations) {
+    if (!simulation.Step(operation)) break;
+  }
+  return simulation.Finish();
+}
+
+}  // namespace backend_sim

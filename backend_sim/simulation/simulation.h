@@ -1,0 +1,185 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//
+// One simulated life of the real front-end, step by step.
+
+#ifndef BACKEND_SIM_SIMULATION_SIMULATION_H_
+#define BACKEND_SIM_SIMULATION_SIMULATION_H_
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "backend_sim/simulation/checker.h"
+#include "backend_sim/simulation/driver.h"
+#include "backend_sim/simulation/operation.h"
+#include "backend_sim/simulation/script.h"
+#include "backend_sim/simulation/stack.h"
+#include "virtio_user/device/device.h"
+
+namespace backend_sim {
+
+// What became of an operation.
+enum class OpResult : uint8_t {
+  kDone,
+  kFailed,   // The front-end answered with an error.
+  kNothing,  // There was nothing that it could be done to.
+};
+inline constexpr size_t kOpResults = 3;
+
+// Where a device was when an operation began.
+enum class LifeState : uint8_t {
+  kNone,  // There is no device.
+  kCreated,
+  kNegotiated,
+  kRunning,
+  kNeedsReset,
+};
+inline constexpr size_t kLifeStates = 5;
+std::string_view LifeStateName(LifeState state);
+
+// How often each operation was done in each state, and what came of it.
+struct Coverage {
+  std::array<std::array<std::array<uint64_t, kOpResults>, kLifeStates>,
+             kOpKinds>
+      counts{};
+  // Faults that came to pass, by kind.
+  std::array<uint64_t, kFaultKinds> faults{};
+
+  void Add(const Coverage& other);
+};
+
+struct SimulationOptions {
+  TraceOptions trace = {};
+  // Ends at the first finding.
+  bool stop_at_first = true;
+};
+
+// What a run has come to.
+struct RunReport {
+  std::string hash;
+  uint64_t events = 0;  // Records of the trace.
+  uint64_t steps = 0;   // Operations.
+  std::vector<Finding> findings;
+
+  // Of the first one; "" if all was well.
+  std::string FirstText() const {
+    return findings.empty() ? std::string() : findings.front().Text();
+  }
+};
+
+// Every public call of Device is made here and nowhere else, and the checkers
+// run after each step. One thread.
+class Simulation {
+ public:
+  explicit Simulation(const Scenario& scenario, SimulationOptions options = {});
+  ~Simulation();
+  Simulation(const Simulation&) = delete;
+  Simulation& operator=(const Simulation&) = delete;
+
+  // Does it, then checks. False: something was found, and the run is over.
+  bool Step(const Operation& operation);
+  // Safety is over: the faults end, and what is left has to come back to life
+  // within few steps. Then everything is taken down. Called once, last.
+  RunReport Finish();
+  // Likewise without coming back to life first.
+  RunReport TakeDown();
+
+  LifeState life() const;
+  size_t step_count() const { return step_; }
+  const Coverage& coverage() const { return coverage_; }
+  SimStack& stack() { return *stack_; }
+  const Scenario& scenario() const { return scenario_; }
+  virtio_user::Device* device() { return device_.get(); }
+  SimDriver* driver() { return driver_.get(); }
+  const std::vector<Finding>& findings() const { return findings_; }
+
+ private:
+  // control_ops.cc
+  OpResult DoControl(const Operation& operation);
+  OpResult Create();
+  OpResult Destroy();
+  OpResult Negotiate(uint32_t choice);
+  OpResult Configure(uint32_t pairs);
+  OpResult Start();
+  OpResult Stop();
+  OpResult Reset();
+  OpResult Reattach(bool keeping);
+  OpResult Poll();
+  OpResult Announce();
+  OpResult RefreshConfig();
+
+  // world_ops.cc
+  OpResult DoCommand(const Operation& operation);
+  void JudgeCommand(const CommandOutcome& outcome, bool well_formed);
+  OpResult DoMemory(const Operation& operation);
+  OpResult RemoveRingMemory();
+  size_t RegionBytes(uint32_t index);
+  OpResult DoPeer(const Operation& operation);
+  OpResult DoData(const Operation& operation);
+  OpResult CorruptRing(const Operation& operation);
+  OpResult DoFault(const Operation& operation);
+  void Between();
+
+  // simulation_checks.cc
+  void CheckStep();
+  void CheckPeer();
+  void CheckRings(const PeerView& view);
+  void CheckMemory(const PeerView& view);
+  void CheckComplaints();
+  void CheckGone();
+  void CheckCall(const char* name, virtio_user::Duration took, uint64_t calls);
+  bool EndedUnheard();
+  bool own_control() const { return device_->backend_caps().own_control_queue; }
+  void Find(CheckerId checker, std::string text);
+  // Runs a call of the device under the checks that hold for every call.
+  template <typename Call>
+  virtio_user::Result<void> Timed(const char* name, Call call);
+
+  // simulation_liveness.cc
+  void Recover();
+  void MakeRoom();
+  bool BringUp();
+  void CheckTraffic();
+
+  OpResult Do(const Operation& operation);
+  OpResult ResultOf(const virtio_user::Result<void>& done, const char* name,
+                    bool expected);
+  // Nothing that was planted, and nobody, disturbs this session.
+  bool Undisturbed();
+  void Disturb() { disturbed_ = true; }
+  uint64_t happened() { return stack_->happened_faults(); }
+  void NewSession();
+
+  const Scenario scenario_;
+  const SimulationOptions options_;
+  std::unique_ptr<SimStack> stack_;
+  std::unique_ptr<SimDriver> driver_;  // Its memory goes after the device.
+  std::unique_ptr<virtio_user::Device> device_;
+
+  size_t step_ = 0;
+  bool over_ = false;
+  std::vector<Finding> findings_;
+  Coverage coverage_;
+  // Since the session began: a fault, a lie, a hostile ring.
+  bool disturbed_ = false;
+  bool rings_corrupted_ = false;
+  bool memory_trouble_ = false;
+  bool rings_kept_ = false;        // By the last Reattach.
+  bool pairs_incomplete_ = false;  // A Configure failed half way.
+  bool planted_ = false;           // A descriptor or memory will be refused.
+  bool peer_there_ = true;
+  bool other_peer_ = false;       // The next session is with somebody else.
+  bool peer_varied_ = false;      // One of this device's may have been.
+  std::string why_not_;           // BringUp failed.
+  uint64_t happened_before_ = 0;  // Faults, at the end of the last step.
+};
+
+// A whole run of a script, liveness and all.
+RunReport RunScript(const Script& script, SimulationOptions options = {});
+
+}  // namespace backend_sim
+
+#endif  // BACKEND_SIM_SIMULATION_SIMULATION_H_

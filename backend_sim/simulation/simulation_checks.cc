@@ -1,0 +1,230 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//
+// Simulation: what must hold after every step, and for every call.
+
+#include <algorithm>
+#include <utility>
+#include <vector>
+
+#include "backend_sim/simulation/simulation.h"
+#include "backend_sim/simulation/timed.h"
+
+namespace backend_sim {
+
+using virtio_user::DeviceState;
+using virtio_user::Duration;
+
+namespace {
+
+using Regions = std::vector<std::pair<uint64_t, uint64_t>>;
+
+// In order, and what lies side by side as one: a region that has grown may be
+// told in two parts.
+Regions Merged(Regions regions) {
+  std::ranges::sort(regions);
+  Regions merged;
+  for (const auto& [begin, bytes] : regions) {
+    if (!merged.empty() &&
+        merged.back().first + merged.back().second == begin) {
+      merged.back().second += bytes;
+    } else {
+      merged.emplace_back(begin, bytes);
+    }
+  }
+  return merged;
+}
+
+// Whether a front-end that was told something wrong, or whose back-end lost a
+// descriptor, may come to break this rule without a mistake of its own: a
+// message that was refused, and whose refusal was garbled, is missing for the
+// next one.
+bool MayFollowFromLies(Rule rule) {
+  switch (rule) {
+    case Rule::kNone:
+    case Rule::kFdCount:
+    case Rule::kGate:
+    case Rule::kProtocolFeaturesNotOffered:
+    case Rule::kFeaturesOkTooEarly:
+    case Rule::kTableRegionCount:
+    case Rule::kTableOverlap:
+    case Rule::kAddrBeforeTable:
+    case Rule::kAddrOutside:
+    case Rule::kKickIncomplete:
+      return true;
+    default:
+      return false;
+  }
+}
+
+// A file of findings that nobody reads is no use.
+constexpr size_t kMaxFindings = 50;
+
+}  // namespace
+
+void Simulation::Find(CheckerId checker, std::string text) {
+  if (findings_.size() >= kMaxFindings) return;
+  findings_.push_back(
+      {.checker = checker, .step = step_, .text = std::move(text)});
+}
+
+void Simulation::CheckCall(const char* name, Duration took, uint64_t calls) {
+  // A device with a control queue of its own takes up to five budgets.
+  const Duration most =
+      (scenario_.backend == "vdpa" ? 5 : 1) * virtio_user::kDefaultCallBudget;
+  if (took > most) {
+    Find(CheckerId::kDeadline,
+         std::string(name) + " took " + std::to_string(took.count()) + " ns");
+  }
+  if (calls > kMostSeamCalls) {
+    Find(CheckerId::kBound, std::string(name) + " made " +
+                                std::to_string(calls) +
+                                " calls across the seam");
+  }
+}
+
+void Simulation::CheckStep() {
+  CheckComplaints();
+  for (const std::string& wrong : stack_->fds().violations()) {
+    Find(CheckerId::kDescriptors, wrong);
+  }
+  if (driver_ != nullptr) {
+    for (uint16_t pair = 0; pair < driver_->pair_count(); ++pair) {
+      if (auto wrong = driver_->CheckLedger(pair)) {
+        Find(CheckerId::kBuffers, *wrong);
+      }
+    }
+  }
+  if (happened() != happened_before_) Disturb();
+  happened_before_ = happened();
+  if (device_ == nullptr) return;
+  for (uint16_t i = 0; i < 2 * device_->queue_pairs(); ++i) {
+    const auto& vring = device_->vring(i);
+    const bool runs = device_->state() == DeviceState::kRunning;
+    if (vring.configured() && vring.ring.gate.open() != runs) {
+      Find(CheckerId::kState, "ring " + std::to_string(i) + "'s gate is " +
+                                  (runs ? "closed" : "open") +
+                                  " while the device is " +
+                                  std::string(ToString(device_->state())));
+    }
+  }
+  CheckPeer();
+}
+
+void Simulation::CheckComplaints() {
+  const bool lies = disturbed_ || planted_ || happened() != happened_before_;
+  for (const Complaint& complaint : stack_->TakeComplaints()) {
+    if (rings_corrupted_ || stack_->temper() == Temper::kBad) continue;
+    if (lies && MayFollowFromLies(complaint.rule)) continue;
+    Find(CheckerId::kProtocol,
+         std::string(RuleName(complaint.rule)) + ": " + complaint.text);
+  }
+}
+
+void Simulation::CheckPeer() {
+  const PeerView view = stack_->View();
+  if (!view.connected) return;
+  if (view.was_told && (view.told & ~view.offered) != 0) {
+    Find(CheckerId::kFeatures,
+         "the back-end was told of features that it does "
+         "not offer");
+  }
+  CheckRings(view);
+  if (device_->state() != DeviceState::kRunning || !Undisturbed()) return;
+  const uint64_t forwarded = device_->forwarded().low();
+  if ((forwarded & ~device_->device_features().low()) != 0) {
+    Find(CheckerId::kFeatures, "more is forwarded than the back-end offers");
+  }
+  if (view.was_told && ((forwarded & view.offered & ~view.told) != 0 ||
+                        (view.told & ~forwarded & ~view.by_itself) != 0)) {
+    Find(CheckerId::kFeatures,
+         "the back-end was told of others than are "
+         "forwarded");
+  }
+  CheckMemory(view);
+}
+
+void Simulation::CheckRings(const PeerView& view) {
+  const DeviceState state = device_->state();
+  const bool attached = virtio_user::IsAttached(device_->link());
+  const uint16_t active = device_->active_pairs();
+  if (state == DeviceState::kRunning && active == 0 && attached) {
+    Find(CheckerId::kPairs, "the device runs with no active pair");
+  }
+  if (state == DeviceState::kNegotiated && active != 0) {
+    Find(CheckerId::kPairs, "pairs are active in a stopped device");
+  }
+  const bool idle =
+      state == DeviceState::kCreated || state == DeviceState::kNegotiated;
+  for (size_t i = 0; i < view.rings.size(); ++i) {
+    const RingModel& ring = *view.rings[i];
+    const std::string name = "ring " + std::to_string(i);
+    if (idle && ring.started() && !EndedUnheard()) {
+      Find(CheckerId::kEnabled, name +
+                                    " runs at the back-end, and the device "
+                                    "is " +
+                                    std::string(ToString(state)));
+    }
+    if (state != DeviceState::kRunning || !Undisturbed()) continue;
+    if (i < 2u * active && !ring.started()) {
+      Find(CheckerId::kEnabled, name + " does not run at the back-end");
+    }
+    // vhost-net has no such message: a ring runs or not.
+    if (!device_->backend_caps().ring_enable || !ring.started()) continue;
+    if (ring.enabled() != (i < 2u * active) && !own_control()) {
+      Find(CheckerId::kPairs, name + (ring.enabled() ? " is" : " is not") +
+                                  " enabled, and " + std::to_string(active) +
+                                  " pairs are active");
+    }
+  }
+}
+
+// A session that the other end has closed, and we have not looked since.
+bool Simulation::EndedUnheard() {
+  return stack_->SessionsEnd() && !stack_->View().connected;
+}
+
+void Simulation::CheckMemory(const PeerView& view) {
+  if (!view.has_regions || memory_trouble_) return;
+  Regions ours;
+  stack_->memory().WithTable([&](const virtio_user::MemoryTable& table) {
+    for (const virtio_user::MemoryRegion& region : table.regions()) {
+      ours.emplace_back(region.published, region.host.size());
+    }
+  });
+  // Of more than it takes the back-end has some: that is trouble, and told.
+  if (ours.size() > device_->backend_caps().max_memory_regions) {
+    memory_trouble_ = true;
+    return;
+  }
+  if (Merged(ours) == Merged(view.regions)) return;
+  // Of the parts of a region that has grown there may be too many as well: the
+  // embedder is told when it asks.
+  (void)Poll();
+  if (memory_trouble_) return;
+  Find(CheckerId::kMemory,
+       "the back-end has " + std::to_string(view.regions.size()) +
+           " regions, and not the " + std::to_string(ours.size()) +
+           " that the process has");
+}
+
+// Whether nothing is left of a device that is gone.
+void Simulation::CheckGone() {
+  if (device_ != nullptr || driver_ != nullptr) return;
+  if (const std::string left = stack_->fds().Balance(); !left.empty()) {
+    Find(CheckerId::kLeft, left);
+  }
+  if (const std::string left = stack_->peer_fds().Balance(); !left.empty()) {
+    Find(CheckerId::kLeft, "at the back-end: " + left);
+  }
+  if (stack_->memory().listener_count() != 0) {
+    Find(CheckerId::kLeft, "a listener for changes of the memory");
+  }
+  if (stack_->memory().allocated_count() != 0) {
+    Find(CheckerId::kLeft, "memory of the driver's");
+  }
+  for (const std::string& wrong : stack_->fds().violations()) {
+    Find(CheckerId::kDescriptors, wrong);
+  }
+}
+
+}  // namespace backend_sim

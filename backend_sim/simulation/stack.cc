@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: BSD-3-Clause
+
+#include "backend_sim/simulation/stack.h"
+
+namespace backend_sim {
+
+std::unique_ptr<SimStack> MakeStack(const StackOptions& options) {
+  if (options.scenario.backend == "vhost-net") {
+    return MakeVhostNetStack(options);
+  }
+  if (options.scenario.backend == "vdpa") return MakeVdpaStack(options);
+  return MakeVhostUserStack(options);
+}
+
+}  // namespace backend_sim

@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//
+// Everything under a Device in a simulated run: the seams that it is built on
+// and one kind of back-end behind them.
+
+#ifndef BACKEND_SIM_SIMULATION_STACK_H_
+#define BACKEND_SIM_SIMULATION_STACK_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "backend_sim/fault_plan.h"
+#include "backend_sim/fd_table.h"
+#include "backend_sim/ring_model.h"
+#include "backend_sim/sim_clock.h"
+#include "backend_sim/sim_memory.h"
+#include "backend_sim/sim_quiescer.h"
+#include "backend_sim/simulation/op_entropy.h"
+#include "backend_sim/simulation/scenario.h"
+#include "backend_sim/simulation/seam.h"
+#include "backend_sim/trace.h"
+#include "backend_sim/violation.h"
+#include "virtio_user/vhost/vhost_backend.h"
+
+namespace backend_sim {
+
+// What the other end looks like now, for checkers.
+struct PeerView {
+  bool connected = false;
+  uint64_t offered = 0;   // Features,
+  uint64_t told = 0;      // and what it was told of them, if
+  bool was_told = false;  // it was, since its last reset.
+  // What this kind of back-end is told beside what the driver accepted.
+  uint64_t by_itself = 0;
+  std::vector<const RingModel*> rings = {};  // By the device's index.
+  // Regions that it has, as (published address, bytes), in order of address.
+  // Nothing: this kind of back-end has no such list.
+  std::vector<std::pair<uint64_t, uint64_t>> regions = {};
+  bool has_regions = false;
+};
+
+// A rule that the front-end broke.
+struct Complaint {
+  Rule rule = Rule::kNone;
+  std::string text;
+};
+
+// A back-end that breaks rules or ends sessions by itself: nothing can be
+// expected of it but that the front-end survives.
+enum class Temper : uint8_t { kGood, kBad };
+
+class SimStack {
+ public:
+  // `entropy` is the implementation's own.
+  explicit SimStack(OpEntropy* entropy) : entropy_(entropy) {}
+  SimStack(const SimStack&) = delete;
+  SimStack& operator=(const SimStack&) = delete;
+  virtual ~SimStack() = default;
+
+  // The seams.
+  virtual std::unique_ptr<virtio_user::VhostBackend> MakeBackend() = 0;
+  virtual FdTable& fds() = 0;
+  virtual SimMemory& memory() = 0;
+  virtual SimQuiescer& quiescer() = 0;
+
+  // Behind them.
+  virtual Trace& trace() = 0;
+  virtual SimClock& clock() = 0;
+  virtual FdTable& peer_fds() = 0;
+  // One turn of the back-end; how much there was to do.
+  virtual size_t Step() = 0;
+  virtual PeerView View() = 0;
+  // What the back-end had to complain about since the last call.
+  virtual std::vector<Complaint> TakeComplaints() = 0;
+  virtual Temper temper() = 0;
+  // Queue pairs that it has, as it was at the beginning.
+  virtual uint32_t max_pairs() = 0;
+  virtual bool has_packed() = 0;
+  // Whether its session can end by itself, as a socket's does.
+  virtual bool SessionsEnd() { return false; }
+
+  // What may happen to it.
+  virtual void PeerCloses() {}
+  virtual void PeerConnects(uint32_t /*choice*/) {}
+  // As at the beginning: there, with all that it had, and well-behaved as far
+  // as its kind goes.
+  virtual void PeerIsItselfAgain() {}
+  virtual void ChangeConfig(uint32_t /*choice*/) {}
+  virtual void BackendRequest(uint32_t /*choice*/) {}
+  virtual void AddFault(uint32_t /*kind_and_delay*/, uint32_t /*argument*/) {}
+  virtual void FailKernel(uint32_t /*delay*/, uint32_t /*choice*/) {}
+  virtual void ClearFaults() {}
+  // Faults that were planted and have not happened, and those that have.
+  virtual size_t waiting_faults() { return 0; }
+  virtual size_t happened_faults() { return 0; }
+
+  OpEntropy& entropy() { return *entropy_; }
+  SeamWatch& watch() { return watch_; }
+
+ protected:
+  SeamWatch watch_;
+
+ private:
+  OpEntropy* const entropy_;
+};
+
+struct StackOptions {
+  Scenario scenario;
+  TraceOptions trace = {};
+};
+
+// By scenario.backend.
+std::unique_ptr<SimStack> MakeStack(const StackOptions& options);
+
+std::unique_ptr<SimStack> MakeVhostUserStack(const StackOptions& options);
+std::unique_ptr<SimStack> MakeVhostNetStack(const StackOptions& options);
+std::unique_ptr<SimStack> MakeVdpaStack(const StackOptions& options);
+
+}  // namespace backend_sim
+
+#endif  // BACKEND_SIM_SIMULATION_STACK_H_

@@ -1,0 +1,222 @@
+// SPDX-License-Identifier: BSD-3-Clause
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include "backend_sim/sim_world.h"
+#include "backend_sim/simulation/stack.h"
+#include "backend_sim/wire.h"
+#include "virtio_user/base/check.h"
+#include "virtio_user/vhost_user/vhost_user_backend.h"
+
+namespace backend_sim {
+namespace {
+
+// A fault comes at one of the next so many messages or calls.
+constexpr uint32_t kFaultSpread = 32;
+
+Personality PersonalityOf(const Scenario& scenario) {
+  auto found = FindPersonality(scenario.backend);
+  VU_CHECK(found.has_value());
+  found->max_slots = scenario.max_regions;
+  return *std::move(found);
+}
+
+SimWorldOptions WorldOptions(const StackOptions& options) {
+  const Scenario& scenario = options.scenario;
+  SimWorldOptions world;
+  world.personality = PersonalityOf(scenario);
+  world.channel.server_mode = scenario.server_mode != 0;
+  world.channel.pace = static_cast<ServerPace>(scenario.pace);
+  world.channel.short_send_percent = scenario.short_send_percent;
+  world.channel.short_receive_percent = scenario.short_receive_percent;
+  world.memory = {.initial_regions = scenario.regions,
+                  .region_bytes = size_t{1} << 16,
+                  .reserved_bytes = size_t{1} << 14};
+  world.trace = options.trace;
+  world.fd_limit = static_cast<int>(scenario.fd_limit);
+  return world;
+}
+
+// Which of a connection's counters a fault's place is counted by.
+enum class FaultPlace : uint8_t { kMessage, kAnswer, kSend, kReceive, kAttach };
+FaultPlace PlaceOf(FaultKind kind) {
+  switch (kind) {
+    case FaultKind::kCloseBefore:
+    case FaultKind::kCloseAfter:
+    case FaultKind::kCloseUnanswered:
+    case FaultKind::kStall:
+    case FaultKind::kRefuse:
+      return FaultPlace::kMessage;
+    case FaultKind::kShortSend:
+      return FaultPlace::kSend;
+    case FaultKind::kShortReceive:
+      return FaultPlace::kReceive;
+    case FaultKind::kAttachRefused:
+      return FaultPlace::kAttach;
+    default:
+      return FaultPlace::kAnswer;
+  }
+}
+
+class VhostUserStack final : public SimStack {
+ public:
+  VhostUserStack(const StackOptions& options, std::unique_ptr<OpEntropy> source)
+      : SimStack(source.get()),
+        personality_(PersonalityOf(options.scenario)),
+        world_(WorldOptions(options), std::move(source)) {}
+
+  std::unique_ptr<virtio_user::VhostBackend> MakeBackend() override {
+    return std::make_unique<virtio_user::VhostUserBackend>(
+        std::make_unique<SeamChannel>(world_.MakeChannel(), watch_));
+  }
+  FdTable& fds() override { return world_.fds(); }
+  SimMemory& memory() override { return world_.memory(); }
+  SimQuiescer& quiescer() override { return world_.quiescer(); }
+  Trace& trace() override { return world_.trace(); }
+  SimClock& clock() override { return world_.clock(); }
+  FdTable& peer_fds() override { return world_.server_fds(); }
+  size_t Step() override { return world_.Step(); }
+
+  PeerView View() override {
+    VhostModel& model = world_.model();
+    PeerView view{.connected = world_.server().connected(),
+                  .offered = model.personality().features,
+                  .told = model.session().features,
+                  .was_told = model.session().features_set,
+                  .by_itself = Bit(kBitProtocolFeatures),
+                  .has_regions = true};
+    for (const RingModel& ring : model.rings()) view.rings.push_back(&ring);
+    for (const RegionDescription& region : model.memory().Descriptions()) {
+      view.regions.emplace_back(region.user, region.size);
+    }
+    std::ranges::sort(view.regions);
+    return view;
+  }
+
+  std::vector<Complaint> TakeComplaints() override {
+    std::vector<Complaint> complaints;
+    const auto& all = world_.violations();
+    for (; seen_ < all.size(); ++seen_) {
+      complaints.push_back({all[seen_].rule, all[seen_].Text()});
+    }
+    return complaints;
+  }
+  Temper temper() override {
+    return world_.model().personality().hostile ? Temper::kBad : Temper::kGood;
+  }
+
+  uint32_t max_pairs() override { return personality_.max_pairs; }
+  bool has_packed() override {
+    return HasBit(personality_.features, kBitRingPacked);
+  }
+  bool SessionsEnd() override { return true; }
+
+  void PeerCloses() override { world_.channel().PeerCloses(); }
+  void PeerConnects(uint32_t choice) override {
+    Personality next = personality_;
+    switch (choice % 4) {
+      case 1: {  // Fewer features.
+        const uint64_t kept = entropy().Choose(uint64_t{1} << 40);
+        next.features &= kept | Bit(kBitProtocolFeatures) | Bit(kBitVersion1);
+        break;
+      }
+      case 2:  // Fewer queues.
+        next.max_pairs = 1;
+        next.queue_num = 1;
+        break;
+      case 3: {  // Somebody else.
+        const auto names = PersonalityNames();
+        next = *FindPersonality(names[(choice / 4) % names.size()]);
+        next.max_slots = personality_.max_slots;
+        break;
+      }
+      default:
+        break;
+    }
+    world_.server().SetPersonality(std::move(next));
+    world_.channel().PeerConnects();
+  }
+  void PeerIsItselfAgain() override {
+    Personality calm = personality_;
+    calm.hostile = false;
+    calm.num_buffers_lie = NumBuffersLie::kNone;
+    calm.inflight_lie = InflightLie::kNone;
+    world_.server().SetPersonality(std::move(calm));
+    world_.channel().PeerConnects();
+  }
+
+  void ChangeConfig(uint32_t choice) override {
+    if (world_.model().personality().config.size() < 12) return;
+    // The MTU, at offset 10.
+    const uint32_t mtu = 1280 + choice % 4096;
+    const std::array bytes{static_cast<std::byte>(mtu & 0xff),
+                           static_cast<std::byte>(mtu >> 8)};
+    world_.model().ChangeConfig(10, bytes);
+    Request(2, 1, 0);
+  }
+  void BackendRequest(uint32_t choice) override {
+    const uint32_t number = choice % 12;
+    const uint32_t flags = (choice / 12) % 4 == 0 ? 9 : 1 + (choice / 12) % 16;
+    const uint32_t size =
+        (choice / 192) % 5 == 4 ? 0xffffffff : ((choice / 192) % 5) * 8;
+    Request(number, flags, size);
+  }
+
+  void AddFault(uint32_t kind_and_delay, uint32_t argument) override {
+    const auto kind = static_cast<FaultKind>(kind_and_delay % kFaultKinds);
+    const uint64_t soon = (kind_and_delay / kFaultKinds) % kFaultSpread;
+    const ChannelStats stats = world_.channel().stats();
+    uint64_t now = 0;
+    switch (PlaceOf(kind)) {
+      case FaultPlace::kMessage:
+        now = stats.messages;
+        break;
+      case FaultPlace::kAnswer:
+        now = stats.answers;
+        break;
+      case FaultPlace::kSend:
+        now = stats.sends;
+        break;
+      case FaultPlace::kReceive:
+        now = stats.receives;
+        break;
+      case FaultPlace::kAttach:
+        now = stats.attaches;
+        break;
+    }
+    uint64_t value = argument;
+    // Nanoseconds: from a moment to far behind every deadline.
+    if (kind == FaultKind::kReplyLate) value = uint64_t{1} << (argument % 36);
+    if (kind == FaultKind::kReplyWrongSize) value = argument % 300;
+    if (kind == FaultKind::kReplyExtraFds) value = 1 + argument % 8;
+    world_.faults().Add({.kind = kind, .at = now + soon, .argument = value});
+  }
+  void ClearFaults() override { world_.faults().Clear(); }
+  size_t waiting_faults() override { return world_.faults().waiting().size(); }
+  size_t happened_faults() override {
+    return world_.faults().happened().size();
+  }
+
+ private:
+  void Request(uint32_t number, uint32_t flags, uint32_t size) {
+    std::vector<std::byte> bytes;
+    EncodeHeader({number, flags, size}, bytes);
+    bytes.resize(bytes.size() + std::min<uint32_t>(size, 64));
+    world_.channel().SendRequest(bytes, size == 8 ? 1 : 0);
+  }
+
+  const Personality personality_;
+  SimWorld world_;
+  size_t seen_ = 0;  // Of violations.
+};
+
+}  // namespace
+
+std::unique_ptr<SimStack> MakeVhostUserStack(const StackOptions& options) {
+  return std::make_unique<VhostUserStack>(options,
+                                          std::make_unique<OpEntropy>());
+}
+
+}  // namespace backend_sim

@@ -1,0 +1,314 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//
+// Simulation: what everybody but the control thread does.
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <utility>
+
+#include "backend_sim/simulation/simulation.h"
+#include "backend_sim/simulation/timed.h"
+#include "virtio_user/ring/shared_memory.h"
+
+namespace backend_sim {
+
+using virtio_user::DeviceState;
+using virtio_user::MemoryEvent;
+using virtio_user::Result;
+
+namespace {
+
+constexpr size_t kPage = 4096;
+
+OpResult ToResult(bool did) {
+  return did ? OpResult::kDone : OpResult::kNothing;
+}
+
+}  // namespace
+
+// --- Commands ----------------------------------------------------------------
+
+OpResult Simulation::DoCommand(const Operation& operation) {
+  if (device_ == nullptr || driver_->control() == nullptr) {
+    return OpResult::kNothing;
+  }
+  const DeviceState before = device_->state();
+  if (before != DeviceState::kRunning && before != DeviceState::kNeedsReset) {
+    return OpResult::kNothing;
+  }
+  const bool mangled = operation.kind == OpKind::kMangledCommand;
+  const auto kind = static_cast<CommandKind>(operation.a % kCommandKinds);
+  const bool good =
+      !mangled &&
+      ControlRing::ShouldSucceed(*device_, kind, operation.b,
+                                 static_cast<uint16_t>(driver_->whole_pairs()));
+  CommandOutcome outcome;
+  (void)Timed("NotifyControlQueue", [&] {
+    outcome = mangled
+                  ? driver_->control()->SendMangled(operation.a, operation.b)
+                  : driver_->control()->Send(kind, operation.b);
+    return outcome.notified;
+  });
+  if (!outcome.sent) return OpResult::kNothing;
+  JudgeCommand(outcome, !mangled);
+  const bool runs = before == DeviceState::kRunning;
+  const bool ok = outcome.ack == virtio_user::kCtrlAckOk;
+  const bool calm = Undisturbed() && happened() == happened_before_;
+  if (!mangled && runs && calm && !pairs_incomplete_ && ok != good) {
+    Find(CheckerId::kUndisturbed,
+         "command " + std::to_string(operation.a % kCommandKinds) +
+             " was answered with " + std::to_string(outcome.ack));
+  }
+  // The driver makes a new ring at the next Configure.
+  if (!outcome.notified || outcome.broken) driver_->DropControl();
+  return outcome.notified ? OpResult::kDone : OpResult::kFailed;
+}
+
+void Simulation::JudgeCommand(const CommandOutcome& outcome, bool well_formed) {
+  if (outcome.scribbled && well_formed) {
+    Find(CheckerId::kControl, "bytes beside the ack were written");
+  }
+  const bool gone = device_->state() == DeviceState::kNeedsReset;
+  if (!outcome.notified) {
+    if (well_formed) {
+      Find(CheckerId::kControl,
+           "a well-formed command broke the queue: " +
+               std::string(outcome.notified.error().text()));
+    }
+    if (!gone) {
+      Find(CheckerId::kState,
+           "the control queue is broken, and the device "
+           "does not need a reset");
+    }
+    return;
+  }
+  if (outcome.broken) {
+    Find(CheckerId::kControl,
+         "the driver cannot read what it got: " + *outcome.broken);
+    return;
+  }
+  const bool packed =
+      device_->ring_format() == virtio_user::RingFormat::kPacked;
+  if (outcome.used != 1 && (well_formed || !packed || outcome.used > 1)) {
+    Find(CheckerId::kControl,
+         "one chain was used " + std::to_string(outcome.used) + " times");
+  }
+  if (well_formed && outcome.used == 1 && outcome.bytes != 1) {
+    Find(CheckerId::kControl, "the used element of an ack says " +
+                                  std::to_string(outcome.bytes) + " bytes");
+  }
+  if (well_formed && outcome.ack != virtio_user::kCtrlAckOk &&
+      outcome.ack != virtio_user::kCtrlAckErr) {
+    Find(CheckerId::kControl, "the ack is " + std::to_string(outcome.ack));
+  }
+}
+
+// --- Memory ------------------------------------------------------------------
+
+OpResult Simulation::DoMemory(const Operation& operation) {
+  SimMemory& memory = stack_->memory();
+  const std::vector<SimRegionId> ids = memory.region_ids();
+  const SimRegionId id = ids.empty() ? 0 : ids[operation.a % ids.size()];
+  Result<void> done;
+  switch (operation.kind) {
+    case OpKind::kAddMemory:
+      done = Timed("memory added", [&]() -> Result<void> {
+        auto added = memory.AddRegion(kPage * (1 + operation.a % 8));
+        return added ? Result<void>() : virtio_user::Fail(added);
+      });
+      break;
+    case OpKind::kRemoveMemory:
+      // The driver needs some to go on.
+      if (ids.size() < 2) return OpResult::kNothing;
+      done = Timed("memory removed", [&] { return memory.RemoveRegion(id); });
+      break;
+    case OpKind::kGrowMemory:
+      if (ids.empty()) return OpResult::kNothing;
+      done = Timed("memory grown", [&] {
+        return memory.GrowRegion(id, kPage * (1 + operation.b % 3));
+      });
+      break;
+    case OpKind::kShrinkMemory:
+      done = Timed("memory shrunk", [&]() -> Result<void> {
+        const size_t bytes = kPage * (1 + operation.b % 3);
+        if (RegionBytes(operation.a) <= bytes) {
+          return virtio_user::Fail(virtio_user::ErrorCode::kInvalidArgument,
+                                   "nothing would be left of the region");
+        }
+        return memory.ShrinkRegion(id, bytes);
+      });
+      break;
+    case OpKind::kExternalMemory:
+      (void)Timed("external memory", [&]() -> Result<void> {
+        const auto external = memory.AddExternal(kPage);
+        memory.RemoveExternal(external);
+        return {};
+      });
+      return OpResult::kDone;
+    case OpKind::kRemoveRingMemory:
+      return RemoveRingMemory();
+    default: {
+      static constexpr std::array<std::byte, 64> kNowhere{};
+      (void)Timed("unknown memory", [&]() -> Result<void> {
+        memory.AnnounceUnknown(operation.a % 2 == 0
+                                   ? MemoryEvent::Kind::kAdded
+                                   : MemoryEvent::Kind::kRemoving,
+                               kNowhere);
+        return {};
+      });
+      return OpResult::kDone;
+    }
+  }
+  return ToResult(done.has_value());
+}
+
+// Of region number `index`, modulo their number; 0: there is none.
+size_t Simulation::RegionBytes(uint32_t index) {
+  size_t bytes = 0;
+  stack_->memory().WithTable([&](const virtio_user::MemoryTable& table) {
+    const auto regions = table.regions();
+    if (regions.empty()) return;
+    bytes = regions[index % regions.size()].host.size();
+  });
+  return bytes;
+}
+
+// The driver lets go of everything, and the regions in which it lay go.
+OpResult Simulation::RemoveRingMemory() {
+  if (device_ == nullptr || driver_->pair_count() == 0) {
+    return OpResult::kNothing;
+  }
+  const bool ran = device_->state() == DeviceState::kRunning;
+  driver_->DropRings();
+  (void)Timed("ring memory removed", [&]() -> Result<void> {
+    for (const SimRegionId id : stack_->memory().region_ids()) {
+      (void)stack_->memory().RemoveRegion(id);
+    }
+    return {};
+  });
+  pairs_incomplete_ = false;
+  if (ran && device_->state() == DeviceState::kRunning) {
+    Find(CheckerId::kState, "the device runs on rings whose memory is gone");
+  }
+  return OpResult::kDone;
+}
+
+// --- Peer --------------------------------------------------------------------
+
+OpResult Simulation::DoPeer(const Operation& operation) {
+  switch (operation.kind) {
+    case OpKind::kPeerCloses:
+      if (stack_->SessionsEnd()) peer_there_ = false;
+      stack_->PeerCloses();
+      Disturb();
+      return OpResult::kDone;
+    case OpKind::kPeerConnects:
+      other_peer_ = operation.a % 4 != 0;
+      peer_varied_ |= other_peer_;
+      peer_there_ = true;
+      stack_->PeerConnects(operation.a);
+      return OpResult::kDone;
+    case OpKind::kServe: {
+      size_t work = 0;
+      for (uint32_t i = 0; i <= operation.a % 8; ++i) work += stack_->Step();
+      return ToResult(work != 0);
+    }
+    case OpKind::kChangeConfig:
+      stack_->ChangeConfig(operation.a);
+      // The driver may find a link that is down.
+      if (!stack_->SessionsEnd()) Disturb();
+      return OpResult::kDone;
+    case OpKind::kBackendRequest:
+      stack_->BackendRequest(operation.a);
+      return OpResult::kDone;
+    default:
+      stack_->clock().AdvanceTo(stack_->clock().now() +
+                                std::chrono::milliseconds(operation.a % 5000));
+      return OpResult::kDone;
+  }
+}
+
+// --- Data --------------------------------------------------------------------
+
+OpResult Simulation::DoData(const Operation& operation) {
+  if (driver_ == nullptr || driver_->pair_count() == 0) {
+    return OpResult::kNothing;
+  }
+  const auto pair = static_cast<uint16_t>(operation.a % driver_->pair_count());
+  if (!driver_->has_pair(pair)) return OpResult::kNothing;
+  switch (operation.kind) {
+    case OpKind::kTransmit:
+      return ToResult(
+          driver_->Transmit(pair, 1 + operation.b % 8, operation.salt) != 0);
+    case OpKind::kReceive: {
+      const uint64_t before = driver_->book(pair).come_count();
+      const auto wrong = driver_->Receive(pair, 1 + operation.b % 16);
+      if (wrong && !rings_corrupted_ && stack_->temper() == Temper::kGood) {
+        Find(CheckerId::kPackets, *wrong);
+      }
+      return ToResult(driver_->book(pair).come_count() != before);
+    }
+    default:
+      return ToResult(driver_->Complete(pair) != 0);
+  }
+}
+
+// A word of what the device writes, or of anything in the ring.
+OpResult Simulation::CorruptRing(const Operation& operation) {
+  if (driver_ == nullptr || driver_->pair_count() == 0) {
+    return OpResult::kNothing;
+  }
+  const auto vring =
+      static_cast<uint16_t>(operation.a % (2 * driver_->pair_count()));
+  const std::span<std::byte> memory = driver_->RingMemory(vring);
+  if (memory.empty()) return OpResult::kNothing;
+  constexpr std::array<uint16_t, 6> kValues{0, 0xffff, 1, 0x8000, 0x7fff, 2};
+  const size_t words = memory.size() / 2;
+  // Mostly the last part of the ring, which is the device's.
+  const size_t place = operation.b / 8;
+  const size_t word = operation.b % 4 != 0 && words > 64
+                          ? words - 1 - place % (words / 2)
+                          : place % words;
+  const uint16_t value = kValues[operation.salt % kValues.size()];
+  virtio_user::StoreRelaxed<uint16_t>(memory.data() + 2 * word, value);
+  rings_corrupted_ = true;
+  return OpResult::kDone;
+}
+
+// --- Faults ------------------------------------------------------------------
+
+OpResult Simulation::DoFault(const Operation& operation) {
+  constexpr uint64_t kNever = uint64_t{1} << 60;
+  switch (operation.kind) {
+    case OpKind::kFault:
+      stack_->AddFault(operation.a, operation.b);
+      break;
+    case OpKind::kFailFd:
+      (operation.a / kFdCalls % 2 == 0 ? stack_->fds() : stack_->peer_fds())
+          .FailCall(static_cast<FdCall>(operation.a % kFdCalls),
+                    1 + operation.b % 16);
+      planted_ = true;
+      break;
+    case OpKind::kFailAllocation:
+      stack_->memory().FailAllocate(1 + operation.a % 8);
+      planted_ = true;
+      break;
+    case OpKind::kFailKernel:
+      stack_->FailKernel(operation.a, operation.b);
+      Disturb();
+      break;
+    default:
+      stack_->ClearFaults();
+      for (size_t call = 0; call < kFdCalls; ++call) {
+        stack_->fds().FailCall(static_cast<FdCall>(call), kNever);
+        stack_->peer_fds().FailCall(static_cast<FdCall>(call), kNever);
+      }
+      stack_->memory().FailAllocate(0);
+      if (std::exchange(planted_, false)) Disturb();
+      break;
+  }
+  return OpResult::kDone;
+}
+
+}  // namespace backend_sim
