@@ -163,8 +163,10 @@ Check CheckKick(const VhostModel& model, const RingModel& ring) {
   return CheckFirstBase(model, ring);
 }
 
-Check CheckEnable(const RingModel& ring, uint64_t value) {
+Check CheckEnable(const VhostModel& model, const RingModel& ring,
+                  uint64_t value) {
   if (value > 1) return Breach{Rule::kEnableValue, std::to_string(value)};
+  if (model.personality().messages.serves_without_call) return std::nullopt;
   if (value == 1 && ring.started() && !ring.call_given()) {
     return Breach{Rule::kEnableWithoutCall, RingText(ring.index())};
   }
@@ -235,7 +237,7 @@ Check CheckRings(const VhostModel& model, const VhostMessage& message) {
     case kReqSetVringKick:
       return CheckKick(model, ring);
     case kReqSetVringEnable:
-      return CheckEnable(ring, message.Field(kStateNum));
+      return CheckEnable(model, ring, message.Field(kStateNum));
     default:
       return std::nullopt;
   }
