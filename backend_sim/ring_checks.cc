@@ -197,15 +197,17 @@ Check CheckTable(const VhostModel& model,
 }
 
 Check CheckMemory(const VhostModel& model, const VhostMessage& message) {
-  std::vector<RegionDescription> regions = model.memory().Descriptions();
+  std::vector<RegionDescription> regions;
   switch (message.header.request) {
     case kReqSetMemTable:
       return CheckTable(model, ParseTable(message.payload),
                         model.personality().max_regions);
     case kReqAddMemReg:
+      regions = model.memory().Descriptions();
       regions.push_back(ParseSingleRegion(message.payload));
       return CheckTable(model, regions, model.personality().max_slots);
     case kReqRemMemReg: {
+      regions = model.memory().Descriptions();
       const RegionDescription gone = ParseSingleRegion(message.payload);
       const size_t count =
           std::erase_if(regions, [&](const RegionDescription& region) {

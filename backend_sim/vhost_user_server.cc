@@ -185,6 +185,7 @@ void VhostUserServer::EmitAnswer(const WireHeader& request, ModelAnswer given,
   SpoilAnswer(fault.value_or(Fault{}), header, body);
 
   OutgoingAnswer answer;
+  answer.bytes.reserve(kWireHeaderBytes + body.size());
   EncodeHeader(header, answer.bytes);
   answer.bytes.insert(answer.bytes.end(), body.begin(), body.end());
   answer.fds = std::move(given.fds);
