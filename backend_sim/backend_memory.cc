@@ -133,6 +133,15 @@ std::vector<RegionDescription> BackendMemory::Descriptions() const {
   return descriptions;
 }
 
+bool BackendMemory::Is(std::span<const RegionDescription> table) const {
+  return std::ranges::equal(
+      table, regions_, [](const RegionDescription& said, const Region& region) {
+        const RegionDescription& known = region.description;
+        return said.guest == known.guest && said.size == known.size &&
+               said.user == known.user;
+      });
+}
+
 std::optional<std::span<std::byte>> BackendMemory::FromUser(
     uint64_t user, uint64_t bytes) const {
   for (const Region& region : regions_) {

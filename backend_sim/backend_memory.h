@@ -59,6 +59,8 @@ class BackendMemory {
 
   bool empty() const { return regions_.empty(); }
   std::vector<RegionDescription> Descriptions() const;
+  // Whether a table names these regions, wherever they lie in their files.
+  bool Is(std::span<const RegionDescription> table) const;
   // Nothing where the range is not wholly inside one region.
   std::optional<std::span<std::byte>> FromUser(uint64_t user,
                                                uint64_t bytes) const;

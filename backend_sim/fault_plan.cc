@@ -29,6 +29,17 @@ constexpr std::array<std::string_view, kFaultKinds> kNames{
     "short send",
     "short receive",
     "attach refused",
+    "read in pieces",
+    "reply cut off",
+    "send nothing",
+    "receive nothing",
+    "send broken",
+    "receive broken",
+    "fds lost",
+    "fds extra",
+    "fds wrong kind",
+    "reply fds lost",
+    "reply fds wrong kind",
 };
 
 }  // namespace

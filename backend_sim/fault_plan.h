@@ -37,8 +37,24 @@ enum class FaultKind : uint8_t {
   kShortSend,      // The Send number `at` takes at most `argument` bytes.
   kShortReceive,   // The Receive number `at` gives at most `argument` bytes.
   kAttachRefused,  // The Attach number `at` finds nobody.
+  // Of the message number `at`.
+  kReadInPieces,  // The server reads it `argument` bytes at a time.
+  // Of the answer number `at`.
+  kReplyCutOff,  // `argument` bytes of it come, then the connection ends.
+  // Of the simulated channel alone: the Send or Receive number `at`.
+  kSendNothing,     // It moves nothing, though there is room (EAGAIN).
+  kReceiveNothing,  // The same, though bytes are there.
+  kSendBroken,      // EPIPE, or with an `argument` ECONNRESET: the connection
+  kReceiveBroken,   // is lost, and with it what is under way.
+  // Of the simulated channel: the message number `at` that has descriptors.
+  kFdsLost,       // It comes without them, as by MSG_CTRUNC.
+  kFdsExtra,      // One more comes: of an event, or of memory (`argument`).
+  kFdsWrongKind,  // The first is of memory instead of an event, or conversely.
+  // The same of the answer number `at` that has descriptors.
+  kReplyFdsLost,
+  kReplyFdsWrongKind,
 };
-inline constexpr size_t kFaultKinds = 20;
+inline constexpr size_t kFaultKinds = 31;
 
 // "close before", "reply late", ...
 std::string_view FaultName(FaultKind kind);

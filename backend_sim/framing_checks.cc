@@ -71,9 +71,13 @@ std::string GateText(const RequestRule& rule) {
 
 }  // namespace
 
+// What can be tolerated comes last, so that it hides nothing else.
 Check CheckFraming(const VhostModel& model, const VhostMessage& message) {
-  if (Check breach = CheckHeader(message.header)) return breach;
   const RequestRule* const rule = FindRequest(message.header.request);
+  Check header = CheckHeader(message.header);
+  const bool tolerated = header && (model.Tolerates(header->rule) ||
+                                    CanBeOverlooked(header->rule));
+  if (header && !tolerated) return header;
   if (rule == nullptr) {
     return Breach{Rule::kUnknownRequest,
                   "number " + std::to_string(message.header.request)};
@@ -88,12 +92,18 @@ Check CheckFraming(const VhostModel& model, const VhostMessage& message) {
                                       " descriptors instead of " +
                                       std::to_string(asked)};
   }
-  if (!GateOpen(model, *rule)) return Breach{Rule::kGate, GateText(*rule)};
+  if (!GateOpen(model, *rule)) {
+    // Who does not ask what was negotiated still has what it offers alone.
+    const bool has =
+        !model.Tolerates(Rule::kGate) || rule->gate != Gate::kProtocol ||
+        HasBit(model.personality().protocol_features, rule->gate_bit);
+    return Breach{has ? Rule::kGate : Rule::kNotServed, GateText(*rule)};
+  }
   if (message.needs_reply() &&
       !model.session().HasProtocol(kProtocolReplyAck)) {
     return Breach{Rule::kNeedReplyGate, "need_reply without REPLY_ACK"};
   }
-  return std::nullopt;
+  return header;
 }
 
 bool CanBeOverlooked(Rule rule) {

@@ -29,6 +29,10 @@ Check CheckRings(const VhostModel& model, const VhostMessage& message);
 // nothing to say.
 Check CheckInflight(const VhostModel& model, const VhostMessage& message);
 
+// strict_checks: what a back-end with Strictness::kClose takes for a breach as
+// well; nothing for the others. Requires: the framing is right.
+Check CheckStrictly(const VhostModel& model, const VhostMessage& message);
+
 // ring_checks: what the driver of a running ring asks for in its available
 // ring's flags or in its event suppression area.
 Check CheckEvents(const RingHost& host, const RingModel& ring);

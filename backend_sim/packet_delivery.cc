@@ -208,7 +208,7 @@ void PacketEngine::Write(RingModel& rx, Pair& pair, Share share, Frame frame) {
     tokens.push_back(chain.token);
     full = full && (i + 1 == share.count || portions[i] == RoomOf(chain));
   }
-  if (!rx.queue()->broken()) PutFrame(rx, tokens, portions, full);
+  if (!rx.queue()->broken()) PutFrame(rx, pair, tokens, portions, full);
   ++pair.rx.unpublished;
   const auto packet = std::span<const std::byte>(frame).subspan(header);
   ++pair.counters.delivered;
@@ -226,40 +226,17 @@ void PacketEngine::Write(RingModel& rx, Pair& pair, Share share, Frame frame) {
 
 // `full`: all but the last chain are, as those that a used element skips must
 // be.
-void PacketEngine::PutFrame(RingModel& rx, std::span<const ChainToken> tokens,
+void PacketEngine::PutFrame(RingModel& rx, Pair& pair,
+                            std::span<const ChainToken> tokens,
                             std::span<const size_t> portions, bool full) {
   if (Batches() && full) {
     rx.queue()->PutBatch(tokens, static_cast<uint32_t>(portions.back()));
   } else {
     for (size_t i = 0; i < tokens.size(); ++i) {
-      rx.queue()->Put(tokens[i], static_cast<uint32_t>(portions[i]));
+      PutUsed(rx, pair, tokens[i], static_cast<uint32_t>(portions[i]));
     }
   }
   for (const ChainToken& token : tokens) rx.Give(token.id);
-}
-
-// What the header of a frame in `count` buffers says.
-uint16_t PacketEngine::NumBuffers(Pair& pair, size_t count) {
-  const auto truth = static_cast<uint16_t>(count);
-  if (!host_.personality().hostile) return truth;
-  NumBuffersLie lie = host_.personality().num_buffers_lie;
-  if (lie == NumBuffersLie::kAny) {
-    constexpr uint64_t kLies = 4;  // The truth among them.
-    const uint64_t turn = options_.entropy == nullptr
-                              ? pair.lie_count++ % kLies
-                              : options_.entropy->Choose(kLies);
-    lie = static_cast<NumBuffersLie>(turn);
-  }
-  switch (lie) {
-    case NumBuffersLie::kZero:
-      return 0;
-    case NumBuffersLie::kTooMany:
-      return static_cast<uint16_t>(truth + 1);
-    case NumBuffersLie::kTooFew:
-      return static_cast<uint16_t>(truth - 1);
-    default:
-      return truth;
-  }
 }
 
 }  // namespace backend_sim

@@ -54,12 +54,15 @@ PacketEngine::PacketEngine(RingHost& host, Trace& trace,
     : host_(host), trace_(trace), options_(options) {}
 
 PairCounters PacketEngine::counters(size_t pair) const {
-  return pair < pairs_.size() ? pairs_[pair].counters : PairCounters{};
+  if (pair >= pairs_.size() || pairs_[pair] == nullptr) return {};
+  return pairs_[pair]->counters;
 }
 
 size_t PacketEngine::waiting_count() const {
-  return static_cast<size_t>(std::ranges::count_if(
-      pairs_, [](const Pair& pair) { return !pair.waiting.empty(); }));
+  return static_cast<size_t>(
+      std::ranges::count_if(pairs_, [](const std::unique_ptr<Pair>& pair) {
+        return pair != nullptr && !pair->waiting.empty();
+      }));
 }
 
 size_t PacketEngine::Step() {
@@ -71,11 +74,17 @@ size_t PacketEngine::Step() {
   return work;
 }
 
+PacketEngine::Pair& PacketEngine::PairOf(size_t index) {
+  std::unique_ptr<Pair>& pair = pairs_[index];
+  if (pair == nullptr) pair = std::make_unique<Pair>();
+  return *pair;
+}
+
 size_t PacketEngine::StepPair(size_t index) {
   RingModel& rx = host_.rings()[2 * index];
   RingModel& tx = host_.rings()[2 * index + 1];
   if (!rx.started() && !tx.started()) return 0;
-  Pair& pair = pairs_[index];
+  Pair& pair = PairOf(index);
   ForgetOldLives(pair, rx, tx);
   size_t work = ReadKick(rx, pair) + ReadKick(tx, pair);
   work += Deliver(rx, pair);
@@ -153,13 +162,13 @@ size_t PacketEngine::TakeFrames(RingModel& tx, RingModel& rx, Pair& pair) {
     }
     const uint32_t flush = host_.personality().rings.flush_frames;
     if (pair.tx.unpublished >= std::max<size_t>(flush, window)) {
-      GiveBack(tx, pair.tx);
+      GiveBack(tx, pair);
       published = true;
     }
     Deliver(rx, pair);
   }
   if (pair.tx.unpublished != 0) {
-    GiveBack(tx, pair.tx);
+    GiveBack(tx, pair);
     published = true;
   }
   if (published) Interrupt(tx, pair);
@@ -256,13 +265,14 @@ std::vector<size_t> PacketEngine::Order(size_t count) {
 }
 
 // Used elements for all chains that are done with.
-void PacketEngine::GiveBack(RingModel& tx, Side& side) {
+void PacketEngine::GiveBack(RingModel& tx, Pair& pair) {
+  Side& side = pair.tx;
   if (!tx.queue()->broken()) {
     if (Batches()) {
       tx.queue()->PutBatch(side.done, 0);
     } else {
       for (const size_t i : Order(side.done.size())) {
-        tx.queue()->Put(side.done[i], 0);
+        PutUsed(tx, pair, side.done[i], 0);
       }
     }
   }

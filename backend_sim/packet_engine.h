@@ -9,6 +9,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <memory>
 #include <optional>
 #include <span>
 #include <vector>
@@ -88,6 +89,7 @@ class PacketEngine {
     std::deque<Held> kept;                          // Taken from TX.
     uint64_t source_count = 0;
     uint64_t lie_count = 0;
+    uint64_t lie_odds = 0;  // Used elements that could have lied.
     PairCounters counters;
   };
   // The held chains of one frame.
@@ -97,6 +99,7 @@ class PacketEngine {
   };
 
   // packet_engine.cc
+  Pair& PairOf(size_t index);
   size_t StepPair(size_t index);
   void ForgetOldLives(Pair& pair, const RingModel& rx, const RingModel& tx);
   size_t ReadKick(RingModel& ring, Pair& pair);
@@ -104,7 +107,7 @@ class PacketEngine {
   bool TakeFrame(RingModel& tx, Pair& pair, Frame& frame);
   void UseFrame(RingModel& tx, RingModel& rx, Pair& pair, Frame frame);
   size_t MakeFrames(size_t index, RingModel& rx, Pair& pair);
-  void GiveBack(RingModel& tx, Side& side);
+  void GiveBack(RingModel& tx, Pair& pair);
   bool Publish(RingModel& ring, Pair& pair, Side& side);
   void Interrupt(RingModel& ring, Pair& pair);
   bool Take(RingModel& ring, virtio_user::DescriptorChain& chain);
@@ -134,15 +137,22 @@ class PacketEngine {
   std::vector<size_t> Portions(const Pair& pair, Share share,
                                size_t bytes) const;
   void Write(RingModel& rx, Pair& pair, Share share, Frame frame);
-  void PutFrame(RingModel& rx, std::span<const virtio_user::ChainToken> tokens,
+  void PutFrame(RingModel& rx, Pair& pair,
+                std::span<const virtio_user::ChainToken> tokens,
                 std::span<const size_t> portions, bool full);
+
+  // packet_lies.cc
+  void PutUsed(RingModel& ring, Pair& pair, virtio_user::ChainToken token,
+               uint32_t bytes);
+  uint64_t Turn(Pair& pair, uint64_t count);
+  bool Draws(Pair& pair, uint32_t per_mille);
   uint16_t NumBuffers(Pair& pair, size_t count);
 
   RingHost& host_;
   Trace& trace_;
   const PacketEngineOptions options_;
-  std::vector<Pair> pairs_;
-  virtio_user::DescriptorChain chain_;  // Kept for its capacity.
+  std::vector<std::unique_ptr<Pair>> pairs_;  // Null: it never ran.
+  virtio_user::DescriptorChain chain_;        // Kept for its capacity.
 };
 
 }  // namespace backend_sim

@@ -58,7 +58,7 @@ void PacketEngine::ReleaseHeld(RingModel& tx, RingModel& rx, Pair& pair,
     ++pair.tx.unpublished;
   }
   if (pair.tx.unpublished != 0) {
-    GiveBack(tx, pair.tx);
+    GiveBack(tx, pair);
     Interrupt(tx, pair);
   }
   Deliver(rx, pair);
@@ -71,7 +71,7 @@ void PacketEngine::Drain() {
     RingModel& rx = host_.rings()[2 * i];
     RingModel& tx = host_.rings()[2 * i + 1];
     if (!tx.started()) continue;
-    Pair& pair = pairs_[i];
+    Pair& pair = PairOf(i);
     ForgetOldLives(pair, rx, tx);
     while (tx.has_resubmitted() && TakeToHold(tx, pair)) {
     }

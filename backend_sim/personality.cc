@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <array>
 
+#include "backend_sim/violation.h"
+
 namespace backend_sim {
 namespace {
 
@@ -19,6 +21,24 @@ inline constexpr uint64_t kNetBits =
 inline constexpr uint64_t kCommonBits =
     Bit(27) /* ANY_LAYOUT */ | Bit(kBitIndirectDesc) | Bit(kBitEventIdx) |
     Bit(kBitRingPacked) | Bit(kBitInOrder);
+
+constexpr uint64_t Rules(std::initializer_list<Rule> rules) {
+  static_assert(kRules <= 64);
+  uint64_t bits = 0;
+  for (const Rule rule : rules) bits |= Bit(static_cast<unsigned>(rule));
+  return bits;
+}
+
+// What lib/vhost does not look at: header flags, the order of status bits and
+// of messages, where a ring begins and whether it can be reached.
+inline constexpr uint64_t kLibVhostTolerates = Rules(
+    {Rule::kHeaderVersion, Rule::kHeaderFlags, Rule::kGate,
+     Rule::kNeedReplyGate, Rule::kOwnerTwice, Rule::kOwnerMissing,
+     Rule::kFeaturesUnasked, Rule::kFeaturesAfterOk, Rule::kStatusBackwards,
+     Rule::kFeaturesOkTooEarly, Rule::kDriverOkTooEarly, Rule::kRingWithoutMq,
+     Rule::kRingBase, Rule::kAddrOutside, Rule::kAddrReservedFlags,
+     Rule::kKickTooEarly, Rule::kKickIncomplete, Rule::kEnableValue,
+     Rule::kEnableWithoutCall});
 
 // mac, status, max_virtqueue_pairs, mtu ("Device configuration layout").
 std::vector<std::byte> NetConfig(uint32_t pairs) {
@@ -68,6 +88,14 @@ Personality Personality::LibVhost() {
       Bit(kProtocolMtu) | Bit(kProtocolBackendReq) | Bit(kProtocolStatus);
   personality.config.clear();
   personality.has_short_base = true;
+  personality.messages = {.tolerates = kLibVhostTolerates,
+                          .features_free_rings = true,
+                          .remembers_refused_features = true,
+                          .status_zero_keeps_rings = true,
+                          .ignores_same_table = true,
+                          .closes_for_ring_index = true,
+                          .base_follows_used = true,
+                          .serves_ready_rings_alone = true};
   return personality;
 }
 
@@ -113,6 +141,64 @@ Personality HostileNumBuffers() {
   return personality;
 }
 
+// VPP's vhost as it was in 2016: SET_FEATURES begins everything anew. Pairs
+// and protocol features are fewer, and a ring needs no call.
+Personality VppLike() {
+  Personality personality = Personality::Conforming();
+  personality.features = Bit(kBitMrgRxbuf) | Bit(kBitCtrlVq) |
+                         Bit(21) /* GUEST_ANNOUNCE */ | Bit(kBitMq) |
+                         Bit(27) /* ANY_LAYOUT */ | Bit(kBitIndirectDesc) |
+                         Bit(kBitProtocolFeatures) | Bit(kBitVersion1);
+  personality.protocol_features = Bit(kProtocolMq);
+  personality.max_pairs = 8;
+  personality.queue_num = 8;
+  personality.config.clear();
+  personality.messages = {.features_wipe_rings = true,
+                          .serves_without_call = true};
+  return personality;
+}
+
+// The model refuses every breach already. This one ends the session over it,
+// and takes for a breach what strict_checks lists.
+Personality Strict() {
+  Personality personality = Personality::Conforming();
+  personality.strictness = Strictness::kClose;
+  return personality;
+}
+
+// 2000 answers one after the other stay below the budget of a call.
+Personality Slow() {
+  Personality personality = Personality::Conforming();
+  personality.messages = {.late_us = 900, .read_bytes = 7};
+  return personality;
+}
+
+Personality CrashProne() {
+  Personality personality = Personality::Conforming();
+  personality.crash_per_mille = 10;
+  personality.successors = {
+      {},
+      {.without_features =
+           Bit(kBitMrgRxbuf) | Bit(kBitRingPacked) | Bit(kBitEventIdx)},
+      {.without_protocol_features = Bit(kProtocolReplyAck) |
+                                    Bit(kProtocolStatus) |
+                                    Bit(kProtocolMemSlots)},
+      {.max_pairs = 1},
+      {.personality = "lib-vhost"},
+      {.personality = "out-of-order"}};
+  return personality;
+}
+
+Personality Hostile() {
+  Personality personality = Personality::Conforming();
+  personality.hostile = true;
+  personality.num_buffers_lie = NumBuffersLie::kAny;
+  personality.used_lie = UsedLie::kAny;
+  personality.used_lies_per_mille = 100;
+  personality.answer_lies_per_mille = 20;
+  return personality;
+}
+
 struct Named {
   std::string_view name;
   Personality (*make)();
@@ -129,6 +215,11 @@ constexpr std::array kNamed = {
     Named{"small-pieces", &SmallPieces},
     Named{"inflight", &Inflight},
     Named{"hostile-num-buffers", &HostileNumBuffers},
+    Named{"vpp-like", &VppLike},
+    Named{"strict", &Strict},
+    Named{"slow", &Slow},
+    Named{"crash-prone", &CrashProne},
+    Named{"hostile", &Hostile},
 };
 
 constexpr auto kNames = [] {
@@ -145,6 +236,20 @@ std::optional<Personality> FindPersonality(std::string_view name) {
   Personality personality = found->make();
   personality.name = name;
   return personality;
+}
+
+Personality SucceedBy(const Personality& before, const Successor& successor) {
+  Personality after = FindPersonality(successor.personality).value_or(before);
+  after.features &= ~successor.without_features;
+  after.protocol_features &= ~successor.without_protocol_features;
+  if (successor.max_pairs != 0) {
+    after.max_pairs = std::min(after.max_pairs, successor.max_pairs);
+    after.queue_num = std::min<uint64_t>(after.queue_num, after.max_pairs);
+    if (!after.config.empty()) after.config = NetConfig(after.max_pairs);
+  }
+  after.crash_per_mille = before.crash_per_mille;
+  after.successors = before.successors;
+  return after;
 }
 
 std::span<const std::string_view> PersonalityNames() { return kNames; }

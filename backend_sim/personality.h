@@ -61,6 +61,7 @@ enum class TrafficMode : uint8_t {
 enum class Strictness : uint8_t {
   kRefuse,  // NACK where an ack was asked for, else the connection ends.
   kNote,    // Written down and, where it can be, carried out.
+  kClose,   // The connection ends; and what only some tolerate is a breach.
 };
 
 // The order in which chains are given back.
@@ -90,6 +91,9 @@ enum class InflightLie : uint8_t {
   kOtherQueueSize,  // Half of the size that was asked for.
 };
 
+// What used elements say in place of the truth.
+enum class UsedLie : uint8_t { kNone, kLonger, kShorter, kOtherId, kAny };
+
 // What the spec leaves to the device.
 struct RingBehaviour {
   CompletionOrder order = CompletionOrder::kInTurn;
@@ -105,6 +109,47 @@ struct RingBehaviour {
   // So many TX chains, the oldest, are kept from one step to the next; their
   // packets are looked at when they go back.
   uint32_t held_chains = 0;
+};
+
+// Where a back-end does otherwise with messages than the model by itself.
+struct MessageBehaviour {
+  // Breaches of these (bit: Rule) are written down, and the message is carried
+  // out all the same, as far as that can be.
+  uint64_t tolerates = 0;
+  // SET_FEATURES puts every ring back into the state before anybody spoke of
+  // it.
+  bool features_wipe_rings = false;
+  // SET_FEATURES without MQ does so with the rings behind the first two.
+  bool features_free_rings = false;
+  // Features that were not offered take FEATURES_OK out of the status, and
+  // keep it out until others are accepted.
+  bool remembers_refused_features = false;
+  // SET_STATUS with 0 stops no ring.
+  bool status_zero_keeps_rings = false;
+  // A table like the one before it is not looked at: new files at the old
+  // addresses are not seen.
+  bool ignores_same_table = false;
+  // A ring index that cannot be ends the connection, ack or not.
+  bool closes_for_ring_index = false;
+  // A split ring starts at the used index in its memory, whatever was said.
+  bool base_follows_used = false;
+  // Nothing is served before the first two rings are started, enabled and have
+  // their calls; a disabled ring is not read.
+  bool serves_ready_rings_alone = false;
+  // A ring without a call descriptor is served all the same.
+  bool serves_without_call = false;
+  // Answers come up to so many microseconds late, and messages are read up to
+  // so many bytes at a time (0: as they come).
+  uint32_t late_us = 0;
+  uint32_t read_bytes = 0;
+};
+
+// What takes the place of a back-end whose session crashed.
+struct Successor {
+  uint64_t without_features = 0;  // Bits that it does not offer.
+  uint64_t without_protocol_features = 0;
+  uint32_t max_pairs = 0;             // 0: as many as before.
+  std::string_view personality = {};  // A name that FindPersonality knows.
 };
 
 struct Personality {
@@ -126,25 +171,36 @@ struct Personality {
   Strictness strictness = Strictness::kRefuse;
   TrafficMode traffic = TrafficMode::kEcho;
   RingBehaviour rings = {};
+  MessageBehaviour messages = {};
+  // Out of 1000 messages, how many end the session: before they have an
+  // effect, after, or in place of the answer. The next Connect finds one of
+  // the successors; none: the same back-end.
+  uint32_t crash_per_mille = 0;
+  std::vector<Successor> successors = {};
   // Breaks rules itself: what comes below applies.
   bool hostile = false;
   NumBuffersLie num_buffers_lie = NumBuffersLie::kNone;
+  UsedLie used_lie = UsedLie::kNone;
+  uint32_t used_lies_per_mille = 1000;  // Of used elements.
+  uint32_t answer_lies_per_mille = 0;   // Of answers: any fault of theirs.
   // Applies to everybody.
   InflightLie inflight_lie = InflightLie::kNone;
 
   // All that the model has: 128 pairs, REPLY_ACK, STATUS, CONFIG, ...
   static Personality Conforming();
-  // What DPDK's lib/vhost 22.11 offers; of its protocol features those that
-  // the model has.
+  // What DPDK's lib/vhost 22.11 offers and does; of its protocol features
+  // those that the model has.
   static Personality LibVhost();
   // Before VERSION_1 and before protocol features: one pair, no ENABLE.
   static Personality Legacy();
 };
 
+// What `before` leaves behind.
+Personality SucceedBy(const Personality& before, const Successor& successor);
+
 // Personalities by name: the three above ("conforming", "lib-vhost", "legacy")
-// and conforming ones that behave in a way of their own: "out-of-order",
-// "in-order-batch", "delayed-flush", "many-buffers", "small-pieces",
-// "inflight", "hostile-num-buffers". Nothing: no such name.
+// and those that PersonalityNames lists beside them (docs/simulator.md).
+// Nothing: no such name.
 std::optional<Personality> FindPersonality(std::string_view name);
 std::span<const std::string_view> PersonalityNames();
 

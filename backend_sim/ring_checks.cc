@@ -163,8 +163,10 @@ Check CheckKick(const VhostModel& model, const RingModel& ring) {
   return CheckFirstBase(model, ring);
 }
 
-Check CheckEnable(const RingModel& ring, uint64_t value) {
+Check CheckEnable(const VhostModel& model, const RingModel& ring,
+                  uint64_t value) {
   if (value > 1) return Breach{Rule::kEnableValue, std::to_string(value)};
+  if (model.personality().messages.serves_without_call) return std::nullopt;
   if (value == 1 && ring.started() && !ring.call_given()) {
     return Breach{Rule::kEnableWithoutCall, RingText(ring.index())};
   }
@@ -195,15 +197,17 @@ Check CheckTable(const VhostModel& model,
 }
 
 Check CheckMemory(const VhostModel& model, const VhostMessage& message) {
-  std::vector<RegionDescription> regions = model.memory().Descriptions();
+  std::vector<RegionDescription> regions;
   switch (message.header.request) {
     case kReqSetMemTable:
       return CheckTable(model, ParseTable(message.payload),
                         model.personality().max_regions);
     case kReqAddMemReg:
+      regions = model.memory().Descriptions();
       regions.push_back(ParseSingleRegion(message.payload));
       return CheckTable(model, regions, model.personality().max_slots);
     case kReqRemMemReg: {
+      regions = model.memory().Descriptions();
       const RegionDescription gone = ParseSingleRegion(message.payload);
       const size_t count =
           std::erase_if(regions, [&](const RegionDescription& region) {
@@ -235,7 +239,7 @@ Check CheckRings(const VhostModel& model, const VhostMessage& message) {
     case kReqSetVringKick:
       return CheckKick(model, ring);
     case kReqSetVringEnable:
-      return CheckEnable(ring, message.Field(kStateNum));
+      return CheckEnable(model, ring, message.Field(kStateNum));
     default:
       return std::nullopt;
   }

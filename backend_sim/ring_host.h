@@ -19,6 +19,7 @@ struct SessionState {
   bool has_owner = false;
   bool features_asked = false;
   bool features_set = false;  // Since the last reset.
+  bool features_refused = false;
   uint64_t features = 0;
   uint64_t protocol_features = 0;
   uint8_t status = 0;

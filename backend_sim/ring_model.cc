@@ -143,16 +143,14 @@ bool RingModel::Start(const BackendMemory& memory, RingRules rules,
 // What was in flight stands in the available ring right behind what was used.
 uint16_t RingModel::Resubmit(uint16_t used_index) {
   if (!notes_) return 0;
-  const std::vector<uint16_t> heads = notes_->Begin(used_index);
-  resubmitted_.assign(heads.begin(), heads.end());
-  return static_cast<uint16_t>(heads.size());
+  resubmitted_ = notes_->Begin(used_index);
+  resubmitted_taken_ = 0;
+  return static_cast<uint16_t>(resubmitted_.size());
 }
 
 std::optional<uint16_t> RingModel::TakeResubmitted() {
-  if (resubmitted_.empty()) return std::nullopt;
-  const uint16_t head = resubmitted_.front();
-  resubmitted_.pop_front();
-  return head;
+  if (!has_resubmitted()) return std::nullopt;
+  return resubmitted_[resubmitted_taken_++];
 }
 
 bool RingModel::Take(uint16_t id) {
@@ -193,12 +191,15 @@ uint32_t RingModel::Pause(Trace& trace) {
   base_ = base;
   if (notes_) notes_->Clear(used.index);
   resubmitted_.clear();
+  resubmitted_taken_ = 0;
   queue_.reset();
   ledger_ = ChainLedger();
   return base;
 }
 
 uint32_t RingModel::Stop(Trace& trace) {
+  // Of hundreds of rings few are ever spoken of.
+  if (!mentioned_ && !started() && !notes_) return 0;
   const uint32_t base = Pause(trace);
   RingModel fresh(index_);
   fresh.life_ = life_;

@@ -6,7 +6,6 @@
 #define BACKEND_SIM_RING_MODEL_H_
 
 #include <cstdint>
-#include <deque>
 #include <optional>
 #include <span>
 #include <vector>
@@ -139,7 +138,9 @@ class RingModel {
   const virtio_user::DeviceQueue* queue() const {
     return queue_ ? &*queue_ : nullptr;
   }
-  bool has_resubmitted() const { return !resubmitted_.empty(); }
+  bool has_resubmitted() const {
+    return resubmitted_taken_ < resubmitted_.size();
+  }
   // The next head that is to be resubmitted; then it is not any more.
   std::optional<uint16_t> TakeResubmitted();
   // A chain was taken from the queue. False: it has one with this id.
@@ -177,7 +178,8 @@ class RingModel {
   std::optional<virtio_user::DeviceQueue> queue_;
   ChainLedger ledger_;
   std::optional<QueueNotes> notes_;
-  std::deque<uint16_t> resubmitted_;
+  std::vector<uint16_t> resubmitted_;  // From `taken` on.
+  size_t resubmitted_taken_ = 0;
 };
 
 }  // namespace backend_sim

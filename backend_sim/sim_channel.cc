@@ -48,8 +48,7 @@ void SimChannel::OpenListener() {
 Result<void> SimChannel::Attach() {
   VU_CHECK(!attached());
   const uint64_t count = stats_.attaches++;
-  const auto fault = parts_.faults.Take(FaultKind::kAttachRefused, count);
-  if (fault) TraceFault(*fault);
+  const auto fault = TakeFault(FaultKind::kAttachRefused, count);
   if (fault || (!peer_present_ && !options_.server_mode)) {
     return std::unexpected(Error::System(ErrorCode::kDisconnected, ECONNREFUSED,
                                          "nobody serves the simulated socket"));
@@ -98,16 +97,18 @@ void SimChannel::SetAttachDeadline(Deadline deadline) {
   attach_deadline_ = deadline;
 }
 
-void SimChannel::TraceFault(const Fault& fault) {
+std::optional<Fault> SimChannel::TakeFault(FaultKind kind, uint64_t count) {
+  const auto fault = parts_.faults.Take(kind, count);
+  if (!fault) return std::nullopt;
   parts_.trace.Add({.kind = TraceKind::kFault,
-                    .detail = static_cast<uint8_t>(fault.kind),
-                    .words = {fault.at, fault.argument}});
+                    .detail = static_cast<uint8_t>(fault->kind),
+                    .words = {fault->at, fault->argument}});
+  return fault;
 }
 
 // How many bytes this call may move, for reasons of the world's own.
 size_t SimChannel::Limit(FaultKind kind, uint64_t count, uint32_t percent) {
-  if (const auto fault = parts_.faults.Take(kind, count)) {
-    TraceFault(*fault);
+  if (const auto fault = TakeFault(kind, count)) {
     return std::max<size_t>(fault->argument, 1);
   }
   if (!entropy_->Chance({percent, 100})) return SIZE_MAX;
@@ -126,6 +127,13 @@ Result<size_t> SimChannel::Send(std::span<const SendChunk> chunks,
     return std::unexpected(Error::System(ErrorCode::kDisconnected, EPIPE,
                                          "the back-end is not there"));
   }
+  if (const auto fault = TakeFault(FaultKind::kSendBroken, count)) {
+    LoseConnection();
+    return std::unexpected(Error::System(
+        ErrorCode::kDisconnected, fault->argument == 0 ? EPIPE : ECONNRESET,
+        "the connection to the back-end is lost"));
+  }
+  if (TakeFault(FaultKind::kSendNothing, count)) return size_t{0};
   size_t limit =
       Limit(FaultKind::kShortSend, count, options_.short_send_percent);
   size_t total = 0;
@@ -167,26 +175,17 @@ Result<size_t> SimChannel::AcceptChunk(const SendChunk& chunk, size_t skip,
   return count;
 }
 
-Result<void> SimChannel::SendFds(std::span<const int> fds, Segment& segment) {
-  for (const int fd : fds) {
-    if (parts_.client_fds.FileOf(fd) != nullptr) continue;
-    return std::unexpected(
-        Error::System(ErrorCode::kSystem, EBADF, "a descriptor to be sent"));
-  }
-  segment.fds = PassFds({parts_.client_fds, parts_.server_fds}, fds);
-  stats_.fds_sent += fds.size();
-  return {};
-}
-
 Result<Received> SimChannel::Receive(std::span<std::byte> into) {
   const uint64_t count = stats_.receives++;
   if (!attached()) {
     return Fail(ErrorCode::kDisconnected, "no back-end is connected");
   }
+  if (TakeFault(FaultKind::kReceiveBroken, count)) LoseConnection();
   const size_t readable = Readable();
   if (readable == 0 && peer_closed_) {
     return Fail(ErrorCode::kDisconnected, "the back-end closed the connection");
   }
+  if (TakeFault(FaultKind::kReceiveNothing, count)) return Received{};
   size_t left = std::min(into.size(), readable);
   if (left > 0) {
     left = std::min(left, Limit(FaultKind::kShortReceive, count,
@@ -209,15 +208,6 @@ Result<Received> SimChannel::Receive(std::span<std::byte> into) {
   }
   stats_.bytes_received += received.bytes;
   return received;
-}
-
-void SimChannel::TakeFds(Answer& answer, Received& received) {
-  received.fd_count += answer.fds.size();
-  auto passed = PassFds({parts_.server_fds, parts_.client_fds},
-                        std::exchange(answer.fds, {}));
-  if (!received.fd.valid() && !passed.empty()) {
-    received.fd = std::move(passed.front());
-  }
 }
 
 Result<void> SimChannel::WaitWritable(Deadline deadline) {
@@ -278,121 +268,6 @@ size_t SimChannel::Readable() const {
     readable += answer.bytes.size() - answer.taken;
   }
   return readable;
-}
-
-// --- The server's end --------------------------------------------------------
-
-bool SimChannel::Pump() {
-  bool any = false;
-  while (PumpOnce()) any = true;
-  return any;
-}
-
-// Gives the server one piece of what was sent, at most a message.
-bool SimChannel::PumpOnce() {
-  if (peer_closed_ || stalled_ || to_server_.empty()) return false;
-  if (unread_answers_ >= options_.max_unread_answers) return false;
-  if (WaitsForRequest()) return false;
-  Segment& segment = to_server_.front();
-  const auto bytes = std::span<const std::byte>(segment.bytes);
-  const size_t count =
-      std::min(bytes.size() - segment.taken, parts_.server.BytesWanted());
-  ServerOutput output = parts_.server.OnBytes(
-      bytes.subspan(segment.taken, count), std::exchange(segment.fds, {}));
-  segment.taken += count;
-  to_server_bytes_ -= count;
-  if (segment.taken == segment.bytes.size()) to_server_.pop_front();
-  Queue(std::move(output));
-  return true;
-}
-
-// Makes a request that is due, and waits until it is answered.
-bool SimChannel::WaitsForRequest() {
-  if (!planned_ || requests_ == nullptr || !requests_->frontend_open ||
-      planned_->before_message != parts_.server.message_count()) {
-    return false;
-  }
-  if (!std::exchange(asking_, true)) {
-    answers_before_ = requests_->to_backend.size();
-    SendRequest(planned_->bytes);
-  }
-  if (requests_->to_backend.size() < answers_before_ + kRequestAnswerBytes) {
-    return true;
-  }
-  planned_.reset();
-  asking_ = false;
-  return false;
-}
-
-bool SimChannel::SendRequest(std::span<const std::byte> bytes,
-                             size_t fd_count) {
-  if (requests_ == nullptr || !requests_->frontend_open ||
-      !requests_->backend_open) {
-    return false;
-  }
-  requests_->to_frontend.insert(requests_->to_frontend.end(), bytes.begin(),
-                                bytes.end());
-  requests_->fds_to_frontend += fd_count;
-  return true;
-}
-
-Result<virtio_user::ChannelPair> SimChannel::MakePair() {
-  const auto ours =
-      parts_.client_fds.Install(SimFile::Socket(), "request stream");
-  if (!ours) return Fail(ours);
-  requests_ = std::make_shared<SimRequestStream>();
-  virtio_user::ChannelPair pair;
-  pair.ours = std::make_unique<SimRequestChannel>(parts_.client_fds, *ours,
-                                                  parts_.clock, requests_);
-  const auto theirs = parts_.client_fds.Install(SimFile::Socket(),
-                                                "request stream's other end");
-  if (!theirs) return Fail(theirs);
-  pair.theirs = FileDescriptor(parts_.client_fds, *theirs);
-  return pair;
-}
-
-void SimChannel::Queue(ServerOutput output) {
-  for (OutgoingAnswer& answer : output.answers) {
-    Answer queued;
-    queued.bytes = std::move(answer.bytes);
-    queued.fds = std::move(answer.fds);
-    queued.due = parts_.clock.now() + answer.delay;
-    queued.last = answer.last;
-    if (answer.last) ++unread_answers_;
-    to_client_.push_back(std::move(queued));
-  }
-  if (output.stall) stalled_ = true;
-  if (output.close) CloseByServer();
-}
-
-void SimChannel::PeerCloses() {
-  peer_present_ = false;
-  if (attached() && !peer_closed_) CloseByServer();
-}
-
-void SimChannel::CloseByServer() {
-  parts_.trace.Add({.kind = TraceKind::kClose,
-                    .detail = static_cast<uint8_t>(Closer::kBackend)});
-  parts_.server.Disconnect();
-  peer_closed_ = true;
-  if (requests_ != nullptr) requests_->backend_open = false;
-  to_server_.clear();
-  to_server_bytes_ = 0;
-}
-
-void SimChannel::DropStreams() {
-  to_server_.clear();
-  to_server_bytes_ = 0;
-  to_client_.clear();
-  unread_answers_ = 0;
-  if (requests_ != nullptr) requests_->backend_open = false;
-}
-
-ChannelStats SimChannel::stats() const {
-  ChannelStats stats = stats_;
-  stats.messages = parts_.server.message_count();
-  stats.answers = parts_.server.answer_count();
-  return stats;
 }
 
 }  // namespace backend_sim

@@ -56,8 +56,10 @@ struct ChannelStats {
   uint64_t bytes_sent = 0;
   uint64_t bytes_received = 0;
   uint64_t fds_sent = 0;
-  uint64_t messages = 0;  // That the server got.
-  uint64_t answers = 0;   // That it gave.
+  uint64_t messages = 0;     // That the server got.
+  uint64_t answers = 0;      // That it gave.
+  uint64_t fd_messages = 0;  // That had descriptors on their way,
+  uint64_t fd_answers = 0;   // and answers that had.
 };
 
 // All of these outlive the channel.
@@ -126,23 +128,29 @@ class SimChannel final : public virtio_user::Channel {
   };
   struct Answer {
     std::vector<std::byte> bytes;
-    size_t taken = 0;  // By the front-end.
+    size_t taken = 0;                              // By the front-end.
     std::vector<virtio_user::FileDescriptor> fds;  // The server's.
     virtio_user::Duration due{0};
     bool last = true;  // False: more of the same message follows.
   };
 
+  // sim_channel_server.cc
   bool PumpOnce();
   bool WaitsForRequest();
   bool SeesRequest(virtio_user::Deadline deadline);
   void Queue(ServerOutput output);
   void CloseByServer();
+  void LoseConnection();
   void DropStreams();
   virtio_user::Result<size_t> AcceptChunk(const virtio_user::SendChunk& chunk,
                                           size_t skip, size_t limit);
   virtio_user::Result<void> SendFds(std::span<const int> fds, Segment& segment);
   void TakeFds(Answer& answer, virtio_user::Received& received);
-  void TraceFault(const Fault& fault);
+  void SpoilFds(uint64_t at, std::vector<virtio_user::FileDescriptor>& fds);
+  void AddFd(std::shared_ptr<SimFile> file,
+             std::vector<virtio_user::FileDescriptor>& fds);
+  void ChangeKind(std::vector<virtio_user::FileDescriptor>& fds);
+  std::optional<Fault> TakeFault(FaultKind kind, uint64_t count);
   bool Full() const;
   size_t Readable() const;
   size_t Limit(FaultKind kind, uint64_t count, uint32_t percent);

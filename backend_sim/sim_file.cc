@@ -4,6 +4,8 @@
 
 #include <sys/mman.h>
 
+#include "backend_sim/poison.h"
+
 namespace backend_sim {
 namespace {
 
@@ -40,6 +42,7 @@ std::shared_ptr<SimFile> SimFile::Memory(size_t bytes) {
 
 SimFile::~SimFile() {
   if (kind_ != Kind::kMemory) return;
+  Permit(memory_);  // Whoever gets these pages next.
   ::munmap(memory_.data() - kPage, WholePages(memory_.size()) + 2 * kPage);
 }
 

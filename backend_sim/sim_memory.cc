@@ -8,6 +8,7 @@
 #include <cstring>
 #include <utility>
 
+#include "backend_sim/poison.h"
 #include "virtio_user/base/check.h"
 
 namespace backend_sim {
@@ -112,6 +113,7 @@ Result<std::span<std::byte>> SimMemory::Take(size_t bytes, size_t align) {
     if (at > host.size() || bytes > host.size() - at) continue;
     region.used[at] = bytes;
     const std::span<std::byte> memory = host.subspan(at, bytes);
+    Permit(memory);
     const size_t recycled = std::clamp(region.pristine, at, at + bytes) - at;
     std::memset(memory.data(), 0, recycled);
     region.pristine = std::max(region.pristine, at + bytes);
@@ -133,6 +135,7 @@ void SimMemory::Free(std::span<std::byte> memory) {
         region.used.find(static_cast<size_t>(memory.data() - start));
     VU_CHECK(found != region.used.end() && found->second == memory.size());
     region.used.erase(found);
+    Poison(memory);
     return;
   }
   VU_CHECK(false);  // Not a span that Allocate gave.
@@ -203,6 +206,11 @@ Result<void> SimMemory::RemoveRegion(SimRegionId id) {
               .words = {found->entry.published, found->entry.host.size()}});
   Notify(Event(MemoryEvent::Kind::kRemoving, MemoryEvent::Owner::kProvider,
                found->entry.host));
+  // Whoever maps its file still, without being one who listens, sees it too.
+  if (found->file.use_count() > 1) {
+    Poison(found->entry.host.first(found->pristine));
+    Forbid(found->entry.host);
+  }
   fds_.Close(found->entry.fd);
   regions_.erase(found);
   RebuildTable();
@@ -219,6 +227,7 @@ Result<void> SimMemory::GrowRegion(SimRegionId id, size_t bytes) {
     return Fail(ErrorCode::kInvalidArgument, "region %u has no room for %zu",
                 id, bytes);
   }
+  Permit(file.subspan(before, bytes));
   found->entry.host = file.first(before + bytes);
   RebuildTable();
   Notify(Event(MemoryEvent::Kind::kAdded, MemoryEvent::Owner::kProvider,
@@ -239,6 +248,10 @@ Result<void> SimMemory::ShrinkRegion(SimRegionId id, size_t bytes) {
   }
   Notify(Event(MemoryEvent::Kind::kRemoving, MemoryEvent::Owner::kProvider,
                host.last(bytes)));
+  if (found->pristine > left) {
+    Poison(host.subspan(left, found->pristine - left));
+  }
+  Forbid(host.subspan(left));
   found->entry.host = host.first(left);
   RebuildTable();
   return {};

@@ -39,6 +39,9 @@ using SimRegionId = uint32_t;
 // regions and never a virtual address, so that a translation that was left
 // out cannot pass. A region starts at an offset of its file that is not 0.
 //
+// What was freed or removed, once the listeners were told, is poisoned: filled
+// with a pattern, and under AddressSanitizer nobody may touch it.
+//
 // Events come in EAL's order: kAdded once the region is in the table,
 // kRemoving while it still is. Thread-safe; `fds` and `trace` outlive it.
 class SimMemory final : public virtio_user::MemoryProvider {

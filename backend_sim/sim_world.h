@@ -89,6 +89,7 @@ class SimWorld {
   FdTable server_fds_;
   SimMemory memory_;
   std::unique_ptr<Entropy> packet_entropy_;
+  std::unique_ptr<Entropy> server_entropy_;
   VhostUserServer server_;
   SimChannel channel_;
   SimQuiescer quiescer_;

@@ -76,6 +76,8 @@ class VhostModel final : public RingHost {
     return request_channel_;
   }
   bool AnyStarted() const;
+  // MessageBehaviour::tolerates.
+  bool Tolerates(Rule rule) const;
   const InflightArea& inflight() const { return inflight_; }
   // What GET_INFLIGHT_FD was answered last, in whatever session.
   const std::optional<InflightNumbers>& inflight_given() const {
@@ -99,12 +101,15 @@ class VhostModel final : public RingHost {
   static const Handler kHandlers[];
 
   static Apply FindHandler(uint32_t request);
-  // Whether it is a breach that ends the handling of the message.
-  bool Refused(uint32_t request, Check breach);
+  std::optional<Rule> Judge(const VhostMessage& message);
+  bool Overlooks(Rule rule) const;
+  ModelAnswer RefuseFor(Rule rule, const WireHeader& header);
+  bool FirstPairReady() const;
   void Record(uint32_t request, Breach breach);
   RingModel& RingOf(const VhostMessage& message);
   void AnswerU64(uint64_t value, std::vector<std::byte>& answer);
 
+  // vhost_model_session.cc
   Check GetFeatures(VhostMessage&, std::vector<std::byte>& answer);
   Check SetFeatures(VhostMessage& message, std::vector<std::byte>&);
   Check SetOwner(VhostMessage&, std::vector<std::byte>&);
@@ -118,6 +123,9 @@ class VhostModel final : public RingHost {
   Check GetStatus(VhostMessage&, std::vector<std::byte>& answer);
   Check SetStatus(VhostMessage& message, std::vector<std::byte>&);
   Check ResetDevice(VhostMessage&, std::vector<std::byte>&);
+  void ResetRings();
+
+  // vhost_model_rings.cc
   Check SetMemTable(VhostMessage& message, std::vector<std::byte>&);
   Check GetMaxMemSlots(VhostMessage&, std::vector<std::byte>& answer);
   Check AddMemReg(VhostMessage& message, std::vector<std::byte>&);
@@ -130,12 +138,12 @@ class VhostModel final : public RingHost {
   Check SetVringCall(VhostMessage& message, std::vector<std::byte>&);
   Check SetVringErr(VhostMessage& message, std::vector<std::byte>&);
   Check SetVringEnable(VhostMessage& message, std::vector<std::byte>&);
+  bool TryStart(RingModel& ring);
+  void StartWhatWaits();
 
   // vhost_model_inflight.cc
   Check GetInflightFd(VhostMessage& message, std::vector<std::byte>& answer);
   Check SetInflightFd(VhostMessage& message, std::vector<std::byte>&);
-
-  void ResetRings();
 
   Personality personality_;
   virtio_user::FdOps& fds_;

@@ -7,6 +7,8 @@
 #include <iterator>
 #include <utility>
 
+#include "backend_sim/answer_faults.h"
+#include "backend_sim/seeded_entropy.h"
 #include "backend_sim/wire_request.h"
 #include "virtio_user/base/check.h"
 
@@ -21,68 +23,9 @@ constexpr std::array kMessageFaults{
     FaultKind::kCloseBefore, FaultKind::kCloseAfter,
     FaultKind::kCloseUnanswered, FaultKind::kStall, FaultKind::kRefuse};
 
-constexpr std::array kAnswerFaults{
-    FaultKind::kReplyNack,         FaultKind::kReplyWrongSize,
-    FaultKind::kReplyWrongRequest, FaultKind::kReplyWrongVersion,
-    FaultKind::kReplyWithoutFlag,  FaultKind::kReplyReservedFlags,
-    FaultKind::kReplyExtraFds,     FaultKind::kReplyInPieces,
-    FaultKind::kReplyLate,         FaultKind::kReplyNever,
-    FaultKind::kReplyTwice,        FaultKind::kReplyGarbageIndex};
-
-// What a fault does to an answer before it is put into bytes.
-void Spoil(const Fault& fault, WireHeader& header,
-           std::vector<std::byte>& payload) {
-  const auto argument = static_cast<uint32_t>(fault.argument);
-  switch (fault.kind) {
-    case FaultKind::kReplyNack:
-      payload.assign(8, std::byte{0});
-      payload[0] = std::byte{1};
-      break;
-    case FaultKind::kReplyWrongSize:
-      payload.resize(std::min<size_t>(argument, kWireMaxPayload));
-      break;
-    case FaultKind::kReplyWrongRequest:
-      header.request = argument;
-      break;
-    case FaultKind::kReplyWrongVersion:
-      header.flags &= ~kWireVersionBits;
-      header.flags |= argument & kWireVersionBits;
-      break;
-    case FaultKind::kReplyWithoutFlag:
-      header.flags &= ~kWireReply;
-      break;
-    case FaultKind::kReplyReservedFlags:
-      header.flags |= argument;
-      break;
-    case FaultKind::kReplyGarbageIndex:
-      for (size_t i = 0; i < std::min<size_t>(payload.size(), 4); ++i) {
-        payload[i] = ~payload[i];
-      }
-      break;
-    default:
-      break;
-  }
-  header.size = static_cast<uint32_t>(payload.size());
-}
-
-// Cuts an answer into pieces of `bytes`, each a microsecond after the last.
-void AddInPieces(OutgoingAnswer whole, size_t bytes,
-                 std::vector<OutgoingAnswer>& answers) {
-  const size_t piece = std::max<size_t>(bytes, 1);
-  std::span<const std::byte> left = whole.bytes;
-  for (Duration delay = whole.delay; !left.empty();
-       delay += std::chrono::microseconds(1)) {
-    const size_t count = std::min(piece, left.size());
-    OutgoingAnswer part;
-    part.bytes.assign(left.begin(),
-                      left.begin() + static_cast<std::ptrdiff_t>(count));
-    left = left.subspan(count);
-    part.fds = std::exchange(whole.fds, {});
-    part.delay = delay;
-    part.last = left.empty();
-    answers.push_back(std::move(part));
-  }
-}
+// How a session of a back-end ends that crashes.
+constexpr std::array kCrashes{FaultKind::kCloseBefore, FaultKind::kCloseAfter,
+                              FaultKind::kCloseUnanswered};
 
 }  // namespace
 
@@ -90,6 +33,10 @@ VhostUserServer::VhostUserServer(VhostUserServerOptions options,
                                  virtio_user::FdOps& fds, Trace& trace,
                                  FaultPlan& faults)
     : next_personality_(std::move(options.personality)),
+      own_entropy_(options.entropy == nullptr
+                       ? std::make_unique<SeededEntropy>(1)
+                       : nullptr),
+      entropy_(own_entropy_ ? *own_entropy_ : *options.entropy),
       fds_(fds),
       trace_(trace),
       faults_(faults),
@@ -100,8 +47,15 @@ VhostUserServer::VhostUserServer(VhostUserServerOptions options,
 
 void VhostUserServer::Connect() {
   Disconnect();
-  model_.Connect(next_personality_);
+  const auto& successors = next_personality_.successors;
+  if (std::exchange(crashed_, false) && !successors.empty()) {
+    const Successor& drawn = successors[entropy_.Choose(successors.size())];
+    model_.Connect(SucceedBy(next_personality_, drawn));
+  } else {
+    model_.Connect(next_personality_);
+  }
   connected_ = true;
+  DrawPiece();
 }
 
 void VhostUserServer::Disconnect() {
@@ -116,11 +70,28 @@ void VhostUserServer::SetPersonality(Personality personality) {
   next_personality_ = std::move(personality);
 }
 
-size_t VhostUserServer::BytesWanted() const {
+size_t VhostUserServer::BytesMissing() const {
   if (partial_.size() < kWireHeaderBytes) {
     return kWireHeaderBytes - partial_.size();
   }
   return kWireHeaderBytes + DecodeHeader(partial_).size - partial_.size();
+}
+
+size_t VhostUserServer::BytesWanted() const {
+  return std::min(BytesMissing(), piece_);
+}
+
+// How much is read at a time from here on.
+void VhostUserServer::DrawPiece() {
+  piece_ = SIZE_MAX;
+  const uint32_t most = model_.personality().messages.read_bytes;
+  if (most != 0) piece_ = 1 + static_cast<size_t>(entropy_.Choose(most));
+  if (partial_.empty()) {
+    const auto fault = faults_.Take(FaultKind::kReadInPieces, message_count_);
+    message_piece_ = fault ? std::max<size_t>(fault->argument, 1) : SIZE_MAX;
+    if (fault) TraceFault(*fault);
+  }
+  piece_ = std::min(piece_, message_piece_);
 }
 
 ServerOutput VhostUserServer::OnBytes(std::span<const std::byte> bytes,
@@ -133,15 +104,44 @@ ServerOutput VhostUserServer::OnBytes(std::span<const std::byte> bytes,
     partial_.insert(partial_.end(), bytes.begin(),
                     bytes.begin() + static_cast<std::ptrdiff_t>(count));
     bytes = bytes.subspan(count);
-    if (partial_.size() < kWireHeaderBytes) break;
-    // Nobody waits for a payload that no request has.
-    if (DecodeHeader(partial_).size > kWireMaxPayload) {
-      output.close = dead_ = true;
-    } else if (BytesWanted() == 0) {
-      HandleMessage(output);
+    if (partial_.size() >= kWireHeaderBytes) {
+      // Nobody waits for a payload that no request has.
+      if (DecodeHeader(partial_).size > kWireMaxPayload) {
+        output.close = dead_ = true;
+      } else if (BytesMissing() == 0) {
+        HandleMessage(output);
+      }
     }
+    DrawPiece();
   }
   return output;
+}
+
+// What ends this message, by plan or because the back-end is one that crashes.
+std::optional<Fault> VhostUserServer::FaultOfMessage() {
+  auto fault = faults_.Take(kMessageFaults, message_count_);
+  const uint32_t odds = model_.personality().crash_per_mille;
+  if (!fault && odds != 0 && entropy_.Chance({odds, 1000})) {
+    crashed_ = true;
+    const size_t drawn = static_cast<size_t>(entropy_.Choose(kCrashes.size()));
+    fault = Fault{.kind = kCrashes[drawn], .at = message_count_};
+  }
+  ++message_count_;
+  if (fault) TraceFault(*fault);
+  return fault;
+}
+
+// The same of an answer.
+std::optional<Fault> VhostUserServer::FaultOfAnswer() {
+  auto fault = faults_.Take(AnswerFaults(), answer_count_);
+  const Personality& personality = model_.personality();
+  if (!fault && personality.hostile && personality.answer_lies_per_mille != 0 &&
+      entropy_.Chance({personality.answer_lies_per_mille, 1000})) {
+    fault = DrawAnswerFault(entropy_, answer_count_);
+  }
+  ++answer_count_;
+  if (fault) TraceFault(*fault);
+  return fault;
 }
 
 void VhostUserServer::HandleMessage(ServerOutput& output) {
@@ -156,8 +156,7 @@ void VhostUserServer::HandleMessage(ServerOutput& output) {
                      .flags = header.flags,
                      .fd_count = static_cast<uint32_t>(message.fds.size()),
                      .payload = message.payload});
-  const auto fault = faults_.Take(kMessageFaults, message_count_++);
-  if (fault) TraceFault(*fault);
+  const auto fault = FaultOfMessage();
   const auto is = [&](FaultKind kind) { return fault && fault->kind == kind; };
   output.stall = is(FaultKind::kStall);
   output.close = is(FaultKind::kCloseBefore);
@@ -171,8 +170,8 @@ void VhostUserServer::HandleMessage(ServerOutput& output) {
   if (answer.answered && !is(FaultKind::kCloseUnanswered)) {
     EmitAnswer(header, std::move(answer), output);
   }
-  output.close =
-      close || is(FaultKind::kCloseAfter) || is(FaultKind::kCloseUnanswered);
+  output.close = output.close || close || is(FaultKind::kCloseAfter) ||
+                 is(FaultKind::kCloseUnanswered);
   dead_ = output.close;
 }
 
@@ -180,23 +179,32 @@ void VhostUserServer::EmitAnswer(const WireHeader& request, ModelAnswer given,
                                  ServerOutput& output) {
   WireHeader header{request.request, kWireAnswerFlags, 0};
   std::vector<std::byte> body = std::move(given.payload);
-  const auto fault = faults_.Take(kAnswerFaults, answer_count_++);
-  if (fault) TraceFault(*fault);
+  const auto fault = FaultOfAnswer();
   const auto is = [&](FaultKind kind) { return fault && fault->kind == kind; };
   if (is(FaultKind::kReplyNever)) return;
-  Spoil(fault.value_or(Fault{}), header, body);
+  SpoilAnswer(fault.value_or(Fault{}), header, body);
 
   OutgoingAnswer answer;
+  answer.bytes.reserve(kWireHeaderBytes + body.size());
   EncodeHeader(header, answer.bytes);
   answer.bytes.insert(answer.bytes.end(), body.begin(), body.end());
   answer.fds = std::move(given.fds);
-  if (is(FaultKind::kReplyLate)) answer.delay = Duration(fault->argument);
+  const uint32_t late_us = model_.personality().messages.late_us;
+  if (late_us != 0) {
+    answer.delay = std::chrono::microseconds(entropy_.Choose(late_us + 1));
+  }
+  if (is(FaultKind::kReplyLate)) answer.delay += Duration(fault->argument);
   if (is(FaultKind::kReplyExtraFds)) AddExtraFds(fault->argument, answer);
   trace_.AddMessage({.direction = Direction::kToFrontend,
                      .request = header.request,
                      .flags = header.flags,
                      .fd_count = static_cast<uint32_t>(answer.fds.size()),
                      .payload = body});
+  if (is(FaultKind::kReplyCutOff)) {
+    output.close = true;
+    answer.bytes.resize(std::min<size_t>(fault->argument, answer.bytes.size()));
+    if (answer.bytes.empty()) return;
+  }
   if (is(FaultKind::kReplyTwice)) {
     OutgoingAnswer first;
     first.bytes = answer.bytes;

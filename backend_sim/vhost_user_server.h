@@ -8,9 +8,13 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
+#include <optional>
 #include <span>
 #include <vector>
 
+#include "backend_sim/answer_faults.h"
+#include "backend_sim/entropy.h"
 #include "backend_sim/fault_plan.h"
 #include "backend_sim/packet_engine.h"
 #include "backend_sim/personality.h"
@@ -20,14 +24,6 @@
 #include "virtio_user/base/file_descriptor.h"
 
 namespace backend_sim {
-
-// One answer, or a piece of one, for the transport to send.
-struct OutgoingAnswer {
-  std::vector<std::byte> bytes;
-  std::vector<virtio_user::FileDescriptor> fds;  // Go with the first byte.
-  virtio_user::Duration delay{0};                // Since the message came.
-  bool last = true;  // False: the next piece belongs to the same answer.
-};
 
 struct ServerOutput {
   std::vector<OutgoingAnswer> answers;
@@ -40,6 +36,9 @@ struct VhostUserServerOptions {
   PacketEngineOptions packets = {};
   // For notes of what is in flight; without, it takes none.
   MemoryMaker make_memory = {};
+  // Decides about what a personality leaves open: when it crashes, lies, is
+  // late. Outlives the server; none: one of the server's own, always the same.
+  Entropy* entropy = nullptr;
 };
 
 // One session at a time; one thread. `fds` is how it closes, signals and maps
@@ -57,7 +56,8 @@ class VhostUserServer {
   // What sessions from the next Connect on are like.
   void SetPersonality(Personality personality);
 
-  // Bytes up to the end of the header or payload that is being read. Who
+  // Bytes up to the end of the header or payload that is being read, or fewer
+  // where the back-end reads in pieces. Who
   // never feeds more can tell which message descriptors belong to, and when
   // an answer is due before more is read.
   size_t BytesWanted() const;
@@ -76,6 +76,10 @@ class VhostUserServer {
   uint64_t answer_count() const { return answer_count_; }
 
  private:
+  size_t BytesMissing() const;
+  void DrawPiece();
+  std::optional<Fault> FaultOfMessage();
+  std::optional<Fault> FaultOfAnswer();
   void HandleMessage(ServerOutput& output);
   void EmitAnswer(const WireHeader& request, ModelAnswer given,
                   ServerOutput& output);
@@ -83,13 +87,18 @@ class VhostUserServer {
   void TraceFault(const Fault& fault);
 
   Personality next_personality_;
+  const std::unique_ptr<Entropy> own_entropy_;
+  Entropy& entropy_;
   virtio_user::FdOps& fds_;
   Trace& trace_;
   FaultPlan& faults_;
   VhostModel model_;
   PacketEngine packets_;
   bool connected_ = false;
-  bool dead_ = false;  // Nothing more is read in this session.
+  bool dead_ = false;                // Nothing more is read in this session.
+  bool crashed_ = false;             // The session before the next Connect.
+  size_t piece_ = SIZE_MAX;          // Read at most so much next,
+  size_t message_piece_ = SIZE_MAX;  // and of this message.
   uint64_t message_count_ = 0;
   uint64_t answer_count_ = 0;
   std::vector<std::byte> partial_;

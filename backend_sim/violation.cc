@@ -141,6 +141,9 @@ constexpr std::array<Clause, kRules> kClauses{{
      "virtio, Used Buffer Notification Suppression: with EVENT_IDX the "
      "available ring's flags are 0; Event Suppression Structure Format: DESC "
      "with EVENT_IDX alone, and no reserved value"},
+    {Rule::kReservedBits, "reserved-bits",
+     "vhost-user, Message Specification: padding and bits without a meaning "
+     "are 0"},
 }};
 
 const Clause& Find(Rule rule) { return kClauses[static_cast<size_t>(rule)]; }

@@ -72,8 +72,10 @@ enum class Rule : uint8_t {
   kIdInFlight,
   kIndirectNotAccepted,
   kEventFlags,
+  // Any message again.
+  kReservedBits,
 };
-inline constexpr size_t kRules = 51;
+inline constexpr size_t kRules = 52;
 
 // What is asked, in a sentence, and the section that asks it.
 std::string_view ClauseOf(Rule rule);

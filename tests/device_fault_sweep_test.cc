@@ -137,19 +137,14 @@ class Life {
   std::optional<Error> first_error_;
 };
 
-struct Counts {
-  uint64_t messages = 0;
-  uint64_t answers = 0;
-};
-
-Counts CountsOfAGoodLife(const char* personality = "conforming") {
+backend_sim::ChannelStats CountsOfAGoodLife(
+    const char* personality = "conforming") {
   Life life(std::nullopt, personality);
   life.Live();
   EXPECT_FALSE(life.first_error());
   EXPECT_TRUE(life.acked());
   EXPECT_EQ(life.rig().Complaints(), "");
-  return {life.rig().world.server().message_count(),
-          life.rig().world.server().answer_count()};
+  return life.rig().world.channel().stats();
 }
 
 void LiveWith(const Fault& fault, const char* personality = "conforming") {
@@ -164,7 +159,7 @@ void LiveWith(const Fault& fault, const char* personality = "conforming") {
 }
 
 TEST(FaultSweep, AGoodLifeHasNoErrorAndLeavesNothing) {
-  const Counts counts = CountsOfAGoodLife();
+  const auto counts = CountsOfAGoodLife();
 
   // 6 CALL, 24 for rings, 16 ENABLE, 6 GET_VRING_BASE and a dozen more.
   EXPECT_GT(counts.messages, 60u);
@@ -200,7 +195,8 @@ INSTANTIATE_TEST_SUITE_P(FaultSweep, AtEveryMessage,
                          testing::Values(FaultKind::kCloseBefore,
                                          FaultKind::kCloseAfter,
                                          FaultKind::kCloseUnanswered,
-                                         FaultKind::kStall, FaultKind::kRefuse),
+                                         FaultKind::kStall, FaultKind::kRefuse,
+                                         FaultKind::kReadInPieces),
                          NameOf);
 
 class AtEveryAnswer : public testing::TestWithParam<FaultKind> {};
@@ -227,8 +223,116 @@ INSTANTIATE_TEST_SUITE_P(
                     FaultKind::kReplyReservedFlags, FaultKind::kReplyExtraFds,
                     FaultKind::kReplyInPieces, FaultKind::kReplyLate,
                     FaultKind::kReplyNever, FaultKind::kReplyTwice,
-                    FaultKind::kReplyGarbageIndex),
+                    FaultKind::kReplyGarbageIndex, FaultKind::kReplyCutOff),
     NameOf);
+
+// The stream ends in a header, behind it and in a payload.
+TEST(FaultSweep, AnAnswerThatIsCutOffAnywhereIsTheEndOfTheSession) {
+  const uint64_t answers = CountsOfAGoodLife().answers;
+  for (uint64_t k = 0; k < answers; ++k) {
+    for (const uint64_t bytes : {0, 1, 11, 12, 13, 19}) {
+      LiveWith({.kind = FaultKind::kReplyCutOff, .at = k, .argument = bytes});
+    }
+  }
+}
+
+class AtEverySend : public testing::TestWithParam<FaultKind> {};
+
+TEST_P(AtEverySend, NothingHangsOrLeaksAndTheStateIsTrue) {
+  const uint64_t sends = CountsOfAGoodLife().sends;
+  for (uint64_t k = 0; k < sends; ++k) {
+    LiveWith({.kind = GetParam(), .at = k});
+    LiveWith({.kind = GetParam(), .at = k, .argument = 17});
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(FaultSweep, AtEverySend,
+                         testing::Values(FaultKind::kShortSend,
+                                         FaultKind::kSendNothing,
+                                         FaultKind::kSendBroken),
+                         NameOf);
+
+class AtEveryReceive : public testing::TestWithParam<FaultKind> {};
+
+TEST_P(AtEveryReceive, NothingHangsOrLeaksAndTheStateIsTrue) {
+  const uint64_t receives = CountsOfAGoodLife().receives;
+  for (uint64_t k = 0; k < receives; ++k) {
+    LiveWith({.kind = GetParam(), .at = k});
+    LiveWith({.kind = GetParam(), .at = k, .argument = 17});
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(FaultSweep, AtEveryReceive,
+                         testing::Values(FaultKind::kShortReceive,
+                                         FaultKind::kReceiveNothing,
+                                         FaultKind::kReceiveBroken),
+                         NameOf);
+
+class AtEveryMessageWithDescriptors : public testing::TestWithParam<FaultKind> {
+};
+
+TEST_P(AtEveryMessageWithDescriptors, NothingHangsOrLeaksAndTheStateIsTrue) {
+  for (const char* const personality : {"conforming", "inflight"}) {
+    const uint64_t messages = CountsOfAGoodLife(personality).fd_messages;
+    EXPECT_GT(messages, 12u);  // Kick and call of three pairs, memory.
+    for (uint64_t k = 0; k < messages; ++k) {
+      LiveWith({.kind = GetParam(), .at = k}, personality);
+      LiveWith({.kind = GetParam(), .at = k, .argument = 1}, personality);
+    }
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(FaultSweep, AtEveryMessageWithDescriptors,
+                         testing::Values(FaultKind::kFdsLost,
+                                         FaultKind::kFdsExtra,
+                                         FaultKind::kFdsWrongKind),
+                         NameOf);
+
+class AtEveryAnswerWithDescriptors : public testing::TestWithParam<FaultKind> {
+};
+
+TEST_P(AtEveryAnswerWithDescriptors, NothingHangsOrLeaksAndTheStateIsTrue) {
+  const uint64_t answers = CountsOfAGoodLife("inflight").fd_answers;
+  EXPECT_GT(answers, 0u);
+  for (uint64_t k = 0; k < answers; ++k) {
+    LiveWith({.kind = GetParam(), .at = k}, "inflight");
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(FaultSweep, AtEveryAnswerWithDescriptors,
+                         testing::Values(FaultKind::kReplyFdsLost,
+                                         FaultKind::kReplyFdsWrongKind),
+                         NameOf);
+
+TEST(FaultSweep, NobodyThereAtTheFirstAttachIsAnErrorAndNoMore) {
+  LiveWith({.kind = FaultKind::kAttachRefused, .at = 0});
+}
+
+// The kernel may move nothing though a wait said it would, and a server may
+// read at any boundary.
+TEST(FaultSweep, CallsThatMoveNothingAndReadsInPiecesAreNoErrors) {
+  const auto counts = CountsOfAGoodLife();
+  const auto lives_well = [](const Fault& fault) {
+    SCOPED_TRACE(std::string(backend_sim::FaultName(fault.kind)) + " at " +
+                 std::to_string(fault.at));
+    Life life(fault);
+    life.Live();
+    EXPECT_EQ(life.rig().world.faults().happened().size(), 1u);
+    EXPECT_FALSE(life.first_error());
+    EXPECT_TRUE(life.acked());
+    EXPECT_EQ(life.rig().Complaints(), "");
+    EXPECT_EQ(life.rig().world.clock().now(), Duration(0));
+  };
+  for (uint64_t k = 0; k < counts.sends; ++k) {
+    lives_well({.kind = FaultKind::kSendNothing, .at = k});
+  }
+  for (uint64_t k = 0; k < counts.receives; ++k) {
+    lives_well({.kind = FaultKind::kReceiveNothing, .at = k});
+  }
+  for (uint64_t k = 0; k < counts.messages; ++k) {
+    lives_well({.kind = FaultKind::kReadInPieces, .at = k, .argument = 3});
+  }
+}
 
 TEST(FaultSweep, AnswersInPiecesAndALittleLateAreAnswers) {
   const uint64_t answers = CountsOfAGoodLife().answers;

@@ -19,10 +19,12 @@ using ::backend_sim::PersonalityNames;
 using ::testing::ElementsAre;
 
 TEST(PersonalityTest, EachNameFindsAPersonalityOfThatName) {
-  EXPECT_THAT(PersonalityNames(),
-              ElementsAre("conforming", "lib-vhost", "legacy", "out-of-order",
-                          "in-order-batch", "delayed-flush", "many-buffers",
-                          "small-pieces", "inflight", "hostile-num-buffers"));
+  EXPECT_THAT(
+      PersonalityNames(),
+      ElementsAre("conforming", "lib-vhost", "legacy", "out-of-order",
+                  "in-order-batch", "delayed-flush", "many-buffers",
+                  "small-pieces", "inflight", "hostile-num-buffers", "vpp-like",
+                  "strict", "slow", "crash-prone", "hostile"));
   for (const std::string_view name : PersonalityNames()) {
     const auto found = FindPersonality(name);
     ASSERT_TRUE(found.has_value());

@@ -225,6 +225,82 @@ TEST(SimChannelTest, DescriptorsThatTheServerHasNoRoomForAreLostOnTheWay) {
   world.fds().Close(fd);
 }
 
+TEST(SimChannelTest, ACallCanMoveNothingAndTheNextOneDoes) {
+  SimWorld world({.faults = {{FaultKind::kSendNothing, 0},
+                             {FaultKind::kReceiveNothing, 0}}});
+  RawClient client(world);
+  const Bytes message = Encode({.request = 1});
+  const SendChunk chunk{.bytes = message, .fds = {}};
+  EXPECT_EQ(world.channel().Send({&chunk, 1}, 0).value(), 0u);
+  EXPECT_EQ(world.channel().Send({&chunk, 1}, 0).value(), 12u);
+  Bytes buffer(20);
+  EXPECT_EQ(world.channel().Receive(buffer)->bytes, 0u);
+  EXPECT_EQ(world.channel().Receive(buffer)->bytes, 20u);
+}
+
+TEST(SimChannelTest, ABrokenConnectionLosesWhatNobodyHasRead) {
+  for (const uint64_t reset : {0, 1}) {
+    SimWorld world({.faults = {{FaultKind::kSendBroken, 1, reset}}});
+    RawClient client(world);
+    client.Send({.request = 1});
+    const Bytes message = Encode({.request = 1});
+    const SendChunk chunk{.bytes = message, .fds = {}};
+    const auto sent = world.channel().Send({&chunk, 1}, 0);
+    ASSERT_FALSE(sent.has_value());
+    EXPECT_EQ(sent.error().code(), ErrorCode::kDisconnected);
+    EXPECT_EQ(sent.error().sys_errno(), reset == 0 ? EPIPE : ECONNRESET);
+    EXPECT_EQ(world.channel().Poll(), LinkState::kDown);
+    EXPECT_FALSE(client.Answer().has_value());
+  }
+  SimWorld world({.faults = {{FaultKind::kReceiveBroken, 0}}});
+  RawClient client(world);
+  client.Send({.request = 1});
+  Bytes buffer(20);
+  EXPECT_EQ(world.channel().Receive(buffer).error().code(),
+            ErrorCode::kDisconnected);
+}
+
+// SET_VRING_CALL with a descriptor that gets lost, gets company or is changed.
+TEST(SimChannelTest, DescriptorsOfTheMessageThatIsMeantAreSpoiled) {
+  const auto call_with = [](FaultKind kind, uint64_t argument) {
+    SimWorld world({.faults = {{kind, 1, argument}}});
+    RawClient client(world);
+    client.Negotiate(kModern, kReplyAck);
+    const int fd = *world.fds().CreateEvent();
+    std::vector<uint64_t> acks;
+    for (int i = 0; i < 3; ++i) {
+      acks.push_back(client
+                         .Ask({.request = 13,
+                               .payload = U64(0),
+                               .flags = kNeedReply,
+                               .fds = {fd}})
+                         ->value());
+    }
+    world.fds().Close(fd);
+    return acks;
+  };
+  using ::testing::ElementsAre;
+  EXPECT_THAT(call_with(FaultKind::kFdsLost, 0), ElementsAre(0, 1, 0));
+  EXPECT_THAT(call_with(FaultKind::kFdsExtra, 0), ElementsAre(0, 1, 0));
+  EXPECT_THAT(call_with(FaultKind::kFdsExtra, 1), ElementsAre(0, 1, 0));
+  EXPECT_THAT(call_with(FaultKind::kFdsWrongKind, 0), ElementsAre(0, 0, 0));
+}
+
+TEST(SimChannelTest, ADescriptorOfTheWrongKindIsOfAnotherFile) {
+  SimWorld world({.faults = {{FaultKind::kFdsWrongKind, 0},
+                             {FaultKind::kFdsWrongKind, 1}}});
+  RawClient client(world);
+  client.Negotiate(kModern, kReplyAck);
+  const int fd = *world.fds().CreateEvent();
+  client.Send({.request = 13, .payload = U64(0), .fds = {fd}});
+  EXPECT_FALSE(world.model().rings()[0].call().Signal().has_value());
+  auto table = client.MemTable();
+  table.flags = kNeedReply;
+  EXPECT_EQ(client.Ask(table)->value(), 1u);
+  EXPECT_EQ(world.violations().back().rule, backend_sim::Rule::kTableNotBacked);
+  world.fds().Close(fd);
+}
+
 TEST(SimChannelTest, ADescriptorThatIsNotOpenCannotBeSent) {
   SimWorld world;
   RawClient client(world);

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <vector>
 
+#include "backend_sim/poison.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
@@ -283,6 +284,55 @@ TEST(SimMemoryDeathTest, OnlyWhatWasAllocatedCanBeFreed) {
   SimMemory memory(fds, trace);
   const auto block = memory.Allocate(10, 1);
   EXPECT_DEATH(memory.Free(block->first(5)), "");
+}
+
+TEST_F(SimMemoryTest, WhatWasFreedHoldsAPattern) {
+  SimMemory memory(fds_, trace_);
+  const auto first = memory.Allocate(64, 64);
+  ASSERT_TRUE(first.has_value());
+  std::byte* const at = first->data();
+  memory.Free(*first);
+  backend_sim::Permit({at, 64});
+  EXPECT_EQ(*at, backend_sim::kPoison);
+  EXPECT_EQ(at[63], backend_sim::kPoison);
+  const auto again = memory.Allocate(64, 64);
+  ASSERT_EQ(again->data(), at);
+  EXPECT_TRUE(std::ranges::all_of(
+      *again, [](std::byte byte) { return byte == std::byte{0}; }));
+  memory.Free(*again);
+}
+
+TEST_F(SimMemoryTest, ARemovedRegionThatSomebodyStillMapsIsPoisoned) {
+  SimMemory memory(fds_, trace_, {.initial_regions = 0});
+  const SimRegionId id = *memory.AddRegion(4096);
+  const auto used = memory.Allocate(128, 64);
+  ASSERT_TRUE(used.has_value());
+  std::ranges::fill(*used, std::byte{1});
+  const MemoryRegion region = Regions(memory)[0];
+  const auto mapped = fds_.Map(region.fd, region.offset, 4096);
+  ASSERT_TRUE(mapped.has_value());
+  memory.Free(*used);
+  ASSERT_TRUE(memory.RemoveRegion(id).has_value());
+  EXPECT_EQ(backend_sim::IsForbidden(*mapped), backend_sim::kCanForbid);
+  backend_sim::Permit(*mapped);
+  EXPECT_EQ((*mapped)[0], backend_sim::kPoison);
+  EXPECT_EQ((*mapped)[128], std::byte{0});  // Never given to anybody.
+  fds_.Unmap(*mapped);
+}
+
+TEST_F(SimMemoryTest, WhatGoesByAShrinkComesBackZeroed) {
+  SimMemory memory(fds_, trace_, {.initial_regions = 1, .region_bytes = 8192});
+  const SimRegionId id = memory.region_ids()[0];
+  const auto all = memory.Allocate(8192, 4096);
+  ASSERT_TRUE(all.has_value());
+  memory.Free(*all);
+  ASSERT_TRUE(memory.ShrinkRegion(id, 4096).has_value());
+  ASSERT_TRUE(memory.GrowRegion(id, 4096).has_value());
+  const auto again = memory.Allocate(8192, 4096);
+  ASSERT_TRUE(again.has_value());
+  EXPECT_TRUE(std::ranges::all_of(
+      *again, [](std::byte byte) { return byte == std::byte{0}; }));
+  memory.Free(*again);
 }
 
 }  // namespace

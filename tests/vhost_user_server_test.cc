@@ -55,6 +55,31 @@ TEST(VhostUserServerTest, AnswersAnotherRequest) {
   EXPECT_EQ(SecondAnswer(world)->request, 40u);
 }
 
+TEST(VhostUserServerTest, AnAnswerThatIsCutOffIsFollowedByTheEnd) {
+  SimWorld world(With({FaultKind::kReplyCutOff, 0, 15}));
+  RawClient client(world);
+  client.Send({.request = 1});
+  Bytes buffer(20);
+  const auto got = world.channel().Receive(buffer);
+  ASSERT_TRUE(got.has_value());
+  EXPECT_EQ(got->bytes, 15u);
+  EXPECT_EQ(world.channel().Receive(buffer).error().code(),
+            virtio_user::ErrorCode::kDisconnected);
+}
+
+TEST(VhostUserServerTest, AMessageThatIsReadInPiecesIsTheSameMessage) {
+  for (const uint64_t piece : {1, 5, 12, 13}) {
+    SimWorld world(With({FaultKind::kReadInPieces, 0, piece}));
+    EXPECT_EQ(world.server().BytesWanted(), 12u);
+    RawClient client(world);
+    EXPECT_EQ(world.server().BytesWanted(), std::min<uint64_t>(piece, 12));
+    client.Send({.request = 2, .payload = U64(1ull << 32)});
+    EXPECT_EQ(world.server().message_count(), 1u);
+    EXPECT_EQ(world.server().BytesWanted(), 12u);
+    EXPECT_THAT(world.violations(), SizeIs(1));  // GET_FEATURES is missing.
+  }
+}
+
 TEST(VhostUserServerTest, AnswersInAnotherVersion) {
   SimWorld world(With({FaultKind::kReplyWrongVersion, 1, 2}));
   EXPECT_EQ(SecondAnswer(world)->flags, 6u);
