@@ -37,14 +37,16 @@ std::optional<uint64_t> RingIndexOf(const VhostMessage& message) {
   }
 }
 
-Check CheckIndex(const VhostModel& model, uint64_t index) {
+Check CheckIndex(const VhostModel& model, uint32_t request, uint64_t index) {
   if (index >= model.rings().size()) {
     return Breach{Rule::kRingIndex, RingText(index) + " of " +
                                         std::to_string(model.rings().size())};
   }
-  // Before SET_FEATURES nobody knows yet: SET_VRING_CALL may come first.
+  // Before SET_FEATURES nobody knows yet, and while nothing runs it may come
+  // again with MQ: SET_VRING_CALL stands before it.
   const SessionState& session = model.session();
-  if (session.features_set && !session.Has(kBitMq) && index >= 2) {
+  const bool may_come = request == kReqSetVringCall && !model.AnyStarted();
+  if (session.features_set && !session.Has(kBitMq) && index >= 2 && !may_come) {
     return Breach{Rule::kRingWithoutMq, RingText(index)};
   }
   return std::nullopt;
@@ -227,7 +229,8 @@ Check CheckMemory(const VhostModel& model, const VhostMessage& message) {
 Check CheckRings(const VhostModel& model, const VhostMessage& message) {
   const std::optional<uint64_t> index = RingIndexOf(message);
   if (!index) return CheckMemory(model, message);
-  if (Check breach = CheckIndex(model, *index)) return breach;
+  if (Check breach = CheckIndex(model, message.header.request, *index))
+    return breach;
   const RingModel& ring = model.rings()[*index];
   switch (message.header.request) {
     case kReqSetVringNum:

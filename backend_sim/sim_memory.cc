@@ -208,7 +208,8 @@ Result<void> SimMemory::RemoveRegion(SimRegionId id) {
                found->entry.host));
   // Whoever maps its file still, without being one who listens, sees it too.
   if (found->file.use_count() > 1) {
-    Poison(found->entry.host.first(found->pristine));
+    Poison(found->entry.host.first(
+        std::min(found->pristine, found->entry.host.size())));
     Forbid(found->entry.host);
   }
   fds_.Close(found->entry.fd);
@@ -248,9 +249,9 @@ Result<void> SimMemory::ShrinkRegion(SimRegionId id, size_t bytes) {
   }
   Notify(Event(MemoryEvent::Kind::kRemoving, MemoryEvent::Owner::kProvider,
                host.last(bytes)));
-  if (found->pristine > left) {
-    Poison(host.subspan(left, found->pristine - left));
-  }
+  // What was shrunk before may have been in use further behind.
+  const size_t touched = std::min(found->pristine, host.size());
+  if (touched > left) Poison(host.subspan(left, touched - left));
   Forbid(host.subspan(left));
   found->entry.host = host.first(left);
   RebuildTable();

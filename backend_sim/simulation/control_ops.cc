@@ -107,6 +107,7 @@ OpResult Simulation::DoControl(const Operation& operation) {
 OpResult Simulation::ResultOf(const Result<void>& done, const char* name,
                               bool expected) {
   if (done) return OpResult::kDone;
+  CheckComplaints();  // They tell why.
   why_not_ = done.error().text();
   if (why_not_.empty()) {
     Find(CheckerId::kError, std::string(name) + " failed without a word");
@@ -205,7 +206,9 @@ OpResult Simulation::Configure(uint32_t pairs) {
       Timed("ConfigureRing", [&] { return driver_->Configure(count); });
   pairs_incomplete_ |= !done;
   // Rings that were kept are forgotten with the first that is new.
-  if (std::exchange(rings_kept_, false)) driver_->DropPairsFrom(count);
+  if (std::exchange(rings_kept_, false)) {
+    done ? driver_->DropPairsFrom(count) : driver_->DropQueues();
+  }
   if (device_->state() != DeviceState::kNegotiated) {
     Find(CheckerId::kState, "ConfigureRing changed the state");
   }

@@ -109,6 +109,16 @@ void SimDriver::DropRings() {
   EndSession(false);
 }
 
+void SimDriver::DropQueues() {
+  for (Pair& pair : pairs_) {
+    pair.rx.reset();
+    pair.tx.reset();
+    kept_.push_back(std::move(pair));
+  }
+  pairs_.clear();
+  EndSession(false);
+}
+
 void SimDriver::EndSession(bool may_repeat) {
   for (PacketBook& book : books_) book.SessionEnded(may_repeat);
 }

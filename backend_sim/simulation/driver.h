@@ -40,6 +40,8 @@ class SimDriver {
   void DropPairsFrom(uint16_t pair) {
     if (pair < pairs_.size()) pairs_.resize(pair);
   }
+  // No queue is used any more; memory stays, since the device may know it.
+  void DropQueues();
   // Only the control ring is broken and has to be made anew.
   virtio_user::Result<void> ConfigureControl();
 

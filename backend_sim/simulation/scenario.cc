@@ -89,9 +89,9 @@ Scenario DrawScenario(Entropy& entropy,
   scenario.fd_limit = Draw(entropy, {4096, 4096, 4096, 64});
   scenario.interleave_percent = Draw(entropy, {0, 0, 10, 50});
   // Packed rings can have any size, but not in a kernel.
-  const bool has_packed = scenario.backend != "legacy" &&
-                          scenario.backend != "vhost-net" &&
-                          scenario.backend != "vdpa";
+  const auto personality = FindPersonality(scenario.backend);
+  const bool has_packed =
+      personality && HasBit(personality->features, kBitRingPacked);
   if (scenario.packed != 0 && has_packed && entropy.Chance({1, 4})) {
     scenario.queue_size = 5;
   }

@@ -43,10 +43,13 @@ bool MayFollowFromLies(Rule rule) {
     case Rule::kNone:
     case Rule::kFdCount:
     case Rule::kGate:
+    case Rule::kFeaturesNotOffered:
     case Rule::kProtocolFeaturesNotOffered:
     case Rule::kFeaturesOkTooEarly:
     case Rule::kTableRegionCount:
     case Rule::kTableOverlap:
+    case Rule::kTableNotBacked:
+    case Rule::kRingWithoutMq:
     case Rule::kAddrBeforeTable:
     case Rule::kAddrOutside:
     case Rule::kKickIncomplete:

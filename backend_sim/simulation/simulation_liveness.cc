@@ -23,9 +23,9 @@ void Simulation::Recover() {
   // Whoever was disturbed begins anew, as an embedder does whose packets do
   // not come any more.
   if (device_ != nullptr && !Undisturbed()) (void)Stop();
-  MakeRoom();
   for (int round = 0; round < kRounds; ++round) {
     if (!findings_.empty()) return;
+    MakeRoom();
     if (BringUp()) {
       CheckTraffic();
       return;

@@ -39,24 +39,35 @@ SimWorldOptions WorldOptions(const StackOptions& options) {
   return world;
 }
 
-// Which of a connection's counters a fault's place is counted by.
-enum class FaultPlace : uint8_t { kMessage, kAnswer, kSend, kReceive, kAttach };
-FaultPlace PlaceOf(FaultKind kind) {
+// The counter of the connection's by which a fault's place is counted.
+uint64_t ChannelStats::* PlaceOf(FaultKind kind) {
   switch (kind) {
     case FaultKind::kCloseBefore:
     case FaultKind::kCloseAfter:
     case FaultKind::kCloseUnanswered:
     case FaultKind::kStall:
     case FaultKind::kRefuse:
-      return FaultPlace::kMessage;
+    case FaultKind::kReadInPieces:
+      return &ChannelStats::messages;
     case FaultKind::kShortSend:
-      return FaultPlace::kSend;
+    case FaultKind::kSendNothing:
+    case FaultKind::kSendBroken:
+      return &ChannelStats::sends;
     case FaultKind::kShortReceive:
-      return FaultPlace::kReceive;
+    case FaultKind::kReceiveNothing:
+    case FaultKind::kReceiveBroken:
+      return &ChannelStats::receives;
     case FaultKind::kAttachRefused:
-      return FaultPlace::kAttach;
+      return &ChannelStats::attaches;
+    case FaultKind::kFdsLost:
+    case FaultKind::kFdsExtra:
+    case FaultKind::kFdsWrongKind:
+      return &ChannelStats::fd_messages;
+    case FaultKind::kReplyFdsLost:
+    case FaultKind::kReplyFdsWrongKind:
+      return &ChannelStats::fd_answers;
     default:
-      return FaultPlace::kAnswer;
+      return &ChannelStats::answers;
   }
 }
 
@@ -104,7 +115,9 @@ class VhostUserStack final : public SimStack {
     return complaints;
   }
   Temper temper() override {
-    return world_.model().personality().hostile ? Temper::kBad : Temper::kGood;
+    const Personality& now = world_.model().personality();
+    return now.hostile || now.crash_per_mille != 0 ? Temper::kBad
+                                                   : Temper::kGood;
   }
 
   uint32_t max_pairs() override { return personality_.max_pairs; }
@@ -141,6 +154,8 @@ class VhostUserStack final : public SimStack {
   void PeerIsItselfAgain() override {
     Personality calm = personality_;
     calm.hostile = false;
+    calm.crash_per_mille = 0;
+    calm.successors.clear();
     calm.num_buffers_lie = NumBuffersLie::kNone;
     calm.inflight_lie = InflightLie::kNone;
     world_.server().SetPersonality(std::move(calm));
@@ -167,25 +182,7 @@ class VhostUserStack final : public SimStack {
   void AddFault(uint32_t kind_and_delay, uint32_t argument) override {
     const auto kind = static_cast<FaultKind>(kind_and_delay % kFaultKinds);
     const uint64_t soon = (kind_and_delay / kFaultKinds) % kFaultSpread;
-    const ChannelStats stats = world_.channel().stats();
-    uint64_t now = 0;
-    switch (PlaceOf(kind)) {
-      case FaultPlace::kMessage:
-        now = stats.messages;
-        break;
-      case FaultPlace::kAnswer:
-        now = stats.answers;
-        break;
-      case FaultPlace::kSend:
-        now = stats.sends;
-        break;
-      case FaultPlace::kReceive:
-        now = stats.receives;
-        break;
-      case FaultPlace::kAttach:
-        now = stats.attaches;
-        break;
-    }
+    const uint64_t now = world_.channel().stats().*PlaceOf(kind);
     uint64_t value = argument;
     // Nanoseconds: from a moment to far behind every deadline.
     if (kind == FaultKind::kReplyLate) value = uint64_t{1} << (argument % 36);
