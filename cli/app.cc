@@ -12,6 +12,8 @@
 #include "cli/printable_text.h"
 #include "cli/probe_command.h"
 #include "cli/run_command.h"
+#include "cli/shrink_command.h"
+#include "cli/simulate_command.h"
 #include "cli/version.h"
 
 namespace virtio_user::cli {
@@ -35,7 +37,7 @@ int Explain(const CLI::App& app, const CLI::ParseError& error,
 // CLI11 would not name an unknown command.
 std::optional<std::string> WrongCommand(
     const CLI::App& app, std::span<const std::string> arguments) {
-  constexpr const char* kAdvice = "say run, probe or bench";
+  constexpr const char* kAdvice = "say run, probe, bench, simulate or shrink";
   if (arguments.empty()) return std::string("no command: ") + kAdvice;
   const std::string& first = arguments.front();
   if (first.starts_with('-')) return {};
@@ -58,6 +60,10 @@ int RunApp(std::span<const std::string> arguments, const Console& console) {
   AddProbeCommand(app, probe);
   BenchArguments bench;
   AddBenchCommand(app, bench);
+  SimulateArguments simulate;
+  AddSimulateCommand(app, simulate);
+  ShrinkArguments shrink;
+  AddShrinkCommand(app, shrink);
   if (const auto wrong = WrongCommand(app, arguments)) {
     console.err << "vuser: " << Printable(*wrong) << "\nvuser: see vuser --help"
                 << std::endl;
@@ -72,6 +78,11 @@ int RunApp(std::span<const std::string> arguments, const Console& console) {
   }
   if (app.got_subcommand("run")) return ToInt(RunCommand(run, console));
   if (app.got_subcommand("bench")) return ToInt(BenchCommand(bench, console));
+  if (app.got_subcommand("simulate")) {
+    return ToInt(SimulateCommand(simulate, console));
+  }
+  if (app.got_subcommand("shrink"))
+    return ToInt(ShrinkCommand(shrink, console));
   return ToInt(ProbeCommand(probe, console));
 }
 

@@ -140,6 +140,7 @@ RunReport Simulation::Finish() {
 RunReport Simulation::TakeDown() {
   stack_->watch().between = {};
   stack_->entropy().Begin(0);
+  stack_->CountFaults(coverage_.faults);
   device_.reset();
   driver_.reset();
   CheckGone();

@@ -9,6 +9,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -96,6 +97,8 @@ class SimStack {
   // Faults that were planted and have not happened, and those that have.
   virtual size_t waiting_faults() { return 0; }
   virtual size_t happened_faults() { return 0; }
+  // Adds those of the stream that have happened, by FaultKind.
+  virtual void CountFaults(std::span<uint64_t> /*by_kind*/) {}
 
   OpEntropy& entropy() { return *entropy_; }
   SeamWatch& watch() { return watch_; }

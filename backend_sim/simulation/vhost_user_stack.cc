@@ -195,6 +195,11 @@ class VhostUserStack final : public SimStack {
   size_t happened_faults() override {
     return world_.faults().happened().size();
   }
+  void CountFaults(std::span<uint64_t> by_kind) override {
+    for (const Fault& fault : world_.faults().happened()) {
+      ++by_kind[static_cast<size_t>(fault.kind)];
+    }
+  }
 
  private:
   void Request(uint32_t number, uint32_t flags, uint32_t size) {
