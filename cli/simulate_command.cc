@@ -188,6 +188,7 @@ ExitCode SimulateCommand(const SimulateArguments& arguments,
   SeedRunOptions run{.steps = arguments.steps,
                      .backend = arguments.personality};
   run.simulation.trace = {.keep_last = 0, .keep_all = false};
+  run.simulation.mappings = std::make_shared<backend_sim::MappingPool>();
   const uint32_t cores = std::max(std::thread::hardware_concurrency(), 1u);
   FleetOptions fleet{
       .first = arguments.seed.value_or(arguments.from),

@@ -31,7 +31,9 @@ void Coverage::Add(const Coverage& other) {
 Simulation::Simulation(const Scenario& scenario, SimulationOptions options)
     : scenario_(scenario),
       options_(options),
-      stack_(MakeStack({.scenario = scenario, .trace = options.trace})) {
+      stack_(MakeStack({.scenario = scenario,
+                        .trace = options.trace,
+                        .mappings = options.mappings})) {
   stack_->watch().between = [this] { Between(); };
 }
 

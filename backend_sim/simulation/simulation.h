@@ -55,6 +55,8 @@ struct SimulationOptions {
   TraceOptions trace = {};
   // Ends at the first finding.
   bool stop_at_first = true;
+  // One for many runs in a row makes them faster; null: none.
+  std::shared_ptr<MappingPool> mappings = {};
 };
 
 // What a run has come to.
@@ -95,6 +97,10 @@ class Simulation {
   virtio_user::Device* device() { return device_.get(); }
   SimDriver* driver() { return driver_.get(); }
   const std::vector<Finding>& findings() const { return findings_; }
+  bool peer_there() const { return peer_there_; }
+  // Of what a run depends on from here, without counters that only grow: two
+  // runs with the same value go on in the same way.
+  uint64_t StateHash();
 
  private:
   // control_ops.cc

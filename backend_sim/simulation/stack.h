@@ -15,6 +15,7 @@
 
 #include "backend_sim/fault_plan.h"
 #include "backend_sim/fd_table.h"
+#include "backend_sim/mapping_pool.h"
 #include "backend_sim/ring_model.h"
 #include "backend_sim/sim_clock.h"
 #include "backend_sim/sim_memory.h"
@@ -113,7 +114,10 @@ class SimStack {
 struct StackOptions {
   Scenario scenario;
   TraceOptions trace = {};
+  std::shared_ptr<MappingPool> mappings = {};  // See SimMemoryOptions.
 };
+
+SimMemoryOptions MemoryOptionsOf(const StackOptions& options);
 
 // By scenario.backend.
 std::unique_ptr<SimStack> MakeStack(const StackOptions& options);

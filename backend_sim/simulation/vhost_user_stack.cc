@@ -31,9 +31,7 @@ SimWorldOptions WorldOptions(const StackOptions& options) {
   world.channel.pace = static_cast<ServerPace>(scenario.pace);
   world.channel.short_send_percent = scenario.short_send_percent;
   world.channel.short_receive_percent = scenario.short_receive_percent;
-  world.memory = {.initial_regions = scenario.regions,
-                  .region_bytes = size_t{1} << 16,
-                  .reserved_bytes = size_t{1} << 14};
+  world.memory = MemoryOptionsOf(options);
   world.trace = options.trace;
   world.fd_limit = static_cast<int>(scenario.fd_limit);
   return world;
