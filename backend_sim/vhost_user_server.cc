@@ -180,7 +180,8 @@ void VhostUserServer::EmitAnswer(const WireHeader& request, ModelAnswer given,
                                  ServerOutput& output) {
   WireHeader header{request.request, kWireAnswerFlags, 0};
   std::vector<std::byte> body = std::move(given.payload);
-  const auto fault = faults_.Take(kAnswerFaults, answer_count_++);
+  const auto fault =
+      faults_.TakeOfAnswer(kAnswerFaults, answer_count_++, message_count_ - 1);
   if (fault) TraceFault(*fault);
   const auto is = [&](FaultKind kind) { return fault && fault->kind == kind; };
   if (is(FaultKind::kReplyNever)) return;

@@ -23,6 +23,7 @@ struct ExploreCount {
   }
   // Of a part that comes after what is counted here.
   void Merge(const ExploreCount& part) {
+    must += part.must;
     tried += part.tried;
     if (wrong == 0) first_wrong = part.first_wrong;
     wrong += part.wrong;

@@ -10,8 +10,6 @@
 #include <thread>
 #include <vector>
 
-#include "backend_sim/explore/count.h"
-
 namespace backend_sim {
 
 // How much is done at once, and whether it goes on.
@@ -29,11 +27,12 @@ struct ExploreOptions {
 // Does parts 0 to `parts` - 1, each once, on as many threads as there are
 // jobs, and merges what they counted in their order, so that the result does
 // not depend on the threads. `make_worker` is called once a thread and gives
-// what is then called with a part.
+// what is then called with a part, and what that returns can be merged.
 template <typename MakeWorker>
-ExploreCount InParallel(size_t parts, const ExploreOptions& options,
-                        MakeWorker make_worker) {
-  std::vector<ExploreCount> counts(parts);
+auto InParallel(size_t parts, const ExploreOptions& options,
+                MakeWorker make_worker) {
+  using Counts = decltype(make_worker()(size_t{0}));
+  std::vector<Counts> counts(parts);
   std::atomic<size_t> next{0};
   const auto work = [&] {
     auto worker = make_worker();
@@ -48,8 +47,8 @@ ExploreCount InParallel(size_t parts, const ExploreOptions& options,
   for (size_t i = 1; i < wanted; ++i) threads.emplace_back(work);
   work();
   threads.clear();
-  ExploreCount all;
-  for (const ExploreCount& count : counts) all.Merge(count);
+  Counts all;
+  for (const Counts& count : counts) all.Merge(count);
   return all;
 }
 
