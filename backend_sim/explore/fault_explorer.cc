@@ -108,11 +108,14 @@ ExploreCount ExploreDescriptors(const FaultExplorerOptions& what,
   const std::vector<FdFault> faults = FdFaultsOf(calls);
   ExploreCount all = InParallel(faults.size(), options, [&] {
     return [&](size_t part) {
-      ExploreCount count{.name = {}, .tried = 1, .first_wrong = {}};
+      ExploreCount count;
       const FaultLifeResult life =
           LiveWithFaults({.pairs = what.pairs,
                           .fd_fault = faults[part],
                           .make_backend = what.make_backend});
+      const auto kind = static_cast<size_t>(faults[part].call);
+      const auto& made = life.fd_calls[faults[part].backend ? 1 : 0];
+      count.tried = made[kind] >= faults[part].nth ? 1 : 0;
       if (!life.wrong.empty()) {
         count.Wrong("pairs " + std::to_string(what.pairs) + ", " +
                     faults[part].Text() + " fails: " + life.wrong);

@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "backend_sim/wire_request.h"
+#include "backend_sim/explore/fault_consequence.h"
 #include "virtio_user/vhost_user/vhost_user_backend.h"
 
 namespace backend_sim {
@@ -13,6 +13,7 @@ namespace backend_sim {
 using virtio_user::Device;
 using virtio_user::DeviceState;
 using virtio_user::Duration;
+using virtio_user::ErrorCode;
 using virtio_user::kDefaultCallBudget;
 using virtio_user::LinkState;
 using virtio_user::Result;
@@ -28,22 +29,6 @@ SimWorldOptions WorldOptions(const FaultLifeOptions& options) {
   world.trace.keep_last = 0;
   world.trace.keep_all = options.keep_calls;
   return world;
-}
-
-// What breaks which rule by being left out.
-bool Explains(uint32_t refused, Rule rule) {
-  switch (rule) {
-    case Rule::kFeaturesOkTooEarly:
-      return refused == kReqSetFeatures;
-    case Rule::kAddrBeforeTable:
-    case Rule::kAddrOutside:
-      return refused == kReqAddMemReg;
-    case Rule::kKickIncomplete:
-      return refused == kReqAddMemReg || refused == kReqSetVringNum ||
-             refused == kReqSetVringBase || refused == kReqSetVringAddr;
-    default:
-      return false;
-  }
 }
 
 class Life {
@@ -68,6 +53,7 @@ class Life {
     Recovery();
     NoteCalls(first_life);
     BehaveAgain();
+    if (options_.keep_calls) result_.transcript = world_.transcript();
     End();
     return std::move(result_);
   }
@@ -151,6 +137,8 @@ class Life {
     if (device_ == nullptr && !Create()) return;
     if (device_->state() == DeviceState::kNeedsReset) {
       (void)Call("Reattach", [&] { return device_->Reattach(); });
+      // What the peer said of itself may be garbage, and is what is known.
+      lied_to_ = Happened(FaultKind::kReplyNack);
     }
     if (device_->state() == DeviceState::kNegotiated) (void)StartAndStop();
     CheckViolations();
@@ -165,8 +153,8 @@ class Life {
     if (device_ == nullptr && !Create()) {
       return Wrong("the device cannot be made afterwards");
     }
-    if (device_->state() == DeviceState::kNeedsReset &&
-        !Call("Reattach", [&] { return device_->Reattach(); })) {
+    const bool anew = lied_to_ || device_->state() == DeviceState::kNeedsReset;
+    if (anew && !Call("Reattach", [&] { return device_->Reattach(); })) {
       return Wrong("Reattach fails afterwards: " + last_error_);
     }
     if (!StartAndStop()) {
@@ -197,7 +185,13 @@ class Life {
   bool Call(const char* what, F call) {
     const Duration before = world_.clock().now();
     const Result<void> done = call();
-    if (!done) last_error_ = std::string(done.error().text());
+    if (!done) {
+      last_error_ = std::string(done.error().text());
+      if (!options_.fd_fault && !Fits(done.error().code())) {
+        Wrong(std::string(what) +
+              " tells of what did not happen: " + last_error_);
+      }
+    }
     CheckAfter(what, before);
     return done.has_value();
   }
@@ -258,6 +252,18 @@ class Life {
     }
   }
 
+  bool Happened(FaultKind kind) {
+    return std::ranges::count(world_.faults().happened(), kind, &Fault::kind) >
+           0;
+  }
+
+  // Whether an error is what a fault that happened leads to.
+  bool Fits(ErrorCode code) {
+    return std::ranges::any_of(
+        world_.faults().happened(),
+        [code](const Fault& fault) { return LeadsTo(fault.kind, code); });
+  }
+
   // Whether a call was refused without which this one breaks a rule. The
   // front-end sends many calls before it reads the first answer.
   bool IsExplained(const Violation& violation) const {
@@ -279,7 +285,6 @@ class Life {
     }
     if (!options_.keep_calls) return;
     result_.first_life_calls = first_life;
-    result_.transcript = world_.transcript();
     const auto records = world_.trace().records();
     for (size_t i = trace_before_; i < records.size(); ++i) {
       if (records[i].kind != TraceKind::kMessage) continue;
@@ -301,6 +306,7 @@ class Life {
   uint64_t messages_before_ = 0;
   size_t trace_before_ = 0;
   size_t seen_ = 0;  // Violations that were looked at.
+  bool lied_to_ = false;
   std::string last_error_;
   FaultLifeResult result_;
 };
