@@ -40,7 +40,7 @@ std::vector<ExploreCount> CountAll(const backend_sim::ExploreOptions& options) {
     counts.push_back(ExploreComponent(component, subject, options));
   }
   counts.push_back(ExploreClosure(subject, options));
-  counts.push_back(ExplorePairs(subject, options));
+  counts.push_back(ExplorePairs(~FeatureSet(), subject, options));
   return counts;
 }
 

@@ -12,6 +12,10 @@ bool Explains(uint32_t refused, Rule rule) {
   switch (rule) {
     case Rule::kFeaturesOkTooEarly:
       return refused == kReqSetFeatures;
+    case Rule::kGate:
+      // It brings bit 30, which ENABLE depends on: a stop after an undoing that
+      // failed sends that, whatever was carried out.
+      return refused == kReqSetFeatures;
     case Rule::kAddrBeforeTable:
     case Rule::kAddrOutside:
       return refused == kReqAddMemReg;
@@ -26,8 +30,10 @@ bool Explains(uint32_t refused, Rule rule) {
 bool LeadsTo(FaultKind kind, ErrorCode code) {
   switch (kind) {
     case FaultKind::kRefuse:
-      // Of what has an answer of its own, the end of the connection.
-      return code == ErrorCode::kRefused || code == ErrorCode::kDisconnected;
+      // Of what has an answer of its own, the end of the connection; of
+      // GET_CONFIG, a back-end that can do less.
+      return code == ErrorCode::kRefused || code == ErrorCode::kDisconnected ||
+             code == ErrorCode::kUnsupported;
     case FaultKind::kCloseBefore:
     case FaultKind::kCloseUnanswered:
       return code == ErrorCode::kDisconnected;

@@ -138,7 +138,8 @@ class Life {
     if (device_->state() == DeviceState::kNeedsReset) {
       (void)Call("Reattach", [&] { return device_->Reattach(); });
       // What the peer said of itself may be garbage, and is what is known.
-      lied_to_ = Happened(FaultKind::kReplyNack);
+      lied_to_ =
+          Happened(FaultKind::kReplyNack) || Happened(FaultKind::kRefuse);
     }
     if (device_->state() == DeviceState::kNegotiated) (void)StartAndStop();
     CheckViolations();

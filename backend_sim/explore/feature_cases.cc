@@ -49,7 +49,7 @@ std::string NameOf(const FeatureBits& component) {
 // An unordered pair of bits that have nothing to do with each other.
 using BitPair = std::pair<unsigned, unsigned>;
 
-std::vector<BitPair> PairsAcross() {
+std::vector<BitPair> PairsAcross(FeatureSet among) {
   const FeatureSet implemented = feature_oracle::Implemented();
   std::array<size_t, kFeatureBits> component_of{};
   const auto components = Components(~FeatureSet());
@@ -59,6 +59,7 @@ std::vector<BitPair> PairsAcross() {
   std::vector<BitPair> pairs;
   for (unsigned a = 0; a < kFeatureBits; ++a) {
     for (unsigned b = a + 1; b < kFeatureBits; ++b) {
+      if (!among.HasBit(a) || !among.HasBit(b)) continue;
       if (component_of[a] == component_of[b]) continue;
       if (!implemented.HasBit(a) && !implemented.HasBit(b)) continue;
       pairs.emplace_back(a, b);
@@ -68,14 +69,18 @@ std::vector<BitPair> PairsAcross() {
 }
 
 // How many such pairs there are, by counting those that are left out.
-uint64_t PairsAcrossThereAre() {
-  const auto two_of = [](uint64_t n) { return n * (n - 1) / 2; };
+uint64_t PairsAcrossThereAre(FeatureSet among) {
   const FeatureSet implemented = feature_oracle::Implemented();
-  uint64_t pairs = two_of(kFeatureBits) - two_of(BitsOf(~implemented).size());
+  const auto pairs_of = [](FeatureSet set) {
+    const uint64_t bits = BitsOf(set).size();
+    return bits * (bits - 1) / 2;
+  };
+  const auto of_interest = [&](FeatureSet set) {
+    return pairs_of(set) - pairs_of(set & ~implemented);
+  };
+  uint64_t pairs = of_interest(among);
   for (const FeatureBits& component : Components(~FeatureSet())) {
-    const FeatureSet all = SubsetOf(component, ~uint64_t{0});
-    pairs -=
-        two_of(component.size()) - two_of(BitsOf(all & ~implemented).size());
+    pairs -= of_interest(among & SubsetOf(component, ~uint64_t{0}));
   }
   return pairs;
 }
@@ -164,9 +169,9 @@ ExploreCount ExploreClosure(const NegotiationSubject& subject,
   return all;
 }
 
-ExploreCount ExplorePairs(const NegotiationSubject& subject,
+ExploreCount ExplorePairs(FeatureSet among, const NegotiationSubject& subject,
                           const ExploreOptions& options) {
-  const auto pairs = PairsAcross();
+  const auto pairs = PairsAcross(among);
   const auto& sets = AllOptionSets();
   ExploreCount all = InParallel(pairs.size(), options, [&] {
     return [&, check = NegotiationCheck(subject)](size_t part) mutable {
@@ -184,7 +189,8 @@ ExploreCount ExplorePairs(const NegotiationSubject& subject,
     };
   });
   all.name = std::to_string(pairs.size()) + " pairs across components";
-  all.must = PairsAcrossThereAre() * 2 * 4 * feature_oracle::kAllOptionSets;
+  all.must =
+      PairsAcrossThereAre(among) * 2 * 4 * feature_oracle::kAllOptionSets;
   return all;
 }
 

@@ -47,9 +47,11 @@ ExploreCount ExploreComponent(const FeatureBits& component,
 ExploreCount ExploreClosure(const NegotiationSubject& subject,
                             const ExploreOptions& options);
 
-// Two bits of different components, one of them implemented, each there or
-// not, among no other bits and among all others, under all option sets.
-ExploreCount ExplorePairs(const NegotiationSubject& subject,
+// Two bits of `among` that are of different components, one of them
+// implemented, each there or not, beside no other bits and beside all others,
+// under all option sets.
+ExploreCount ExplorePairs(virtio_user::FeatureSet among,
+                          const NegotiationSubject& subject,
                           const ExploreOptions& options);
 
 }  // namespace backend_sim
