@@ -19,6 +19,8 @@ namespace {
 
 constexpr int64_t kMaxPairs = 128;
 constexpr uint16_t kUsualPairs[] = {1, 2, 4, 8};
+// With more, twice as many pairs take eight times as long, and minutes.
+constexpr uint16_t kMaxUsualPairsInRecovery = 4;
 
 std::string Footer() {
   std::string text = R"text(
@@ -104,6 +106,9 @@ void AddExploreFaultsCommand(CLI::App& explore,
                    "Queue pairs, 1 to 128 [1, 2, 4 and 8]")
       ->transform(WholeNumber<int64_t>())
       ->type_name("N");
+  faults->add_flag("--in-recovery", arguments.in_recovery,
+                   "The second fault in the recovery too with more than 4\n"
+                   "pairs, which takes minutes");
   faults
       ->add_option("--only", arguments.only,
                    "These faults alone, as a failure names them")
@@ -121,7 +126,10 @@ ExitCode ExploreFaultsCommand(const ExploreFaultsArguments& arguments,
   ExploreFaultsResult result;
   for (const uint16_t pairs : checked->pairs) {
     if (console.Interrupted()) break;
-    result.pairs.push_back(ExploreFaults({.pairs = pairs}, checked->options));
+    const bool in_recovery =
+        arguments.in_recovery || pairs <= kMaxUsualPairsInRecovery;
+    result.pairs.push_back(ExploreFaults(
+        {.pairs = pairs, .in_recovery = in_recovery}, checked->options));
   }
   result.interrupted = console.Interrupted();
   result.seconds =

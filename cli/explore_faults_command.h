@@ -22,6 +22,7 @@ namespace virtio_user::cli {
 struct ExploreFaultsArguments {
   ExploreCommonArguments common;
   std::optional<int64_t> pairs;  // Else 1, 2, 4 and 8, one after the other.
+  bool in_recovery = false;
   std::optional<std::string> only;
 };
 

@@ -131,6 +131,15 @@ ExploreCount ExploreDescriptors(const FaultExplorerOptions& what,
 
 }  // namespace
 
+std::vector<const ExploreCount*> FaultExploration::Counts() const {
+  std::vector<const ExploreCount*> counts;
+  for (const ExploreCount* count :
+       {&single, &two, &in_recovery, &descriptors}) {
+    if (!count->name.empty()) counts.push_back(count);
+  }
+  return counts;
+}
+
 bool FaultExploration::Good() const {
   return std::ranges::all_of(
       Counts(), [](const ExploreCount* count) { return count->Good(); });
@@ -145,6 +154,7 @@ FaultExploration ExploreFaults(const FaultExplorerOptions& what,
                       .keep_calls = true,
                       .make_backend = what.make_backend});
   result.calls = faultless.first_life_calls;
+  result.single.name = "one fault";
   if (!faultless.wrong.empty()) {
     result.single.Wrong("pairs " + std::to_string(what.pairs) +
                         ", no fault: " + faultless.wrong);
@@ -160,8 +170,10 @@ FaultExploration ExploreFaults(const FaultExplorerOptions& what,
   result.in_recovery = counts.in_recovery;
   result.descriptors = ExploreDescriptors(what, faultless.fd_calls, options);
   result.single.name = "one fault";
-  result.two.name = "two faults in a life";
-  result.in_recovery.name = "one in a life, one in the recovery";
+  if (what.two) result.two.name = "two faults in a life";
+  if (what.in_recovery) {
+    result.in_recovery.name = "one in a life, one in the recovery";
+  }
   result.descriptors.name = "a descriptor or a mapping fails";
   return result;
 }

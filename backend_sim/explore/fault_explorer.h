@@ -20,9 +20,8 @@ struct FaultExploration {
   ExploreCount in_recovery;  // Or every call of the recovery from the first.
   ExploreCount descriptors;  // Every call for a descriptor or a mapping fails.
 
-  std::vector<const ExploreCount*> Counts() const {
-    return {&single, &two, &in_recovery, &descriptors};
-  }
+  // Those that were explored.
+  std::vector<const ExploreCount*> Counts() const;
   bool Good() const;
 };
 
