@@ -8,14 +8,17 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <atomic>
 #include <memory>
 #include <span>
 #include <string>
 
 #include "backend_sim/channel_handle.h"
+#include "backend_sim/explore/fault_consequence.h"
 #include "backend_sim/explore/fault_explorer.h"
 #include "backend_sim/sim_world.h"
 #include "backend_sim/wire.h"
+#include "backend_sim/wire_request.h"
 #include "virtio_user/vhost_user/vhost_user_backend.h"
 
 namespace backend_sim {
@@ -44,6 +47,33 @@ TEST(FaultChoiceTest, TextAndBack) {
                             "fly@1", "late@1,", "late@-1", "late@1x"}) {
     EXPECT_FALSE(ParseFaultChoices(wrong)) << wrong;
   }
+}
+
+TEST(FaultConsequenceTest, OnlyWhatWasRefusedExplainsABrokenRule) {
+  EXPECT_TRUE(Explains(kReqSetVringNum, Rule::kKickIncomplete));
+  EXPECT_FALSE(Explains(kReqSetVringCall, Rule::kKickIncomplete));
+  EXPECT_FALSE(Explains(kReqSetFeatures, Rule::kRingBase));
+  EXPECT_FALSE(Explains(0, Rule::kKickIncomplete));
+}
+
+TEST(FaultConsequenceTest, EveryWayLeadsToAnErrorOfItsOwn) {
+  using virtio_user::ErrorCode;
+  EXPECT_TRUE(LeadsTo(FaultKind::kReplyLate, ErrorCode::kDeadline));
+  EXPECT_FALSE(LeadsTo(FaultKind::kReplyLate, ErrorCode::kDisconnected));
+  EXPECT_TRUE(LeadsTo(FaultKind::kCloseBefore, ErrorCode::kDisconnected));
+  EXPECT_FALSE(LeadsTo(FaultKind::kCloseBefore, ErrorCode::kProtocol));
+  for (const FaultWay& way : kFaultWays) {
+    EXPECT_FALSE(LeadsTo(way.kind, ErrorCode::kWrongState)) << way.name;
+    EXPECT_FALSE(LeadsTo(way.kind, ErrorCode::kSystem)) << way.name;
+  }
+}
+
+TEST(ExploreFaultsTest, AnEndBeforeTheEndIsNotGood) {
+  const std::atomic<bool> interrupted{true};
+  const FaultExploration all =
+      ExploreFaults({.pairs = 1}, {.jobs = 2, .interrupted = &interrupted});
+  EXPECT_EQ(all.single.tried, 0u);
+  EXPECT_FALSE(all.Good());
 }
 
 TEST(ExploreFaultsTest, ALifeWithoutFaultsMakesTheCallsThatItShould) {

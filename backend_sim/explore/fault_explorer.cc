@@ -42,8 +42,6 @@ class Explorer {
                                .request = calls_[part / kWays].request};
     Counts counts;
     const FaultLifeResult life = Try({first}, true, counts.single);
-    counts.single.must =
-        calls_[first.call].answered || !kFaultWays[first.way].needs_answer;
     if (what_.two) {
       Second(first, life, first.call + 1, life.first_life_calls, counts.two);
     }
@@ -166,6 +164,9 @@ FaultExploration ExploreFaults(const FaultExplorerOptions& what,
       kWays * faultless.calls.size(), options,
       [&] { return [&](size_t part) { return explorer.Follow(part); }; });
   result.single = counts.single;
+  for (const BackendCall& call : faultless.calls) {
+    result.single.must += WaysOf(call);
+  }
   result.two = counts.two;
   result.in_recovery = counts.in_recovery;
   result.descriptors = ExploreDescriptors(what, faultless.fd_calls, options);
