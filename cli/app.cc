@@ -9,6 +9,7 @@
 
 #include "cli/bench_command.h"
 #include "cli/exit_code.h"
+#include "cli/explore_command.h"
 #include "cli/printable_text.h"
 #include "cli/probe_command.h"
 #include "cli/run_command.h"
@@ -37,7 +38,8 @@ int Explain(const CLI::App& app, const CLI::ParseError& error,
 // CLI11 would not name an unknown command.
 std::optional<std::string> WrongCommand(
     const CLI::App& app, std::span<const std::string> arguments) {
-  constexpr const char* kAdvice = "say run, probe, bench, simulate or shrink";
+  constexpr const char* kAdvice =
+      "say run, probe, bench, explore, simulate or shrink";
   if (arguments.empty()) return std::string("no command: ") + kAdvice;
   const std::string& first = arguments.front();
   if (first.starts_with('-')) return {};
@@ -64,6 +66,8 @@ int RunApp(std::span<const std::string> arguments, const Console& console) {
   AddSimulateCommand(app, simulate);
   ShrinkArguments shrink;
   AddShrinkCommand(app, shrink);
+  ExploreArguments explore;
+  AddExploreCommand(app, explore);
   if (const auto wrong = WrongCommand(app, arguments)) {
     console.err << "vuser: " << Printable(*wrong) << "\nvuser: see vuser --help"
                 << std::endl;
@@ -83,6 +87,9 @@ int RunApp(std::span<const std::string> arguments, const Console& console) {
   }
   if (app.got_subcommand("shrink"))
     return ToInt(ShrinkCommand(shrink, console));
+  if (app.got_subcommand("explore")) {
+    return ToInt(ExploreCommand(app, explore, console));
+  }
   return ToInt(ProbeCommand(probe, console));
 }
 

@@ -65,8 +65,16 @@ class LifePlayer {
 struct SequenceReport {
   uint64_t sequences = 0;  // Each with its last step checked.
   uint64_t steps = 0;      // That were made for it.
-  std::optional<Script> failing;
+  std::optional<Script> failing;  // The first one.
   std::string finding;
+
+  void Merge(const SequenceReport& other) {
+    sequences += other.sequences;
+    steps += other.steps;
+    if (failing || !other.failing) return;
+    failing = other.failing;
+    finding = other.finding;
+  }
 };
 
 // All sequences of 1 to `depth` operations that begin with `first`, but for

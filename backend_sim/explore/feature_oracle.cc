@@ -1,19 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
 
-#include "tests/feature_oracle.h"
+#include "backend_sim/explore/feature_oracle.h"
 
-#include <initializer_list>
-#include <span>
-
-namespace feature_oracle {
+namespace backend_sim::feature_oracle {
 namespace {
-
-// "bit requires": each group holds alternatives, and one of each group must be
-// there.
-struct Requirement {
-  unsigned bit;
-  std::initializer_list<std::initializer_list<unsigned>> groups;
-};
 
 const Requirement kTable[] = {
     {7, {{1}}},              // GUEST_TSO4: GUEST_CSUM
@@ -49,15 +39,36 @@ const Requirement kTable[] = {
     {50, {{17}}},  // DEVICE_STATS
 };
 
+const Condition kConditions[] = {
+    {2, {&Options::guest_offloads, &Options::cq}},
+    {3, {&Options::mtu}},
+    {5, {&Options::mac}},
+    {15, {&Options::mrg_rxbuf}},
+    {16, {&Options::link_state}},
+    {17, {&Options::cq}},
+    {21, {&Options::link_state, &Options::cq}},
+    {22, {&Options::multiqueue}},
+    {34, {&Options::packed}},
+    {35, {&Options::in_order}},
+};
+
 // The seed's 17 bits, MTU, CTRL_GUEST_OFFLOADS, CTRL_RX_EXTRA, GUEST_ANNOUNCE,
 // RING_PACKED and ORDER_PLATFORM.
 constexpr unsigned kImplemented[] = {0,  1,  2,  3,  5,  7,  8,  11,
                                      12, 15, 16, 17, 18, 19, 20, 21,
                                      22, 23, 28, 32, 34, 35, 36};
 
+// Of devices that hear commands: CTRL_GUEST_OFFLOADS, HASH_REPORT, RSS.
+constexpr unsigned kLeftToDevices[] = {2, 57, 60};
+
 // Never told to a back-end: MAC, STATUS, CTRL_VQ and the commands on it that
 // this front-end carries out itself.
 constexpr unsigned kOurOwn[] = {5, 16, 17, 18, 19, 20, 23, 2, 21};
+constexpr unsigned kOfConfiguration[] = {5, 16};
+
+constexpr unsigned kAdded[] = {2, 3, 5, 16, 17, 21};
+
+constexpr unsigned kCtrlVq = 17;
 
 FeatureSet SetOf(std::span<const unsigned> bits) {
   FeatureSet set;
@@ -69,7 +80,22 @@ FeatureSet Without(FeatureSet set, unsigned bit) {
   return set & ~FeatureSet::FromBit(bit);
 }
 
+bool Holds(const Condition& condition, const Options& options) {
+  for (const auto option : condition.needs) {
+    if (!(options.*option)) return false;
+  }
+  return true;
+}
+
 }  // namespace
+
+Options AllOptionsOf(unsigned index) {
+  Options options;
+  for (size_t i = 0; i < kOptionNames.size(); ++i) {
+    options.*kOptionNames[i].option = (index >> i & 1) != 0;
+  }
+  return options;
+}
 
 Options OptionsOf(unsigned index) {
   return {.mac = (index & 1) != 0,
@@ -83,6 +109,15 @@ Options OptionsOf(unsigned index) {
           .multiqueue = (index & 32) != 0,
           .guest_offloads = (index & 128) != 0};
 }
+
+std::span<const Requirement> Requirements() { return kTable; }
+std::span<const Condition> Conditions() { return kConditions; }
+
+FeatureSet Implemented() { return SetOf(kImplemented) | SetOf(kLeftToDevices); }
+FeatureSet LeftToDevices() { return SetOf(kLeftToDevices); }
+FeatureSet AddedByUs() { return SetOf(kAdded); }
+FeatureSet OurOwn() { return SetOf(kOurOwn); }
+FeatureSet OfConfiguration() { return SetOf(kOfConfiguration); }
 
 bool Satisfied(unsigned bit, FeatureSet set) {
   for (const Requirement& requirement : kTable) {
@@ -113,28 +148,33 @@ FeatureSet Closure(FeatureSet set) {
 }
 
 Masks MasksOf(const Options& options) {
-  Masks masks = {.ours = {}, .supported = SetOf(kImplemented)};
-  const auto only_if = [&masks](bool wanted, unsigned bit) {
-    if (!wanted) masks.supported = Without(masks.supported, bit);
-  };
-  only_if(options.guest_offloads && options.cq, 2);
-  only_if(options.mtu, 3);
-  only_if(options.mac, 5);
-  only_if(options.mrg_rxbuf, 15);
-  only_if(options.link_state, 16);
-  only_if(options.cq, 17);
-  only_if(options.link_state && options.cq, 21);
-  only_if(options.multiqueue, 22);
-  only_if(options.packed, 34);
-  only_if(options.in_order, 35);
-  constexpr unsigned kAdded[] = {2, 3, 5, 16, 17, 21};
+  Masks masks = {
+      .ours = {}, .supported = SetOf(kImplemented), .untold = SetOf(kOurOwn)};
+  for (const Condition& condition : kConditions) {
+    if (Holds(condition, options)) continue;
+    masks.supported = Without(masks.supported, condition.bit);
+  }
   masks.ours = SetOf(kAdded) & masks.supported;
+  if (options.config_events) {
+    masks.untold = masks.untold & ~SetOf(kOfConfiguration);
+  }
+  return masks;
+}
+
+Masks MasksOf(const Options& options, FeatureSet device) {
+  Masks masks = MasksOf(options);
+  if (!options.own_control_queue || !options.cq || !device.HasBit(kCtrlVq)) {
+    return masks;
+  }
+  const FeatureSet left = SetOf(kLeftToDevices);
+  masks.supported = masks.supported | left;
+  masks.ours = masks.ours & ~left;
+  masks.untold = {};
   return masks;
 }
 
 FeatureSet Forwarded(FeatureSet device, FeatureSet accepted) {
-  static const FeatureSet own = SetOf(kOurOwn);
-  return device & accepted & ~own;
+  return device & accepted & ~MasksOf(Options()).untold;
 }
 
 std::optional<unsigned> FirstOffence(FeatureSet offered, FeatureSet accepted) {
@@ -154,4 +194,4 @@ std::optional<unsigned> FirstOffence(FeatureSet offered, FeatureSet accepted) {
   return std::nullopt;
 }
 
-}  // namespace feature_oracle
+}  // namespace backend_sim::feature_oracle
