@@ -45,8 +45,8 @@ examples:
 struct Outcome {
   uint32_t depth = 0;     // Completely.
   uint64_t expected = 0;  // Sequences that there are.
-  SequenceReport sequences;
-  StateReport states;
+  SequenceReport sequences = {};
+  StateReport states = {};
   double seconds = 0;
   bool interrupted = false;
 

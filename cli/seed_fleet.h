@@ -34,7 +34,7 @@ ExitCode ExitCodeOf(SeedVerdict verdict);
 // Of one seed.
 struct SeedOutcome {
   SeedVerdict verdict = SeedVerdict::kPass;
-  std::string text;  // What was found; one line.
+  std::string text = {};  // What was found; one line.
   std::array<uint64_t, 2> hash{};
   uint64_t events = 0;
   uint64_t steps = 0;

@@ -63,8 +63,8 @@ class LifePlayer {
 };
 
 struct SequenceReport {
-  uint64_t sequences = 0;  // Each with its last step checked.
-  uint64_t steps = 0;      // That were made for it.
+  uint64_t sequences = 0;         // Each with its last step checked.
+  uint64_t steps = 0;             // That were made for it.
   std::optional<Script> failing;  // The first one.
   std::string finding;
 

@@ -75,7 +75,7 @@ class Shrinker {
          {&Scenario::pairs, &Scenario::queue_size, &Scenario::control_queue,
           &Scenario::packed, &Scenario::in_order, &Scenario::mrg_rxbuf,
           &Scenario::mac, &Scenario::mtu, &Scenario::server_mode,
-          &Scenario::pace, &Scenario::short_send_percent,
+          &Scenario::first_kick, &Scenario::pace, &Scenario::short_send_percent,
           &Scenario::short_receive_percent, &Scenario::max_regions,
           &Scenario::regions, &Scenario::fd_limit,
           &Scenario::interleave_percent}) {

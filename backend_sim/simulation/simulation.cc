@@ -129,6 +129,7 @@ bool Simulation::Undisturbed() {
 
 // A connection has begun: what disturbed the last one is over.
 void Simulation::NewSession() {
+  CheckComplaints();  // Of the last one.
   disturbed_ = false;
   rings_corrupted_ = false;
   memory_trouble_ = false;

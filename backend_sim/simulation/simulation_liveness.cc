@@ -22,7 +22,7 @@ void Simulation::Recover() {
   peer_there_ = true;
   // Whoever was disturbed begins anew, as an embedder does whose packets do
   // not come any more.
-  if (device_ != nullptr && !Undisturbed()) (void)Stop();
+  if (life() == LifeState::kRunning && !Undisturbed()) (void)Stop();
   for (int round = 0; round < kRounds; ++round) {
     if (!findings_.empty()) return;
     MakeRoom();
@@ -61,10 +61,11 @@ bool Simulation::BringUp() {
   (void)Poll();
   const bool fresh = Undisturbed() && !driver_->Broken();
   if (life() == LifeState::kNeedsReset || !fresh) {
-    (void)Stop();
+    if (life() == LifeState::kRunning) (void)Stop();
     if (Reattach(false) != OpResult::kDone) {
-      // The peer of before was another one: the device is made anew.
-      (void)Destroy();
+      // The peer of before may have been another one, which had more: then the
+      // device is made anew.
+      if (peer_varied_) (void)Destroy();
       return false;
     }
   }

@@ -20,6 +20,7 @@ Personality PersonalityOf(const Scenario& scenario) {
   auto found = FindPersonality(scenario.backend);
   VU_CHECK(found.has_value());
   found->max_slots = scenario.max_regions;
+  found->starts_at_first_kick |= scenario.first_kick != 0;
   return *std::move(found);
 }
 
