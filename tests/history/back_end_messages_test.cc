@@ -23,8 +23,6 @@ using ::backend_sim::Rule;
 using ::sim_test::kAllProtocol;
 using ::sim_test::kModern;
 using ::sim_test::kMultiqueue;
-using ::sim_test::kNeedReply;
-using ::sim_test::kPlain;
 using ::sim_test::kReplyAck;
 using ::sim_test::PairRig;
 using ::sim_test::Payload;
@@ -59,9 +57,6 @@ class HistoryTest : public ::sim_test::ModelSession {
     return Payload().U64(bytes).U64(0).U32(2 | 16 << 16).U32(0);
   }
   size_t server_fds() { return world_.server_fds().open_count(); }
-  bool Serving(size_t ring) {
-    return world_.model().Serving(world_.model().rings()[ring]);
-  }
 };
 
 // --- What a message names ----------------------------------------------------

@@ -36,7 +36,6 @@ using ::sim_test::kInOrder;
 using ::sim_test::kModern;
 using ::sim_test::kMrgRxbuf;
 using ::sim_test::kPacked;
-using ::sim_test::kReplyAck;
 using ::sim_test::PacketRig;
 using ::sim_test::PairRig;
 using ::sim_test::Pattern;
