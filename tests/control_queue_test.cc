@@ -27,8 +27,7 @@ TEST_F(ControlQueueTest, AnEmptyRingIsServedInNoTime) {
 
 TEST_F(ControlQueueTest, TheUsedElementIsTheHeadAndOneByte_S73_S74_F26) {
   for (uint16_t slot = 0; slot < ControlRig::kNum; ++slot) {
-    // Never the number of the slot.
-    const auto head = static_cast<uint16_t>((slot + 3) % ControlRig::kNum);
+    const auto head = static_cast<uint16_t>((3 * slot + 1) % ControlRig::kNum);
     rig_.OfferRequest(head, {{2, 2}, {1}, {}}, FromInts({4, 0, 2, 0}));
     ASSERT_EQ(*rig_.Serve(), 1u);
     EXPECT_EQ(bare().used_idx(), slot + 1);

@@ -7,6 +7,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <memory>
 #include <set>
 #include <vector>
 
@@ -104,6 +105,7 @@ TEST(DeviceTest, ADeviceThatIsDestroyedLeavesNoDescriptor) {
 TEST(DeviceTest, S21_S23_AnOperationThatFailsInCreateLeavesNothing) {
   for (size_t k = 0; k < 2; ++k) {
     RecordingRig rig;
+    const std::weak_ptr<int> backend = rig.backend->alive;
     rig.backend->FailWhenSent(k, Error::Make(ErrorCode::kProtocol, "rubbish"));
 
     const Result<void> made = rig.Create();
@@ -111,6 +113,7 @@ TEST(DeviceTest, S21_S23_AnOperationThatFailsInCreateLeavesNothing) {
     ASSERT_FALSE(made);
     EXPECT_EQ(made.error().text(), "rubbish");
     EXPECT_EQ(rig.device_fds(), 0u);
+    EXPECT_TRUE(backend.expired());
     EXPECT_EQ(rig.memory.listener_count(), 0u);
   }
 }

@@ -21,6 +21,13 @@ def patched_binary(name, patch, binary, tags = [], **kwargs):
         **kwargs
     )
 
+def tests_of(id):
+    """The filter for the tests that carry an id in their names."""
+    return ":".join([
+        pattern % id
+        for pattern in ["*.%s_*", "*_%s_*", "*_%s", "*_%s/*"]
+    ])
+
 def history_bug(
         name,
         test,
