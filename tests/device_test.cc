@@ -118,7 +118,7 @@ TEST(DeviceTest, S21_S23_AnOperationThatFailsInCreateLeavesNothing) {
   }
 }
 
-TEST(DeviceTest, NobodyAtTheOtherEndFailsCreate) {
+TEST(DeviceTest, F03_NobodyAtTheOtherEndFailsCreate) {
   RecordingRig rig;
   rig.backend->peer_present = false;
 
@@ -128,7 +128,7 @@ TEST(DeviceTest, NobodyAtTheOtherEndFailsCreate) {
   EXPECT_EQ(made.error().code(), ErrorCode::kDisconnected);
 }
 
-TEST(DeviceTest, MemoryWithoutEventsIsGoodEnough) {
+TEST(DeviceTest, F19_MemoryWithoutEventsIsGoodEnough) {
   StubbornMemory memory(Error::Make(ErrorCode::kUnsupported, "no events"));
   RecordingRig rig;
   {
@@ -142,7 +142,7 @@ TEST(DeviceTest, MemoryWithoutEventsIsGoodEnough) {
   EXPECT_EQ(memory.unsubscribed, 0);
 }
 
-TEST(DeviceTest, S25_AnySubscribeErrorButUnsupportedFailsCreate) {
+TEST(DeviceTest, S25_F19_AnySubscribeErrorButUnsupportedFailsCreate) {
   StubbornMemory memory(Error::Make(ErrorCode::kSystem, "EEXIST"));
   RecordingRig rig;
 
@@ -226,7 +226,7 @@ TEST(DeviceTest, WhatWasNotOfferedCannotBeAccepted) {
   EXPECT_EQ(rig.device->state(), DeviceState::kCreated);
 }
 
-TEST(DeviceTest, FeaturesAreNotChosenWhileTheDeviceRunsOrNeedsAReset) {
+TEST(DeviceTest, F13_FeaturesAreNotChosenWhileItRunsOrNeedsAReset) {
   RecordingRig rig;
   ASSERT_TRUE(rig.Run(1));
   EXPECT_EQ(CodeOf(rig.device->Negotiate({})), ErrorCode::kWrongState);
@@ -236,7 +236,7 @@ TEST(DeviceTest, FeaturesAreNotChosenWhileTheDeviceRunsOrNeedsAReset) {
   EXPECT_EQ(CodeOf(rig.device->Negotiate({})), ErrorCode::kWrongState);
 }
 
-TEST(DeviceTest, AChoiceCanBeWidenedAgainAfterANarrowOne) {
+TEST(DeviceTest, F05_AChoiceCanBeWidenedAgainAfterANarrowOne) {
   RecordingRig rig;
   ASSERT_TRUE(rig.Create());
   const FeatureSet all = rig.device->offered();
