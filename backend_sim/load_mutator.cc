@@ -48,7 +48,8 @@ void LoadMutator::Watch(std::vector<std::span<std::byte>> memory) {
 LoadMutator::Scope::Scope(LoadMutator& mutator) : mutator_(mutator) {
   VU_CHECK(active == nullptr);
   mutator.loads_.clear();
-  mutator.load_count_ = mutator.write_count_ = 0;
+  mutator.writes_.clear();
+  mutator.load_count_ = 0;
   active = &mutator;
 }
 
@@ -68,11 +69,11 @@ void LoadMutator::BeforeLoad(uintptr_t caller, const void* at, uint32_t bytes) {
   if (watched == nullptr) return;
   const WatchedLoad load = {caller - bias, watched, bytes};
   SiteCounts& counts = sites_[load.site];
-  const std::optional<PeerWrite> write = Decide();
+  const std::optional<PeerWrite> write = Decide(counts);
   loads_.push_back(load);
-  const uint64_t before = write_count_;
+  const size_t before = writes_.size();
   if (write) Write(load, *write, counts);
-  if (write_count_ == before) ++counts.unchanged;
+  if (writes_.size() == before) ++counts.unchanged;
 }
 
 std::byte* LoadMutator::Watched(const void* at, uint32_t bytes) const {
@@ -86,13 +87,18 @@ std::byte* LoadMutator::Watched(const void* at, uint32_t bytes) const {
   return nullptr;
 }
 
-std::optional<PeerWrite> LoadMutator::Decide() const {
+std::optional<PeerWrite> LoadMutator::Decide(const SiteCounts& counts) const {
   if (plan_.entropy == nullptr) return std::nullopt;
   if (plan_.at) {
     if (*plan_.at != loads_.size()) return std::nullopt;
     return plan_.write;
   }
-  if (!plan_.entropy->Chance(plan_.odds)) return std::nullopt;
+  Odds odds = plan_.odds;
+  if (plan_.new_sites) {
+    const bool met = counts.changed_before != 0 && counts.changed_after != 0;
+    odds = {.hits = 1, .of = met ? 20u : 2u};
+  }
+  if (!plan_.entropy->Chance(odds)) return std::nullopt;
   const uint64_t value = plan_.entropy->Choose(kPeerValues.size());
   const uint64_t moment = plan_.entropy->Choose(kPeerMoments.size());
   return PeerWrite{kPeerValues[value], kPeerMoments[moment]};
@@ -109,17 +115,15 @@ void LoadMutator::Write(const WatchedLoad& load, PeerWrite write,
   std::memcpy(&old, at, bytes);
   const uint64_t value = NewValue(write.value, old, bytes);
   if (std::memcmp(&value, &old, bytes) == 0) return;
-  ++write_count_;
-  Pending later{.at = at, .bytes = bytes};
+  writes_.push_back({at, bytes, value});
   if (write.moment == PeerMoment::kAfter) {
-    std::memcpy(later.value.data(), &value, bytes);
+    pending_ = writes_.back();
     ++counts.changed_after;
-  } else {
-    std::memcpy(at, &value, bytes);
-    std::memcpy(later.value.data(), &old, bytes);
-    ++counts.changed_before;
+    return;
   }
-  if (write.moment != PeerMoment::kBefore) pending_ = later;
+  std::memcpy(at, &value, bytes);
+  ++counts.changed_before;
+  if (write.moment == PeerMoment::kDuring) pending_ = {at, bytes, old};
 }
 
 uint64_t LoadMutator::NewValue(PeerValue value, uint64_t old,
@@ -166,7 +170,7 @@ uint64_t LoadMutator::OtherField(uint32_t bytes) const {
 
 void LoadMutator::WritePending() {
   if (!pending_) return;
-  std::memcpy(pending_->at, pending_->value.data(), pending_->bytes);
+  std::memcpy(pending_->at, &pending_->value, pending_->bytes);
   pending_.reset();
 }
 

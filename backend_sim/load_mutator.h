@@ -54,6 +54,13 @@ struct WatchedLoad {
   uint32_t bytes = 0;
 };
 
+// What the peer wrote.
+struct WrittenWord {
+  std::byte* at = nullptr;
+  uint32_t bytes = 0;  // At most 8.
+  uint64_t value = 0;
+};
+
 // What a load instruction has met so far.
 struct SiteCounts {
   uint64_t unchanged = 0;
@@ -80,9 +87,14 @@ class LoadMutator {
   void MutateAt(uint64_t k, PeerWrite write, Entropy& entropy) {
     plan_ = {.entropy = &entropy, .at = k, .write = write};
   }
-  // ...any write at any load. `entropy` outlives those scopes.
+  // ...any write at any load, or...
   void MutateRandomly(Odds odds, Entropy& entropy) {
     plan_ = {.entropy = &entropy, .odds = odds};
+  }
+  // ...mostly writes at instructions that have met none so far, before or
+  // after. `entropy` outlives those scopes.
+  void MutateNewSites(Entropy& entropy) {
+    plan_ = {.entropy = &entropy, .new_sites = true};
   }
 
   // While it lives, this thread's loads are looked at. Scopes do not nest.
@@ -97,11 +109,11 @@ class LoadMutator {
     LoadMutator& mutator_;
   };
 
-  // Of the last scope: its loads of watched memory in order, the count of all
-  // loads, which measures work, and how often the peer wrote.
+  // Of the last scope: its loads of watched memory and the peer's writes, in
+  // order, and the count of all loads, which measures work.
   const std::vector<WatchedLoad>& loads() const { return loads_; }
   uint64_t load_count() const { return load_count_; }
-  uint64_t write_count() const { return write_count_; }
+  const std::vector<WrittenWord>& writes() const { return writes_; }
   // Of all scopes, by WatchedLoad::site.
   const std::map<uintptr_t, SiteCounts>& sites() const { return sites_; }
 
@@ -115,16 +127,11 @@ class LoadMutator {
     std::optional<uint64_t> at{};
     PeerWrite write{};
     Odds odds{};
-  };
-  // Bytes that the peer writes when the load is done.
-  struct Pending {
-    std::byte* at = nullptr;
-    uint32_t bytes = 0;
-    std::array<std::byte, 8> value{};
+    bool new_sites = false;
   };
 
   std::byte* Watched(const void* at, uint32_t bytes) const;
-  std::optional<PeerWrite> Decide() const;
+  std::optional<PeerWrite> Decide(const SiteCounts& counts) const;
   void Write(const WatchedLoad& load, PeerWrite write, SiteCounts& counts);
   uint64_t NewValue(PeerValue value, uint64_t old, uint32_t bytes) const;
   uint64_t OtherField(uint32_t bytes) const;
@@ -134,8 +141,8 @@ class LoadMutator {
   Plan plan_;
   std::vector<WatchedLoad> loads_;
   uint64_t load_count_ = 0;
-  uint64_t write_count_ = 0;
-  std::optional<Pending> pending_;
+  std::vector<WrittenWord> writes_;
+  std::optional<WrittenWord> pending_;  // When the load is done.
   std::map<uintptr_t, SiteCounts> sites_;
 };
 

@@ -64,6 +64,24 @@ class ControlScenario final : public Scenario {
     EXPECT_EQ(pairs_, asks_pairs_ ? 3 : 1);
     EXPECT_EQ(state_.unicast_table.size(), asks_pairs_ ? 0u : 2u);
   }
+  std::string Outcome() override {
+    std::string outcome = interrupt_ ? "interrupt " : "";
+    if (!*served_) outcome += served_->error().text();
+    outcome += std::to_string(served_->value_or(0)) + " served, " +
+               std::to_string(pairs_) + " pairs, " +
+               std::to_string(state_.promiscuous) + " promiscuous";
+    for (const MacAddress& mac : state_.unicast_table) {
+      for (const uint8_t byte : mac.bytes)
+        outcome += " " + std::to_string(byte);
+      outcome += ",";
+    }
+    const Bytes used = rig_.packed() ? Bytes{} : rig_.DeviceMemory();
+    for (const std::byte byte : used)
+      outcome += " " + std::to_string(std::to_integer<int>(byte));
+    for (const std::byte byte : rig_.Written())
+      outcome += " ack " + std::to_string(std::to_integer<int>(byte));
+    return outcome;
+  }
   void ExpectSound() override {
     EXPECT_TRUE(arena().GuardsIntact());
     EXPECT_GE(pairs_, 1);

@@ -92,6 +92,14 @@ class NetScenario : public Scenario {
   const RingLayout& layout() const override { return bench_.layout; }
 
  protected:
+  std::string Common() const {
+    const NetQueueStats stats = bench_.queue->stats();
+    return std::to_string(stats.kicks) + " kicks, " +
+           std::to_string(stats.dropped) + " dropped, " +
+           std::to_string(bench_.queue->in_flight()) + " in flight, " +
+           std::to_string(bench_.pool.free_count()) + " free" +
+           BrokenText(bench_.queue->broken());
+  }
   // All buffers come back, and another device finds a fresh ring.
   void StartOver() {
     if (const auto& broken = bench_.queue->broken()) {
@@ -133,6 +141,23 @@ class RxScenario final : public NetScenario<Receiver> {
     for (size_t i = 0; i < frames_.size(); ++i) {
       EXPECT_EQ(packets_[i].bytes, frames_[i]);
     }
+  }
+  std::string Outcome() override {
+    std::string outcome;
+    for (const Packet& packet : packets_) {
+      const Offload offload = bench_.pool.offload(packet);
+      for (const uint64_t number :
+           {uint64_t{packet.buffer}, uint64_t{packet.bytes},
+            uint64_t{packet.buffer_count}, uint64_t{packet.offset},
+            static_cast<uint64_t>(offload.checksum),
+            uint64_t{offload.csum_start}, uint64_t{offload.csum_offset},
+            static_cast<uint64_t>(offload.segmentation),
+            uint64_t{offload.segment_bytes}, uint64_t{offload.hash}}) {
+        outcome += std::to_string(number) + " ";
+      }
+      outcome += "\n";
+    }
+    return outcome + Common();
   }
   void ExpectSound() override {
     for (const Packet& packet : packets_) ExpectPacket(packet);
@@ -263,6 +288,10 @@ class TxScenario final : public NetScenario<Sender> {
     EXPECT_FALSE(bench_.queue->broken().has_value());
     EXPECT_EQ(done_, used_);
     EXPECT_TRUE(held_.empty());
+  }
+  std::string Outcome() override {
+    return std::to_string(done_) + " done, " + std::to_string(held_.size()) +
+           " held, " + Common();
   }
   void ExpectSound() override {
     for (const Packet& packet : held_) bench_.pool.Free(packet);

@@ -5,17 +5,20 @@
 
 #include <array>
 #include <cstring>
-#include <set>
-#include <string>
 
 #include "backend_sim/load_mutator.h"
 #include "backend_sim/seeded_entropy.h"
+#include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "tests/doublefetch/repeated_loads.h"
 #include "tests/ring_support.h"
 
 namespace virtio_user {
 namespace {
+
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+using ::testing::Pair;
 
 using backend_sim::kPeerMoments;
 using backend_sim::LoadMutator;
@@ -74,23 +77,23 @@ class PlantedDoubleFetch : public ::testing::Test {
 
 TEST_F(PlantedDoubleFetch, AWordThatIsReadAgainIsNamed) {
   EXPECT_EQ(Call(CheckedThenReadAgain), 3u);
-  const auto repeated = RepeatedLoads(mutator_.loads());
-  ASSERT_EQ(repeated.size(), 1u);
-  EXPECT_EQ(repeated[0].at, memory_.data());
-  EXPECT_EQ(repeated[0].count, 2u);
+  const std::byte* const at = memory_.data();
+  EXPECT_THAT(RepeatedBytes(mutator_.loads()),
+              ElementsAre(Pair(at, 2), Pair(at + 1, 2), Pair(at + 2, 2),
+                          Pair(at + 3, 2)));
 }
 
 TEST_F(PlantedDoubleFetch, APartOfAWordThatIsReadAgainIsNamed) {
   Call(PartReadAgain);
-  const auto repeated = RepeatedLoads(mutator_.loads());
-  ASSERT_EQ(repeated.size(), 1u);
-  EXPECT_EQ(repeated[0].at, memory_.data());
+  const std::byte* const at = memory_.data();
+  EXPECT_THAT(RepeatedBytes(mutator_.loads()),
+              ElementsAre(Pair(at, 2), Pair(at + 1, 2)));
 }
 
 TEST_F(PlantedDoubleFetch, AWordThatIsReadOnceIsNot) {
   EXPECT_EQ(Call(CheckedCopy), 3u);
   EXPECT_EQ(mutator_.loads().size(), 1u);
-  EXPECT_TRUE(RepeatedLoads(mutator_.loads()).empty());
+  EXPECT_THAT(RepeatedBytes(mutator_.loads()), IsEmpty());
 }
 
 TEST_F(PlantedDoubleFetch, APeerThatWritesBetweenTheTwoLoadsShowsTheMistake) {

@@ -20,14 +20,16 @@ namespace {
 constexpr uint16_t kNum = 16;
 constexpr uint32_t kChains = 6;
 
+enum class Offered : uint8_t { kSingles, kChains };
 enum class Used : uint8_t { kInTurn, kReversed, kBatch };
 
-// Chains of one or of two descriptors, which the device uses.
+// Single buffers, or chains of one descriptor and of two in turn, which the
+// device uses.
 template <typename Kind, typename Cookie>
 class DriverQueueScenario final : public Scenario {
  public:
-  DriverQueueScenario(bool pairs, Used used) : pairs_(pairs) {
-    for (uint32_t i = 0; i < kChains; ++i) Offer(i, pairs && i % 2 == 1);
+  DriverQueueScenario(Offered offered, Used used) : offered_(offered) {
+    for (uint32_t i = 0; i < kChains; ++i) Offer(i, 1 + i % 2);
     queue_.Publish();
     std::vector<SeenChain> chains;
     while (auto chain = device_.Pop()) chains.push_back(*std::move(chain));
@@ -53,6 +55,15 @@ class DriverQueueScenario final : public Scenario {
     EXPECT_TRUE(kick_);
     EXPECT_EQ(queue_.free_count(), kNum);
   }
+  std::string Outcome() override {
+    std::string outcome = kick_ ? "kick " : "";
+    for (const UsedChain<Cookie>& chain : used_) {
+      outcome += std::to_string(chain.cookie) + ":" +
+                 std::to_string(chain.bytes) + " ";
+    }
+    return outcome + std::to_string(queue_.free_count()) + " free" +
+           BrokenText(queue_.broken());
+  }
   void ExpectSound() override {
     for (const UsedChain<Cookie>& chain : used_) {
       EXPECT_EQ(out_.erase(chain.cookie), 1u);
@@ -69,7 +80,7 @@ class DriverQueueScenario final : public Scenario {
     EXPECT_EQ(queue_.free_count(), kNum);
     EXPECT_TRUE(arena_.GuardsIntact());
     device_.Restart();
-    Offer(7, pairs_);
+    Offer(7, 2);
     queue_.Publish();
     device_.Use(*device_.Pop(), 1);
     std::array<UsedChain<Cookie>, 2> again;
@@ -80,14 +91,18 @@ class DriverQueueScenario final : public Scenario {
  private:
   static constexpr uint32_t kBytes = 8;
 
-  void Offer(uint32_t i, bool pair) {
-    const size_t count = pair ? 2 : 1;
-    EXPECT_TRUE(queue_.Offer(
-        {.writable = std::span(buffers_).first(count), .cookie = Cookie{i}}));
+  void Offer(uint32_t i, size_t count) {
+    if (offered_ == Offered::kSingles) {
+      queue_.template OfferOne<BufferUse::kDeviceWrites>(buffers_[0],
+                                                         Cookie{i});
+    } else {
+      EXPECT_TRUE(queue_.Offer(
+          {.writable = std::span(buffers_).first(count), .cookie = Cookie{i}}));
+    }
     out_.insert(Cookie{i});
   }
 
-  const bool pairs_;
+  const Offered offered_;
   TestArena arena_{ArenaBytes(kNum)};
   Ring ring_{.layout = TakeRing(arena_, kNum, Kind::kFormat),
              .published = {},
@@ -103,7 +118,7 @@ class DriverQueueScenario final : public Scenario {
 
 template <typename Kind, typename Cookie>
 void AddKind(std::vector<NamedScenario>& scenarios) {
-  for (const bool pairs : {false, true}) {
+  for (const Offered offered : {Offered::kSingles, Offered::kChains}) {
     for (const Used used : {Used::kInTurn, Used::kReversed, Used::kBatch}) {
       if (Kind::kInOrder && used == Used::kReversed) continue;
       if (!Kind::kInOrder && used == Used::kBatch) continue;
@@ -113,9 +128,9 @@ void AddKind(std::vector<NamedScenario>& scenarios) {
       scenarios.push_back(
           {std::string("queue ") + Kind::kName +
                (sizeof(Cookie) == 4 ? " 4" : " 8") +
-               (pairs ? " pairs" : " plain") + how,
-           [pairs, used] {
-             return std::make_unique<DriverQueueScenario<Kind, Cookie>>(pairs,
+               (offered == Offered::kChains ? " chains" : " singles") + how,
+           [offered, used] {
+             return std::make_unique<DriverQueueScenario<Kind, Cookie>>(offered,
                                                                         used);
            }});
     }
@@ -142,6 +157,7 @@ class DeviceQueueScenario final : public Scenario {
       const PopOutcome outcome = queue_.PopOne(one);
       if (outcome == PopOutcome::kOne) {
         queue_.Push(one.token, one.writable ? 1 : 0);
+        Note(one.token, 1, one.buffer);
       } else if (outcome != PopOutcome::kChain || !PopChain()) {
         break;
       }
@@ -153,6 +169,10 @@ class DeviceQueueScenario final : public Scenario {
     EXPECT_FALSE(queue_.broken().has_value());
     EXPECT_EQ(done_, 4u);
     EXPECT_TRUE(interrupt_);
+  }
+  std::string Outcome() override {
+    return outcome_ + (interrupt_ ? "interrupt" : "") +
+           BrokenText(queue_.broken());
   }
   void ExpectSound() override {
     EXPECT_LE(done_, kNum);
@@ -169,7 +189,13 @@ class DeviceQueueScenario final : public Scenario {
         [this](DeviceBuffer buffer) { return arena_.Resolve(buffer); }, chain_);
     if (!popped.value_or(false)) return false;
     queue_.Push(chain_.token, 0);
+    Note(chain_.token, chain_.buffer_count(), {});
     return true;
+  }
+  void Note(ChainToken token, size_t buffer_count, DeviceBuffer buffer) {
+    outcome_ += std::to_string(token.id) + ":" + std::to_string(buffer_count) +
+                "," + std::to_string(buffer.addr.value) + "," +
+                std::to_string(buffer.bytes) + " ";
   }
   // Split: from descriptor 3 i on.
   void OfferOne(uint16_t i) { Put(i, {{0x100, 8, kDescFlagWrite, 0}}); }
@@ -201,6 +227,7 @@ class DeviceQueueScenario final : public Scenario {
   uint32_t next_ = 0;  // Packed.
   uint32_t done_ = 0;
   bool interrupt_ = false;
+  std::string outcome_;
 };
 
 }  // namespace

@@ -24,8 +24,6 @@ namespace {
 using backend_sim::kPeerMoments;
 using backend_sim::kPeerValues;
 using backend_sim::LoadMutator;
-using backend_sim::Odds;
-using backend_sim::PeerWrite;
 using backend_sim::SeededEntropy;
 using backend_sim::SiteCounts;
 
@@ -51,7 +49,7 @@ class RingMutation : public ::testing::Test {
       const LoadMutator::Scope scope(mutator_);
       made->Call();
     }
-    if (mutator_.write_count() == 0) made->ExpectDone();
+    if (mutator_.writes().empty()) made->ExpectDone();
     made->ExpectSound();
     return mutator_.loads().size();
   }
@@ -76,15 +74,19 @@ class RingMutation : public ::testing::Test {
     }
   }
 
-  // Now and then, and mostly.
+  // New instructions, now and then, and mostly.
   void ChangeManyLoads(const NamedScenario& scenario) {
     mutator_.Record();
     Run(scenario);
     const uint64_t work = mutator_.load_count();
     for (int round = 0; round < kRandomRounds; ++round) {
       SCOPED_TRACE("round " + std::to_string(round));
-      const Odds odds = {.hits = 1, .of = round % 2 == 0 ? 12u : 3u};
-      mutator_.MutateRandomly(odds, entropy_);
+      if (round % 3 == 0) {
+        mutator_.MutateNewSites(entropy_);
+      } else {
+        mutator_.MutateRandomly({.hits = 1, .of = round % 3 == 1 ? 12u : 3u},
+                                entropy_);
+      }
       Run(scenario);
       ASSERT_LT(mutator_.load_count(), BoundFor(work));
       ASSERT_FALSE(HasFailure());

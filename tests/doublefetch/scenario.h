@@ -9,11 +9,13 @@
 #include <cstddef>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
 
 #include "tests/ring_support.h"
+#include "virtio_user/base/error.h"
 
 namespace virtio_user {
 
@@ -28,6 +30,9 @@ class Scenario {
   virtual void Call() = 0;
   // After Call. Nothing was changed meanwhile: it did all that was to be done.
   virtual void ExpectDone() = 0;
+  // After Call and before those below: what it did, with all that the caller
+  // can see of it.
+  virtual std::string Outcome() = 0;
   // After Call, whatever was changed: the queue goes on or is broken and says
   // why; every buffer comes back once; nothing around is touched; and after a
   // fresh start it works.
@@ -38,6 +43,11 @@ struct NamedScenario {
   std::string name;
   std::function<std::unique_ptr<Scenario>()> make;
 };
+
+// For outcomes: nothing, or the reason.
+inline std::string BrokenText(const std::optional<Error>& broken) {
+  return broken ? " broken: " + std::string(broken->text()) : "";
+}
 
 std::vector<NamedScenario> RxScenarios();
 std::vector<NamedScenario> TxScenarios();
