@@ -18,7 +18,7 @@ namespace virtio_user {
 namespace {
 
 constexpr uint16_t kNum = 16;
-constexpr uint32_t kChains = 6;
+constexpr uint32_t kChainCount = 6;
 
 enum class Offered : uint8_t { kSingles, kChains };
 enum class Used : uint8_t { kInTurn, kReversed, kBatch };
@@ -29,7 +29,7 @@ template <typename Kind, typename Cookie>
 class DriverQueueScenario final : public Scenario {
  public:
   DriverQueueScenario(Offered offered, Used used) : offered_(offered) {
-    for (uint32_t i = 0; i < kChains; ++i) Offer(i, 1 + i % 2);
+    for (uint32_t i = 0; i < kChainCount; ++i) Offer(i, 1 + i % 2);
     queue_.Publish();
     std::vector<SeenChain> chains;
     while (auto chain = device_.Pop()) chains.push_back(*std::move(chain));
@@ -51,7 +51,7 @@ class DriverQueueScenario final : public Scenario {
   }
   void ExpectDone() override {
     EXPECT_FALSE(queue_.broken().has_value());
-    EXPECT_EQ(used_.size(), kChains);
+    EXPECT_EQ(used_.size(), kChainCount);
     EXPECT_TRUE(kick_);
     EXPECT_EQ(queue_.free_count(), kNum);
   }
@@ -157,7 +157,7 @@ class DeviceQueueScenario final : public Scenario {
       const PopOutcome outcome = queue_.PopOne(one);
       if (outcome == PopOutcome::kOne) {
         queue_.Push(one.token, one.writable ? 1 : 0);
-        Note(one.token, 1, one.buffer);
+        Note(one.token, {&one.buffer, 1});
       } else if (outcome != PopOutcome::kChain || !PopChain()) {
         break;
       }
@@ -189,13 +189,17 @@ class DeviceQueueScenario final : public Scenario {
         [this](DeviceBuffer buffer) { return arena_.Resolve(buffer); }, chain_);
     if (!popped.value_or(false)) return false;
     queue_.Push(chain_.token, 0);
-    Note(chain_.token, chain_.buffer_count(), {});
+    Note(chain_.token, chain_.readable);
+    Note(chain_.token, chain_.writable);
     return true;
   }
-  void Note(ChainToken token, size_t buffer_count, DeviceBuffer buffer) {
-    outcome_ += std::to_string(token.id) + ":" + std::to_string(buffer_count) +
-                "," + std::to_string(buffer.addr.value) + "," +
-                std::to_string(buffer.bytes) + " ";
+  // Whichever way it was taken.
+  void Note(ChainToken token, std::span<const DeviceBuffer> buffers) {
+    for (const DeviceBuffer& buffer : buffers) {
+      outcome_ += std::to_string(token.id) + ":" +
+                  std::to_string(buffer.addr.value) + "," +
+                  std::to_string(buffer.bytes) + " ";
+    }
   }
   // Split: from descriptor 3 i on.
   void OfferOne(uint16_t i) { Put(i, {{0x100, 8, kDescFlagWrite, 0}}); }

@@ -4,7 +4,7 @@
 // listed here, each with its reason.
 
 #include <algorithm>
-#include <array>
+#include <iterator>
 #include <map>
 #include <memory>
 #include <string>
@@ -29,7 +29,38 @@ struct Documented {
   size_t most = 0;  // Loads of each of its bytes in one call.
   std::string_view reason;
 };
-constexpr std::array<Documented, 0> kDocumented = {};
+// Two looks at a used element that go on to be one: see driver_loops.h and
+// by_fours.h.
+constexpr std::string_view kLoops =
+    "a loop looked at it, maybe among four, and did not take it; whoever comes "
+    "next looks anew";
+constexpr std::string_view kPolled =
+    "asked again for what came meanwhile, and (EVENT_IDX) once more behind the "
+    "wish to be kicked";
+constexpr std::string_view kPopOne =
+    "PopOne found several descriptors and left them to Pop";
+constexpr Documented kDocumented[] = {
+    {"rx", "used.idx", 2, kPolled},
+    {"rx", "used.ring[].id", 6, kLoops},
+    {"rx", "used.ring[].len", 6, kLoops},
+    {"rx", "desc[].tail", 6, kLoops},
+    {"rx", "buffer", 4,
+     "a header that says something is left by the loops over whole frames, and "
+     "decoded from a copy of its own"},
+    {"tx", "used.ring[].id", 11, kLoops},
+    {"tx", "used.ring[].len", 11, kLoops},
+    {"tx", "desc[].tail", 11, kLoops},
+    {"queue", "used.ring[].id", 8, kLoops},
+    {"queue", "used.ring[].len", 8, kLoops},
+    {"queue", "desc[].tail", 8, kLoops},
+    {"control", "avail.idx", 3, kPolled},
+    {"control", "desc[].tail", 2, kPolled},
+    {"device", "avail.idx", 3, kPolled},
+    {"device", "desc[].tail", 2, kPopOne},
+    {"device", "avail.ring[]", 2, kPopOne},
+    {"device", "desc[].addr", 2, kPopOne},
+    {"device", "desc[].rest", 2, kPopOne},
+};
 
 class ReadOnce : public ::testing::Test {
  protected:
@@ -59,7 +90,7 @@ class ReadOnce : public ::testing::Test {
 };
 
 TEST_F(ReadOnce, NoFieldIsLoadedTwiceOtherThanTheDocumentedOnes) {
-  std::vector<size_t> met(kDocumented.size());
+  std::vector<size_t> met(std::size(kDocumented));
   for (const NamedScenario& named : AllScenarios()) {
     for (const auto& [field, count] : RepeatedFields(named)) {
       const auto found =
@@ -67,19 +98,39 @@ TEST_F(ReadOnce, NoFieldIsLoadedTwiceOtherThanTheDocumentedOnes) {
             return named.name.starts_with(documented.calls) &&
                    field == documented.field;
           });
-      if (found == kDocumented.end()) {
+      if (found == std::end(kDocumented)) {
         ADD_FAILURE() << named.name << ": " << field << " is loaded " << count
                       << " times";
         continue;
       }
-      size_t& most = met[static_cast<size_t>(found - kDocumented.begin())];
+      size_t& most = met[static_cast<size_t>(found - std::begin(kDocumented))];
       most = std::max(most, count);
     }
   }
   for (size_t i = 0; i < met.size(); ++i) {
     EXPECT_EQ(met[i], kDocumented[i].most)
-        << kDocumented[i].calls << ", " << kDocumented[i].field;
+        << kDocumented[i].calls << ", " << kDocumented[i].field << ": "
+        << kDocumented[i].reason;
   }
+}
+
+// What most packets are, on a split ring, leaves no loop early.
+TEST_F(ReadOnce, PlainPacketsOnASplitRingHaveNoExceptions) {
+  size_t count = 0;
+  for (const NamedScenario& named : AllScenarios()) {
+    const std::string_view name = named.name;
+    const bool split = name.starts_with("rx Split") ||
+                       name.starts_with("tx Split") ||
+                       name.starts_with("queue Split");
+    const bool plain = name.find(" plain") != name.npos ||
+                       name.find(" wrapping") != name.npos ||
+                       name.find(" one") != name.npos ||
+                       name.find(" singles in turn") != name.npos;
+    if (!split || !plain) continue;
+    ++count;
+    EXPECT_TRUE(RepeatedFields(named).empty()) << name;
+  }
+  EXPECT_GT(count, 20u);
 }
 
 }  // namespace
