@@ -22,13 +22,22 @@ namespace {
 using backend_sim::kPeerMoments;
 using backend_sim::kPeerValues;
 using backend_sim::LoadMutator;
+using backend_sim::PeerMoment;
 using backend_sim::SeededEntropy;
 using backend_sim::WrittenWord;
 
-// What moves on, and is looked at again for what came meanwhile: one that runs
-// backwards in a call breaks the queue, and before the call it is nothing.
-bool IsPolled(std::string_view field) {
-  return field == "used.idx" || field == "avail.idx";
+// Where the middle of a call is not like before it or after it.
+bool MayDiffer(std::string_view call, std::string_view field,
+               PeerMoment moment) {
+  // An index is looked at again for what came meanwhile. One that runs
+  // backwards in a call breaks the queue; before the call it is nothing.
+  if (field == "used.idx" || field == "avail.idx") return true;
+  // A split descriptor that names itself as the next one, once, is in its chain
+  // twice: that is not one field read twice. Tables lie in buffers.
+  const bool has_next =
+      field == "desc[].rest" ||
+      (field == "buffer" && call.starts_with("control split"));
+  return has_next && moment == PeerMoment::kDuring;
 }
 
 class AsIfOnce : public ::testing::Test {
@@ -60,13 +69,14 @@ class AsIfOnce : public ::testing::Test {
     return Run(*scenario, none);
   }
 
-  void WriteAt(const NamedScenario& named, const std::string& untouched) {
+  void WriteAt(const NamedScenario& named, const std::string& untouched,
+               PeerMoment moment) {
     const std::unique_ptr<Scenario> scenario = named.make();
     const std::string outcome = Run(*scenario, mutator_);
     if (mutator_.writes().empty() || outcome == untouched) return;
     const WrittenWord word = mutator_.writes()[0];
     const std::string field = FieldAt(scenario->layout(), word.at);
-    if (IsPolled(field)) return;
+    if (MayDiffer(named.name, field, moment)) return;
     const auto offset =
         static_cast<size_t>(word.at - scenario->arena().memory().data());
     EXPECT_EQ(outcome, RunAfter(named, offset, word))
@@ -86,7 +96,7 @@ class AsIfOnce : public ::testing::Test {
                          ", moment " +
                          std::to_string(static_cast<int>(moment)));
             mutator_.MutateAt(k, {value, moment}, entropy_);
-            WriteAt(named, untouched);
+            WriteAt(named, untouched, moment);
           }
         }
       }
