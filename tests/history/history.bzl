@@ -29,24 +29,27 @@ def tests_of(id):
     ])
 
 def history_bug(
-        name,
-        test,
-        filter = "",
+        id = None,
         patch = None,
+        test = None,
+        filter = "",
         fast = False,
         limit_seconds = 60,
-        tags = []):
+        tags = [],
+        name = None):
     """A test that passes only if `test` fails on patched sources.
 
     Args:
-      name: the id of the bug, as in docs/history.md.
+      id: of the bug, as in docs/history.md; the target's name.
+      patch: what puts the bug back; patches/ID.patch by default.
       test: the GoogleTest program that has to notice.
       filter: which of its tests (--gtest_filter); all by default.
-      patch: what puts the bug back; patches/NAME.patch by default.
       fast: whether it runs with every `bazel test //...`.
       limit_seconds: a program that runs for longer hangs.
       tags: more tags.
+      name: the same as id.
     """
+    name = name or id
     patched = name + "_patched"
     patched_binary(
         name = patched,
