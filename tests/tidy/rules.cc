@@ -98,7 +98,11 @@ void File::CheckText() {
       }
     }
     if (path_.ends_with(".md")) continue;
-    if (lines_[i].ends_with(' ')) Report(i + 1, "space at the end of the line");
+    // In a patch it is an empty line that stays.
+    const bool stays = path_.ends_with(".patch") && lines_[i] == " ";
+    if (lines_[i].ends_with(' ') && !stays) {
+      Report(i + 1, "space at the end of the line");
+    }
     for (const std::string& word : UnfinishedWords()) {
       if (std::ranges::count(Words(lines_[i]), std::string_view(word)) > 0) {
         Report(i + 1, "unfinished work: " + word);

@@ -72,6 +72,13 @@ TEST(RulesTest, TabOrSpaceAtTheEndOrNoLineEnd_IsReported) {
   EXPECT_THAT(CheckBody("int a;"), ElementsAre(Says(2, "line end")));
 }
 
+TEST(RulesTest, InAPatchASpaceIsAnEmptyLineThatStays) {
+  EXPECT_THAT(CheckFile("a.patch", " \n+int a;\n"), IsEmpty());
+  EXPECT_THAT(CheckFile("a.patch", "+int a; \n"),
+              ElementsAre(Says(1, "space")));
+  EXPECT_THAT(CheckFile("a.sh", " \n"), Not(IsEmpty()));
+}
+
 TEST(RulesTest, WordsForUnfinishedWork_AreReported) {
   for (const std::string word : {"TO"
                                  "DO",
