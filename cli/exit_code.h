@@ -15,6 +15,11 @@ enum class ExitCode : uint8_t {
   kFail = 1,         // The back-end was reached, and something was wrong.
   kUsage = 2,        // The arguments ask for something that cannot be.
   kUnreachable = 3,  // Not one byte came from the back-end.
+  // Of simulated runs: replay, simulate, shrink.
+  kViolation = 4,       // Something happened that must not.
+  kLiveness = 5,        // Something did not happen that must.
+  kCrash = 6,           // The process that ran it died.
+  kNondeterminism = 7,  // The same run came out differently.
 };
 
 // Why a command ends early. The text names the thing, the value and, where
