@@ -11,6 +11,7 @@
 #include "cli/exit_code.h"
 #include "cli/printable_text.h"
 #include "cli/probe_command.h"
+#include "cli/replay_command.h"
 #include "cli/run_command.h"
 #include "cli/version.h"
 
@@ -35,7 +36,7 @@ int Explain(const CLI::App& app, const CLI::ParseError& error,
 // CLI11 would not name an unknown command.
 std::optional<std::string> WrongCommand(
     const CLI::App& app, std::span<const std::string> arguments) {
-  constexpr const char* kAdvice = "say run, probe or bench";
+  constexpr const char* kAdvice = "say run, probe, bench or replay";
   if (arguments.empty()) return std::string("no command: ") + kAdvice;
   const std::string& first = arguments.front();
   if (first.starts_with('-')) return {};
@@ -58,6 +59,8 @@ int RunApp(std::span<const std::string> arguments, const Console& console) {
   AddProbeCommand(app, probe);
   BenchArguments bench;
   AddBenchCommand(app, bench);
+  ReplayArguments replay;
+  AddReplayCommand(app, replay);
   if (const auto wrong = WrongCommand(app, arguments)) {
     console.err << "vuser: " << Printable(*wrong) << "\nvuser: see vuser --help"
                 << std::endl;
@@ -72,6 +75,9 @@ int RunApp(std::span<const std::string> arguments, const Console& console) {
   }
   if (app.got_subcommand("run")) return ToInt(RunCommand(run, console));
   if (app.got_subcommand("bench")) return ToInt(BenchCommand(bench, console));
+  if (app.got_subcommand("replay")) {
+    return ToInt(ReplayCommand(replay, console));
+  }
   return ToInt(ProbeCommand(probe, console));
 }
 
