@@ -7,9 +7,9 @@
 
 namespace backend_sim {
 
-// A channel that can be owned and stands for one that cannot. `target`
-// outlives it and is detached at its end.
-class ChannelHandle final : public virtio_user::Channel {
+// A channel that can be owned and stands for one that cannot; who derives from
+// it changes what passes. `target` outlives it and is detached at its end.
+class ChannelHandle : public virtio_user::Channel {
  public:
   explicit ChannelHandle(virtio_user::Channel& target) : target_(target) {}
   ~ChannelHandle() override { target_.Detach(); }

@@ -48,17 +48,37 @@ std::string_view FaultName(FaultKind kind) {
   return kNames[static_cast<size_t>(kind)];
 }
 
-std::optional<Fault> FaultPlan::Take(std::span<const FaultKind> kinds,
-                                     uint64_t count) {
-  const auto due = std::ranges::find_if(waiting_, [&](const Fault& fault) {
-    return fault.at == count &&
-           std::ranges::find(kinds, fault.kind) != kinds.end();
-  });
+namespace {
+
+bool IsAmong(std::span<const FaultKind> kinds, FaultKind kind) {
+  return std::ranges::find(kinds, kind) != kinds.end();
+}
+
+}  // namespace
+
+template <typename IsDue>
+std::optional<Fault> FaultPlan::TakeIf(IsDue is_due) {
+  const auto due = std::ranges::find_if(waiting_, is_due);
   if (due == waiting_.end()) return std::nullopt;
   const Fault fault = *due;
   waiting_.erase(due);
   happened_.push_back(fault);
   return fault;
+}
+
+std::optional<Fault> FaultPlan::Take(std::span<const FaultKind> kinds,
+                                     uint64_t count) {
+  return TakeIf([&](const Fault& fault) {
+    return fault.at == count && IsAmong(kinds, fault.kind);
+  });
+}
+
+std::optional<Fault> FaultPlan::TakeOfAnswer(std::span<const FaultKind> kinds,
+                                             uint64_t count, uint64_t message) {
+  return TakeIf([&](const Fault& fault) {
+    return fault.at == (fault.of_message ? message : count) &&
+           IsAmong(kinds, fault.kind);
+  });
 }
 
 }  // namespace backend_sim

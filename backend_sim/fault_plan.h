@@ -63,6 +63,7 @@ struct Fault {
   FaultKind kind = FaultKind::kCloseBefore;
   uint64_t at = 0;
   uint64_t argument = 0;
+  bool of_message = false;  // Of an answer: `at` is its message's number.
 
   friend bool operator==(const Fault&, const Fault&) = default;
 };
@@ -76,6 +77,9 @@ class FaultPlan {
   void Add(Fault fault) { waiting_.push_back(fault); }
   // The fault among `kinds` that is due at `count`, which then has happened.
   std::optional<Fault> Take(std::span<const FaultKind> kinds, uint64_t count);
+  // Likewise, of the answer number `count` to the message number `message`.
+  std::optional<Fault> TakeOfAnswer(std::span<const FaultKind> kinds,
+                                    uint64_t count, uint64_t message);
   std::optional<Fault> Take(FaultKind kind, uint64_t count) {
     return Take(std::span(&kind, 1), count);
   }
@@ -86,6 +90,9 @@ class FaultPlan {
   std::span<const Fault> happened() const { return happened_; }
 
  private:
+  template <typename IsDue>
+  std::optional<Fault> TakeIf(IsDue is_due);
+
   std::vector<Fault> waiting_;
   std::vector<Fault> happened_;
 };

@@ -6,7 +6,11 @@ namespace backend_sim {
 
 size_t RingHost::net_header_bytes() const {
   if (session().Has(kBitHashReport)) return 20;
-  return session().Has(kBitVersion1) || session().Has(kBitMrgRxbuf) ? 12 : 10;
+  // Packed rings are no part of the legacy interface.
+  const bool modern = session().Has(kBitVersion1) ||
+                      session().Has(kBitMrgRxbuf) ||
+                      session().Has(kBitRingPacked);
+  return modern ? 12 : 10;
 }
 
 RingRules RingHost::ring_rules() const {

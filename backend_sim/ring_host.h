@@ -49,8 +49,8 @@ class RingHost {
   // A rule that was broken in a ring.
   virtual void Report(Breach breach) = 0;
 
-  // 20 with HASH_REPORT; 12; 10 where neither VERSION_1 nor MRG_RXBUF was
-  // accepted.
+  // 20 with HASH_REPORT; 12; 10 where none of VERSION_1, MRG_RXBUF and
+  // RING_PACKED was accepted.
   size_t net_header_bytes() const;
   // Of every ring that starts now.
   RingRules ring_rules() const;

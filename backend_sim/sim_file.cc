@@ -2,18 +2,16 @@
 
 #include "backend_sim/sim_file.h"
 
-#include <sys/mman.h>
+#include <utility>
 
+#include "backend_sim/mapping_pool.h"
 #include "backend_sim/poison.h"
 
 namespace backend_sim {
 namespace {
 
-inline constexpr size_t kPage = 4096;
 // eventfd(2): the largest value of a counter.
 inline constexpr uint64_t kFullCounter = 0xfffffffffffffffe;
-
-size_t WholePages(size_t bytes) { return (bytes + kPage - 1) & ~(kPage - 1); }
 
 }  // namespace
 
@@ -25,25 +23,25 @@ std::shared_ptr<SimFile> SimFile::Socket() {
   return std::make_shared<SimFile>(Kind::kSocket);
 }
 
-std::shared_ptr<SimFile> SimFile::Memory(size_t bytes) {
-  const size_t whole = WholePages(bytes);
-  void* const base = ::mmap(nullptr, whole + 2 * kPage, PROT_NONE,
-                            MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-  if (base == MAP_FAILED) return nullptr;
-  std::byte* const inner = static_cast<std::byte*>(base) + kPage;
-  if (whole > 0 && ::mprotect(inner, whole, PROT_READ | PROT_WRITE) != 0) {
-    ::munmap(base, whole + 2 * kPage);
-    return nullptr;
-  }
+std::shared_ptr<SimFile> SimFile::Memory(size_t bytes,
+                                         std::shared_ptr<MappingPool> pool) {
+  std::byte* const inner =
+      pool == nullptr ? MapGuarded(bytes) : pool->Take(bytes);
+  if (inner == nullptr) return nullptr;
   auto file = std::make_shared<SimFile>(Kind::kMemory);
   file->memory_ = {inner, bytes};
+  file->pool_ = std::move(pool);
   return file;
 }
 
 SimFile::~SimFile() {
   if (kind_ != Kind::kMemory) return;
   Permit(memory_);  // Whoever gets these pages next.
-  ::munmap(memory_.data() - kPage, WholePages(memory_.size()) + 2 * kPage);
+  if (pool_ != nullptr) {
+    pool_->Give(memory_);
+  } else {
+    UnmapGuarded(memory_);
+  }
 }
 
 void SimFile::Add() {

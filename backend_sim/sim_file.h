@@ -11,6 +11,8 @@
 
 namespace backend_sim {
 
+class MappingPool;
+
 // What descriptors refer to: shared by every descriptor of it, in whatever
 // simulated process, and alive as long as one of them or a mapping is.
 class SimFile {
@@ -22,7 +24,9 @@ class SimFile {
   static std::shared_ptr<SimFile> Socket();
   // `bytes` of zeroed memory, aligned to 4096, with a page on both sides that
   // cannot be touched; null where the kernel has no such room.
-  static std::shared_ptr<SimFile> Memory(size_t bytes);
+  // With a pool, it comes from there and goes back.
+  static std::shared_ptr<SimFile> Memory(
+      size_t bytes, std::shared_ptr<MappingPool> pool = nullptr);
 
   explicit SimFile(Kind kind) : kind_(kind) {}
   virtual ~SimFile();
@@ -47,6 +51,7 @@ class SimFile {
   const Kind kind_;
   std::atomic<uint64_t> counter_{0};
   std::span<std::byte> memory_;
+  std::shared_ptr<MappingPool> pool_;
 };
 
 }  // namespace backend_sim

@@ -167,7 +167,8 @@ Result<SimRegionId> SimMemory::AddLocked(size_t bytes) {
   const size_t whole = RoundUp(bytes, kPage);
   Region region;
   region.id = next_id_;
-  region.file = SimFile::Memory(kFileLead + whole + options_.reserved_bytes);
+  region.file = SimFile::Memory(kFileLead + whole + options_.reserved_bytes,
+                                options_.mappings);
   if (region.file == nullptr) {
     return std::unexpected(Error::System(ErrorCode::kSystem, ENOMEM,
                                          "cannot map %zu bytes", whole));

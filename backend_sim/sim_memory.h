@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "backend_sim/fd_table.h"
+#include "backend_sim/mapping_pool.h"
 #include "backend_sim/sim_file.h"
 #include "backend_sim/trace.h"
 #include "virtio_user/base/mutex.h"
@@ -29,6 +30,8 @@ struct SimMemoryOptions {
   size_t reserved_bytes = 0;
   // False: Subscribe answers kUnsupported.
   bool events = true;
+  // Where regions come from; none: each is mapped and unmapped.
+  std::shared_ptr<MappingPool> mappings = {};
 };
 
 // Names a region for its whole life; never used twice.

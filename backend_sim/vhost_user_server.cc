@@ -133,7 +133,8 @@ std::optional<Fault> VhostUserServer::FaultOfMessage() {
 
 // The same of an answer.
 std::optional<Fault> VhostUserServer::FaultOfAnswer() {
-  auto fault = faults_.Take(AnswerFaults(), answer_count_);
+  auto fault =
+      faults_.TakeOfAnswer(AnswerFaults(), answer_count_, message_count_ - 1);
   const Personality& personality = model_.personality();
   if (!fault && personality.hostile && personality.answer_lies_per_mille != 0 &&
       entropy_.Chance({personality.answer_lies_per_mille, 1000})) {

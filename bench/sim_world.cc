@@ -17,7 +17,9 @@ namespace {
 
 backend_sim::SimWorldOptions SmallWorld() {
   backend_sim::SimWorldOptions options;
+  static const auto mappings = std::make_shared<backend_sim::MappingPool>();
   options.memory.region_bytes = size_t{1} << 16;
+  options.memory.mappings = mappings;
   // Who runs millions of worlds looks at the hash alone.
   options.trace.keep_last = 0;
   return options;

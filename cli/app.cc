@@ -9,10 +9,13 @@
 
 #include "cli/bench_command.h"
 #include "cli/exit_code.h"
+#include "cli/explore_command.h"
 #include "cli/printable_text.h"
 #include "cli/probe_command.h"
 #include "cli/replay_command.h"
 #include "cli/run_command.h"
+#include "cli/shrink_command.h"
+#include "cli/simulate_command.h"
 #include "cli/version.h"
 
 namespace virtio_user::cli {
@@ -36,7 +39,8 @@ int Explain(const CLI::App& app, const CLI::ParseError& error,
 // CLI11 would not name an unknown command.
 std::optional<std::string> WrongCommand(
     const CLI::App& app, std::span<const std::string> arguments) {
-  constexpr const char* kAdvice = "say run, probe, bench or replay";
+  constexpr const char* kAdvice =
+      "say run, probe, bench, explore, simulate, shrink or replay";
   if (arguments.empty()) return std::string("no command: ") + kAdvice;
   const std::string& first = arguments.front();
   if (first.starts_with('-')) return {};
@@ -61,6 +65,12 @@ int RunApp(std::span<const std::string> arguments, const Console& console) {
   AddBenchCommand(app, bench);
   ReplayArguments replay;
   AddReplayCommand(app, replay);
+  SimulateArguments simulate;
+  AddSimulateCommand(app, simulate);
+  ShrinkArguments shrink;
+  AddShrinkCommand(app, shrink);
+  ExploreArguments explore;
+  AddExploreCommand(app, explore);
   if (const auto wrong = WrongCommand(app, arguments)) {
     console.err << "vuser: " << Printable(*wrong) << "\nvuser: see vuser --help"
                 << std::endl;
@@ -77,6 +87,14 @@ int RunApp(std::span<const std::string> arguments, const Console& console) {
   if (app.got_subcommand("bench")) return ToInt(BenchCommand(bench, console));
   if (app.got_subcommand("replay")) {
     return ToInt(ReplayCommand(replay, console));
+  }
+  if (app.got_subcommand("simulate")) {
+    return ToInt(SimulateCommand(simulate, console));
+  }
+  if (app.got_subcommand("shrink"))
+    return ToInt(ShrinkCommand(shrink, console));
+  if (app.got_subcommand("explore")) {
+    return ToInt(ExploreCommand(app, explore, console));
   }
   return ToInt(ProbeCommand(probe, console));
 }

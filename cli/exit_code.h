@@ -15,11 +15,11 @@ enum class ExitCode : uint8_t {
   kFail = 1,         // The back-end was reached, and something was wrong.
   kUsage = 2,        // The arguments ask for something that cannot be.
   kUnreachable = 3,  // Not one byte came from the back-end.
-  // Of simulated runs: replay, simulate, shrink.
-  kViolation = 4,       // Something happened that must not.
-  kLiveness = 5,        // Something did not happen that must.
-  kCrash = 6,           // The process that ran it died.
-  kNondeterminism = 7,  // The same run came out differently.
+  // Of a simulated run:
+  kViolation = 4,       // Something did not hold that has to.
+  kLiveness = 5,        // It did not come to life again, or never ended.
+  kCrash = 6,           // The process died.
+  kNondeterminism = 7,  // Twice the same run, and not the same came of it.
 };
 
 // Why a command ends early. The text names the thing, the value and, where

@@ -26,12 +26,13 @@ TEST_F(ControlQueueTest, AnEmptyRingIsServedInNoTime) {
 }
 
 TEST_F(ControlQueueTest, TheUsedElementIsTheHeadAndOneByte_S73_S74_F26) {
-  for (uint16_t head = 0; head < ControlRig::kNum; ++head) {
+  for (uint16_t slot = 0; slot < ControlRig::kNum; ++slot) {
+    const auto head = static_cast<uint16_t>((3 * slot + 1) % ControlRig::kNum);
     rig_.OfferRequest(head, {{2, 2}, {1}, {}}, FromInts({4, 0, 2, 0}));
     ASSERT_EQ(*rig_.Serve(), 1u);
-    EXPECT_EQ(bare().used_idx(), head + 1);
-    EXPECT_EQ(bare().Used(head).id, head);
-    EXPECT_EQ(bare().Used(head).len, 1u);
+    EXPECT_EQ(bare().used_idx(), slot + 1);
+    EXPECT_EQ(bare().Used(slot).id, head);
+    EXPECT_EQ(bare().Used(slot).len, 1u);
     EXPECT_THAT(rig_.Written(), Each(std::byte{0}));
   }
 }

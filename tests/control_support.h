@@ -24,11 +24,12 @@ namespace virtio_user {
 
 // How a request lies in descriptors.
 struct Framing {
-  std::vector<uint32_t> readable;  // Bytes of each; they sum up to the request.
-  std::vector<uint32_t> writable;
+  std::vector<uint32_t>
+      readable{};  // Bytes of each; they sum up to the request.
+  std::vector<uint32_t> writable{};
   // So many descriptors stand in the ring, the rest in an indirect table that
   // one more names. Nothing: all stand in the ring.
-  std::optional<size_t> before_table;
+  std::optional<size_t> before_table{};
 };
 
 // A device that can do whatever it is asked.
@@ -62,6 +63,7 @@ class ControlRig {
   const BareRing& bare() const { return bare_; }
   const RingLayout& layout() const { return layout_; }
   TestArena& arena() { return arena_; }
+  const TestArena& arena() const { return arena_; }
   std::span<std::byte> buffers() { return buffers_; }
   std::span<std::byte> table() { return table_; }
 

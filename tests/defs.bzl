@@ -23,6 +23,7 @@ def vu_test(name, deps = [], size = "small", **kwargs):
         size = size,
         srcs = [name + ".cc"] + kwargs.pop("srcs", []),
         deps = deps + ["@googletest//:gtest_main"],
+        visibility = ["//tests:__subpackages__"],
         tags = kwargs.pop("tags", []) + (["local"] if name in _PRIVILEGED else []),
         **kwargs
     )

@@ -152,7 +152,7 @@ TEST(DeviceLink, TheSamePeerAgainRunsWithTheSameFeaturesAndRingsFromZero) {
   EXPECT_EQ(rig.Complaints(), "");
 }
 
-TEST(DeviceLink, ThePairsThatTheDriverHadAreReplayed) {
+TEST(DeviceLink, F17_ThePairsThatTheDriverHadAreReplayed) {
   SimRig rig;
   ASSERT_TRUE(rig.Run(4));
   ASSERT_EQ(rig.driver->SetPairs(3), kCtrlAckOk);

@@ -60,7 +60,7 @@ size_t PublishedRegions(SimRig& rig) {
   return rig.world.model().memory().Descriptions().size();
 }
 
-TEST(DeviceMemory, WhatIsAddedAndRemovedReachesTheBackendAndPairsRunOn) {
+TEST(DeviceMemory, F16_WhatIsAddedAndRemovedReachesTheBackend) {
   SimRig rig(WithoutSlots());
   ASSERT_TRUE(rig.Run(3));
   ASSERT_EQ(rig.driver->SetPairs(2), kCtrlAckOk);

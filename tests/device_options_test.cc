@@ -31,7 +31,7 @@ Error CreateError(const DeviceOptions& options) {
   return made ? Error::Make(ErrorCode::kSystem, "it succeeded") : made.error();
 }
 
-TEST(DeviceOptionsTest, S31_QueuesOutOfRangeAreRefusedWithTheirValue) {
+TEST(DeviceOptionsTest, S31_F06_QueuesOutOfRangeAreRefusedWithTheirValue) {
   for (const int64_t queues :
        {int64_t{0}, int64_t{-1}, int64_t{65537}, int64_t{65536},
         int64_t{kMaxQueuePairs} + 1, std::numeric_limits<int64_t>::max(),

@@ -142,7 +142,7 @@ TEST_F(DeviceOrder, ThreePairsAreStartedWithPairZeroEnabledAndStoppedWhole) {
   EXPECT_EQ(device_->state(), DeviceState::kNegotiated);
 }
 
-TEST_F(DeviceOrder, AStopOfWhatIsStoppedSendsNothing) {
+TEST_F(DeviceOrder, F23_AStopOfWhatIsStoppedSendsNothing) {
   Run(1);
   ExpectedMessages(*backend_).Stop(1, {0, 0});
   ASSERT_TRUE(device_->Stop());

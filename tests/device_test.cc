@@ -7,6 +7,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <memory>
 #include <set>
 #include <vector>
 
@@ -104,6 +105,7 @@ TEST(DeviceTest, ADeviceThatIsDestroyedLeavesNoDescriptor) {
 TEST(DeviceTest, S21_S23_AnOperationThatFailsInCreateLeavesNothing) {
   for (size_t k = 0; k < 2; ++k) {
     RecordingRig rig;
+    const std::weak_ptr<int> backend = rig.backend->alive;
     rig.backend->FailWhenSent(k, Error::Make(ErrorCode::kProtocol, "rubbish"));
 
     const Result<void> made = rig.Create();
@@ -111,11 +113,12 @@ TEST(DeviceTest, S21_S23_AnOperationThatFailsInCreateLeavesNothing) {
     ASSERT_FALSE(made);
     EXPECT_EQ(made.error().text(), "rubbish");
     EXPECT_EQ(rig.device_fds(), 0u);
+    EXPECT_TRUE(backend.expired());
     EXPECT_EQ(rig.memory.listener_count(), 0u);
   }
 }
 
-TEST(DeviceTest, NobodyAtTheOtherEndFailsCreate) {
+TEST(DeviceTest, F03_NobodyAtTheOtherEndFailsCreate) {
   RecordingRig rig;
   rig.backend->peer_present = false;
 
@@ -125,7 +128,7 @@ TEST(DeviceTest, NobodyAtTheOtherEndFailsCreate) {
   EXPECT_EQ(made.error().code(), ErrorCode::kDisconnected);
 }
 
-TEST(DeviceTest, MemoryWithoutEventsIsGoodEnough) {
+TEST(DeviceTest, F19_MemoryWithoutEventsIsGoodEnough) {
   StubbornMemory memory(Error::Make(ErrorCode::kUnsupported, "no events"));
   RecordingRig rig;
   {
@@ -139,7 +142,7 @@ TEST(DeviceTest, MemoryWithoutEventsIsGoodEnough) {
   EXPECT_EQ(memory.unsubscribed, 0);
 }
 
-TEST(DeviceTest, S25_AnySubscribeErrorButUnsupportedFailsCreate) {
+TEST(DeviceTest, S25_F19_AnySubscribeErrorButUnsupportedFailsCreate) {
   StubbornMemory memory(Error::Make(ErrorCode::kSystem, "EEXIST"));
   RecordingRig rig;
 
@@ -223,7 +226,7 @@ TEST(DeviceTest, WhatWasNotOfferedCannotBeAccepted) {
   EXPECT_EQ(rig.device->state(), DeviceState::kCreated);
 }
 
-TEST(DeviceTest, FeaturesAreNotChosenWhileTheDeviceRunsOrNeedsAReset) {
+TEST(DeviceTest, F13_FeaturesAreNotChosenWhileItRunsOrNeedsAReset) {
   RecordingRig rig;
   ASSERT_TRUE(rig.Run(1));
   EXPECT_EQ(CodeOf(rig.device->Negotiate({})), ErrorCode::kWrongState);
@@ -233,7 +236,7 @@ TEST(DeviceTest, FeaturesAreNotChosenWhileTheDeviceRunsOrNeedsAReset) {
   EXPECT_EQ(CodeOf(rig.device->Negotiate({})), ErrorCode::kWrongState);
 }
 
-TEST(DeviceTest, AChoiceCanBeWidenedAgainAfterANarrowOne) {
+TEST(DeviceTest, F05_AChoiceCanBeWidenedAgainAfterANarrowOne) {
   RecordingRig rig;
   ASSERT_TRUE(rig.Create());
   const FeatureSet all = rig.device->offered();

@@ -42,7 +42,7 @@ TEST(DeviceVhostNet, WhatIsOfferedIsTheKernelsAndTheTapsAndOurs) {
   EXPECT_EQ(rig.device->link(), LinkState::kUp);
 }
 
-TEST(DeviceVhostNet, StartStopAndPairsAreWhatTheKernelHas) {
+TEST(DeviceVhostNet, F24_StartStopAndPairsAreWhatTheKernelHas) {
   VhostNetRig rig;
   ASSERT_TRUE(rig.Run(kPairs));
   EXPECT_EQ(rig.RunningRings(), 2u);

@@ -10,15 +10,16 @@
 #include <string>
 #include <vector>
 
+#include "backend_sim/explore/feature_oracle.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
-#include "tests/feature_oracle.h"
 #include "virtio_user/device/negotiation.h"
 
 namespace virtio_user {
 namespace {
 
 using ::testing::HasSubstr;
+namespace feature_oracle = backend_sim::feature_oracle;
 
 constexpr std::array<unsigned, 17> kSeedBits = {
     0, 1, 5, 7, 8, 11, 12, 15, 16, 17, 18, 19, 22, 23, 28, 32, 35};

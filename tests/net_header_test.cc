@@ -9,12 +9,13 @@
 namespace virtio_user {
 namespace {
 
-TEST(NetHeader, HasTwelveBytesWithVersion1OrMergeableBuffersElseTen) {
+TEST(NetHeader, HasTwelveBytesUnlessEverythingIsLegacyElseTen) {
   EXPECT_EQ(NetHeaderBytes({}), 10u);
   EXPECT_EQ(NetHeaderBytes({Feature::kAnyLayout, Feature::kNetCsum}), 10u);
   EXPECT_EQ(NetHeaderBytes({Feature::kVersion1}), 12u);
   EXPECT_EQ(NetHeaderBytes({Feature::kNetMrgRxbuf}), 12u);
   EXPECT_EQ(NetHeaderBytes({Feature::kVersion1, Feature::kNetMrgRxbuf}), 12u);
+  EXPECT_EQ(NetHeaderBytes({Feature::kRingPacked}), 12u);
 }
 
 TEST(NetHeader, HasTwentyBytesWithAReportOfTheHash) {

@@ -85,6 +85,8 @@ class TestArena {
   }
   std::span<std::byte> memory() const { return {memory_, bytes_}; }
   uint64_t published() const { return published_; }
+  // What was taken, without the guards.
+  const std::vector<std::span<std::byte>>& taken() const { return taken_; }
 
   bool GuardsIntact() const {
     const std::byte* at = memory_;

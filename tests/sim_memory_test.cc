@@ -335,4 +335,25 @@ TEST_F(SimMemoryTest, WhatGoesByAShrinkComesBackZeroed) {
   memory.Free(*again);
 }
 
+TEST_F(SimMemoryTest, RegionsFromAPoolAreTheSameMemoryAndZeroAgain) {
+  const auto pool = std::make_shared<backend_sim::MappingPool>();
+  const backend_sim::SimMemoryOptions options{
+      .initial_regions = 1, .region_bytes = 8192, .mappings = pool};
+  std::byte* before = nullptr;
+  {
+    SimMemory memory(fds_, trace_, options);
+    before = memory.Allocate(64, 64)->data();
+    *before = std::byte{9};
+    memory.Free({before, 64});
+    EXPECT_EQ(pool->kept_count(), 0u);
+  }
+  EXPECT_EQ(pool->kept_count(), 1u);
+  SimMemory memory(fds_, trace_, options);
+  EXPECT_EQ(pool->kept_count(), 0u);
+  const std::span<std::byte> host = Regions(memory)[0].host;
+  EXPECT_EQ(host.data(), before);
+  EXPECT_TRUE(std::ranges::all_of(
+      host, [](std::byte byte) { return byte == std::byte{0}; }));
+}
+
 }  // namespace

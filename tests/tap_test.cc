@@ -68,7 +68,7 @@ TEST_F(TapTest, OneQueue_IsNoMultiQueueTapAndHasHeaders) {
   EXPECT_EQ(Interface("vm0").queues.size(), 1u);
 }
 
-TEST_F(TapTest, ManyQueues_AreOfOneInterfaceByThatNameWhateverThePattern) {
+TEST_F(TapTest, F28_ManyQueuesAreOfOneInterfaceWhateverThePattern) {
   const auto tap = Open("vm%d", 4);
 
   ASSERT_TRUE(tap) << tap.error().text();

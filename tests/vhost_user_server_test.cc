@@ -230,6 +230,16 @@ TEST(FaultPlanTest, AFaultHappensOnceAtItsTime) {
               ElementsAre(Fault{FaultKind::kReplyNever, 3, 7}));
 }
 
+TEST(FaultPlanTest, AFaultOfAnAnswerMayBeCountedByMessages) {
+  constexpr FaultKind kNever[] = {FaultKind::kReplyNever};
+  FaultPlan plan({{.kind = FaultKind::kReplyNever, .at = 5, .of_message = true},
+                  {.kind = FaultKind::kReplyNever, .at = 9}});
+  EXPECT_FALSE(plan.TakeOfAnswer(kNever, 5, 4).has_value());
+  EXPECT_TRUE(plan.TakeOfAnswer(kNever, 4, 5)->of_message);
+  EXPECT_FALSE(plan.TakeOfAnswer(kNever, 8, 9).has_value());
+  EXPECT_FALSE(plan.TakeOfAnswer(kNever, 9, 12)->of_message);
+}
+
 TEST(FaultPlanTest, EveryKindHasANameOfItsOwn) {
   std::set<std::string_view> names;
   for (size_t i = 0; i < backend_sim::kFaultKinds; ++i) {

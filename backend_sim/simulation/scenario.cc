@@ -29,6 +29,7 @@ constexpr std::array kFields = std::to_array<Field>({
     {"mac", &Scenario::mac, 0, 1},
     {"mtu", &Scenario::mtu, 0, 65535},
     {"server_mode", &Scenario::server_mode, 0, 1},
+    {"first_kick", &Scenario::first_kick, 0, 1},
     {"pace", &Scenario::pace, 0, 2},
     {"short_send_percent", &Scenario::short_send_percent, 0, 100},
     {"short_receive_percent", &Scenario::short_receive_percent, 0, 100},
@@ -81,6 +82,7 @@ Scenario DrawScenario(Entropy& entropy,
   scenario.mac = Draw(entropy, {1, 0});
   scenario.mtu = Draw(entropy, {0, 0, 1500, 9000});
   scenario.server_mode = Draw(entropy, {0, 0, 1});
+  scenario.first_kick = Draw(entropy, {0, 0, 1});
   scenario.pace = Draw(entropy, {0, 1, 2});
   scenario.short_send_percent = Draw(entropy, {0, 0, 5, 40});
   scenario.short_receive_percent = Draw(entropy, {0, 0, 5, 40});

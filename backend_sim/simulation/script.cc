@@ -44,8 +44,7 @@ std::optional<std::string> TakeLine(std::string_view line, Script& script) {
   }
   std::string_view rest = Trimmed(line.substr(4));
   const size_t space = rest.find_first_of(" \t");
-  if (space == std::string_view::npos)
-    return "\"set\" takes a name and a value";
+  if (space == std::string_view::npos) return "\"set\" takes name and value";
   return SetFromText(rest.substr(0, space), Trimmed(rest.substr(space)),
                      script.scenario);
 }

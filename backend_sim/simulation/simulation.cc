@@ -48,8 +48,9 @@ void Coverage::Add(const Coverage& other) {
 Simulation::Simulation(const Scenario& scenario, SimulationOptions options)
     : scenario_(scenario),
       options_(options),
-      stack_(MakeStack(
-          {.scenario = scenario, .trace = Observed(options, scenario)})) {
+      stack_(MakeStack({.scenario = scenario,
+                        .trace = Observed(options, scenario),
+                        .mappings = options.mappings})) {
   stack_->watch().between = [this] { Between(); };
 }
 
@@ -146,6 +147,7 @@ bool Simulation::Undisturbed() {
 
 // A connection has begun: what disturbed the last one is over.
 void Simulation::NewSession() {
+  CheckComplaints();  // Of the last one.
   disturbed_ = false;
   rings_corrupted_ = false;
   memory_trouble_ = false;
@@ -160,6 +162,7 @@ RunReport Simulation::Finish() {
 RunReport Simulation::TakeDown() {
   stack_->watch().between = {};
   stack_->entropy().Begin(0);
+  stack_->CountFaults(coverage_.faults);
   device_.reset();
   driver_.reset();
   CheckGone();

@@ -57,6 +57,8 @@ struct SimulationOptions {
   // Ends at the first finding.
   bool stop_at_first = true;
   RunObserver* observer = nullptr;  // Outlives the run.
+  // One for many runs in a row makes them faster; null: none.
+  std::shared_ptr<MappingPool> mappings = {};
 };
 
 // What a run has come to.
@@ -97,6 +99,10 @@ class Simulation {
   virtio_user::Device* device() { return device_.get(); }
   SimDriver* driver() { return driver_.get(); }
   const std::vector<Finding>& findings() const { return findings_; }
+  bool peer_there() const { return peer_there_; }
+  // Of what a run depends on from here, without counters that only grow: two
+  // runs with the same value go on in the same way.
+  uint64_t StateHash();
 
  private:
   // control_ops.cc

@@ -22,14 +22,17 @@ void Simulation::Recover() {
   peer_there_ = true;
   // Whoever was disturbed begins anew, as an embedder does whose packets do
   // not come any more.
-  if (device_ != nullptr && !Undisturbed()) (void)Stop();
+  if (life() == LifeState::kRunning && !Undisturbed()) (void)Stop();
   for (int round = 0; round < kRounds; ++round) {
     if (!findings_.empty()) return;
     MakeRoom();
-    if (BringUp()) {
-      CheckTraffic();
-      return;
-    }
+    if (!BringUp()) continue;
+    CheckTraffic();
+    if (!findings_.empty()) return;
+    // Rings go on where they stood, full as they are.
+    (void)Stop();
+    if (Start() == OpResult::kDone) CheckTraffic();
+    return;
   }
   Find(CheckerId::kLiveness,
        "the device does not start although nothing is wrong any more; it is " +
@@ -61,10 +64,11 @@ bool Simulation::BringUp() {
   (void)Poll();
   const bool fresh = Undisturbed() && !driver_->Broken();
   if (life() == LifeState::kNeedsReset || !fresh) {
-    (void)Stop();
+    if (life() == LifeState::kRunning) (void)Stop();
     if (Reattach(false) != OpResult::kDone) {
-      // The peer of before was another one: the device is made anew.
-      (void)Destroy();
+      // The peer of before may have been another one, which had more: then the
+      // device is made anew.
+      if (peer_varied_) (void)Destroy();
       return false;
     }
   }

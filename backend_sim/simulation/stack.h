@@ -9,11 +9,13 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
 #include "backend_sim/fault_plan.h"
 #include "backend_sim/fd_table.h"
+#include "backend_sim/mapping_pool.h"
 #include "backend_sim/ring_model.h"
 #include "backend_sim/sim_clock.h"
 #include "backend_sim/sim_memory.h"
@@ -96,6 +98,8 @@ class SimStack {
   // Faults that were planted and have not happened, and those that have.
   virtual size_t waiting_faults() { return 0; }
   virtual size_t happened_faults() { return 0; }
+  // Adds those of the stream that have happened, by FaultKind.
+  virtual void CountFaults(std::span<uint64_t> /*by_kind*/) {}
 
   OpEntropy& entropy() { return *entropy_; }
   SeamWatch& watch() { return watch_; }
@@ -110,7 +114,10 @@ class SimStack {
 struct StackOptions {
   Scenario scenario;
   TraceOptions trace = {};
+  std::shared_ptr<MappingPool> mappings = {};  // See SimMemoryOptions.
 };
+
+SimMemoryOptions MemoryOptionsOf(const StackOptions& options);
 
 // By scenario.backend.
 std::unique_ptr<SimStack> MakeStack(const StackOptions& options);

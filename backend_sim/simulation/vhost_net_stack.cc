@@ -13,9 +13,7 @@ namespace {
 VhostNetWorldOptions WorldOptions(const StackOptions& options) {
   VhostNetWorldOptions world;
   world.vhost.max_regions = options.scenario.max_regions;
-  world.memory = {.initial_regions = options.scenario.regions,
-                  .region_bytes = size_t{1} << 16,
-                  .reserved_bytes = size_t{1} << 14};
+  world.memory = MemoryOptionsOf(options);
   world.trace = options.trace;
   return world;
 }

@@ -20,6 +20,7 @@ Personality PersonalityOf(const Scenario& scenario) {
   auto found = FindPersonality(scenario.backend);
   VU_CHECK(found.has_value());
   found->max_slots = scenario.max_regions;
+  found->starts_at_first_kick |= scenario.first_kick != 0;
   return *std::move(found);
 }
 
@@ -31,9 +32,7 @@ SimWorldOptions WorldOptions(const StackOptions& options) {
   world.channel.pace = static_cast<ServerPace>(scenario.pace);
   world.channel.short_send_percent = scenario.short_send_percent;
   world.channel.short_receive_percent = scenario.short_receive_percent;
-  world.memory = {.initial_regions = scenario.regions,
-                  .region_bytes = size_t{1} << 16,
-                  .reserved_bytes = size_t{1} << 14};
+  world.memory = MemoryOptionsOf(options);
   world.trace = options.trace;
   world.fd_limit = static_cast<int>(scenario.fd_limit);
   return world;
@@ -194,6 +193,11 @@ class VhostUserStack final : public SimStack {
   size_t waiting_faults() override { return world_.faults().waiting().size(); }
   size_t happened_faults() override {
     return world_.faults().happened().size();
+  }
+  void CountFaults(std::span<uint64_t> by_kind) override {
+    for (const Fault& fault : world_.faults().happened()) {
+      ++by_kind[static_cast<size_t>(fault.kind)];
+    }
   }
 
  private:

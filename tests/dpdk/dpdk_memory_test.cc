@@ -22,7 +22,7 @@ MemoryTable TableOf(DpdkMemory& memory) {
   return copy;
 }
 
-TEST(DpdkMemoryTest, AllOfTheHeapIsOneRegionAtItsVirtualAddress) {
+TEST(DpdkMemoryTest, F15_AllOfTheHeapIsOneRegionAtItsVirtualAddress) {
   DpdkMemory memory;
   const MemoryTable table = TableOf(memory);
   ASSERT_EQ(table.regions().size(), 1u);

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <utility>
@@ -46,6 +47,8 @@ class RecordingBackend final : public virtio_user::VhostBackend,
   // After so many more Polls that find it alive, the connection is dead.
   std::optional<int> polls_to_live;
   size_t max_regions = 8;
+  // Goes with this back-end.
+  std::shared_ptr<int> alive = std::make_shared<int>();
 
   // The operation number `at` from now on (0: the next) fails with `error`:
   // at once, without a message.

@@ -6,7 +6,8 @@ namespace virtio_user {
 
 size_t NetHeaderBytes(FeatureSet accepted) {
   if (accepted.Has(Feature::kNetHashReport)) return kHashNetHeaderBytes;
-  return accepted.HasAny({Feature::kVersion1, Feature::kNetMrgRxbuf})
+  return accepted.HasAny(
+             {Feature::kVersion1, Feature::kNetMrgRxbuf, Feature::kRingPacked})
              ? kNetHeaderBytes
              : kLegacyNetHeaderBytes;
 }

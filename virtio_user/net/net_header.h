@@ -15,8 +15,8 @@
 
 namespace virtio_user {
 
-// 20 with HASH_REPORT, 12 with VERSION_1 or MRG_RXBUF; the legacy header of 10
-// otherwise.
+// 20 with HASH_REPORT, 12 with VERSION_1 or MRG_RXBUF, and where rings are
+// packed, which no legacy device has; the legacy header of 10 otherwise.
 size_t NetHeaderBytes(FeatureSet accepted);
 
 // "Legacy Interface: Framing Requirements": with neither VERSION_1 nor

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: BSD-3-Clause
+
+#ifndef CLI_EXPLORE_FAULTS_COMMAND_H_
+#define CLI_EXPLORE_FAULTS_COMMAND_H_
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "cli/console.h"
+#include "cli/exit_code.h"
+#include "cli/explore_output.h"
+
+namespace CLI {
+class App;
+}
+
+namespace virtio_user::cli {
+
+// As typed.
+struct ExploreFaultsArguments {
+  ExploreCommonArguments common;
+  std::optional<int64_t> pairs;  // Else 1, 2, 4 and 8, one after the other.
+  bool in_recovery = false;
+  std::optional<std::string> only;
+};
+
+// Declares `faults` under `vuser explore`.
+void AddExploreFaultsCommand(CLI::App& explore,
+                             ExploreFaultsArguments& arguments);
+
+ExitCode ExploreFaultsCommand(const ExploreFaultsArguments& arguments,
+                              const Console& console);
+
+}  // namespace virtio_user::cli
+
+#endif  // CLI_EXPLORE_FAULTS_COMMAND_H_

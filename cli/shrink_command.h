@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: BSD-3-Clause
+
+#ifndef CLI_SHRINK_COMMAND_H_
+#define CLI_SHRINK_COMMAND_H_
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "backend_sim/simulation/seed_run.h"
+#include "cli/console.h"
+#include "cli/exit_code.h"
+
+namespace CLI {
+class App;
+}
+
+namespace virtio_user::cli {
+
+struct ShrinkArguments {
+  std::string input;  // A file or a seed.
+  std::optional<std::string> output_path;
+  uint32_t steps = backend_sim::SeedRunOptions{}.steps;
+  std::optional<std::string> personality;
+  uint64_t max_runs = 50000;
+  uint32_t timeout_seconds = 10;
+};
+
+// Declares `vuser shrink`; `arguments` outlives `app`.
+void AddShrinkCommand(CLI::App& app, ShrinkArguments& arguments);
+
+// `vuser shrink`: the shortest script that fails in the same way. The code is
+// that of the failure; kUsage where there is none.
+ExitCode ShrinkCommand(const ShrinkArguments& arguments,
+                       const Console& console);
+
+}  // namespace virtio_user::cli
+
+#endif  // CLI_SHRINK_COMMAND_H_
