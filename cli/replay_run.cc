@@ -23,7 +23,17 @@ std::string Place(const RecordedRun& run) {
 }
 
 Verdict Fail(ExitCode code, const std::string& why) {
-  return {.code = code, .text = "FAIL (" + why + ")"};
+  const std::string text = "FAIL (" + why + ")";
+  return {.code = code, .text = text, .brief = text};
+}
+
+Verdict FailBy(const backend_sim::Finding& finding) {
+  const bool liveness = IsLiveness(finding.checker);
+  const std::string what = liveness ? "liveness: " : "violation: ";
+  return {
+      .code = liveness ? ExitCode::kLiveness : ExitCode::kViolation,
+      .text = "FAIL (" + what + finding.Text() + ")",
+      .brief = fmt::format("FAIL ({}{})", what, InfoOf(finding.checker).name)};
 }
 
 // Of a run that ended.
@@ -34,10 +44,7 @@ Verdict JudgeReport(const RecordedRun& run) {
                     run.second_hash + " and not " + run.hash);
   }
   if (run.findings.empty()) return {};
-  const backend_sim::Finding& first = run.findings.front();
-  return IsLiveness(first.checker)
-             ? Fail(ExitCode::kLiveness, "liveness: " + first.Text())
-             : Fail(ExitCode::kViolation, "violation: " + first.Text());
+  return FailBy(run.findings.front());
 }
 
 }  // namespace
@@ -48,8 +55,8 @@ void ReplayTwice(const ToReplay& what, RunWriter& writer) {
   if (const auto* const seed = std::get_if<SeedToReplay>(&what)) {
     backend_sim::SeedRun run =
         backend_sim::RunSeed(seed->seed, {.steps = seed->steps,
-                             .backend = seed->backend,
-                             .simulation = {.observer = &writer}});
+                                          .backend = seed->backend,
+                                          .simulation = {.observer = &writer}});
     script = std::move(run.script);
     report = std::move(run.report);
   } else {

@@ -30,7 +30,8 @@ using ToReplay = std::variant<backend_sim::Script, SeedToReplay>;
 
 struct Verdict {
   ExitCode code = ExitCode::kPass;
-  std::string text = "pass";  // Or "FAIL (why)".
+  std::string text = "pass";   // Or "FAIL (why)".
+  std::string brief = "pass";  // The same in a few words.
 };
 
 struct Replay {

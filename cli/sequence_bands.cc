@@ -13,6 +13,7 @@
 namespace virtio_user::cli {
 
 using backend_sim::LifeState;
+using backend_sim::Operation;
 using backend_sim::OpResult;
 
 namespace {
@@ -55,7 +56,9 @@ double StepFor(size_t rings) {
 
 // An operation's name, arguments and result.
 std::string Who(const SequenceBand& band) {
-  const std::string text = ToText(band.operation);
+  Operation plain = band.operation;
+  plain.salt = 0;
+  const std::string text = ToText(plain);
   const size_t space = std::min(text.find(' '), text.size());
   const std::string meaning = MeaningOf(band.operation);
   const std::string_view actor = ActorName(InfoOf(band.operation.kind).actor);
@@ -64,10 +67,12 @@ std::string Who(const SequenceBand& band) {
   if (band.result == OpResult::kFailed) result_class = "failed";
   if (!band.result) result_class = "lost";
   return fmt::format(
-      "<div class=\"who a-{}\"><div class=\"stay\"><span class=\"no\">{}</span>"
+      "<div class=\"who a-{}\" title=\"{}\"><div class=\"stay\"><span "
+      "class=\"no\">{}</span>"
       "<b>{}</b> <span class=\"result {}\">{}</span>"
       "<div class=\"args\">{}{}<code>{}</code></div></div></div>",
-      actor, band.number, HtmlText(text.substr(0, space)), result_class,
+      actor, HtmlText(ToText(band.operation)), band.number,
+      HtmlText(text.substr(0, space)), result_class,
       band.result ? ResultName(*band.result) : "did not come back",
       HtmlText(meaning), meaning.empty() ? "" : " ",
       HtmlText(text.substr(space)));
@@ -91,13 +96,15 @@ std::string Label(const SequenceRow& row) {
   const bool is_ack = row.details.starts_with("ack value=");
   std::string details = HtmlText(row.details);
   if (is_ack) {
-    details = fmt::format("<span class=\"{}\">{}</span>",
+    details = fmt::format("<span class=\"{}\">{}{}</span>",
                           row.refused ? "nack" : "ack",
-                          row.refused ? "refused, " + details : "ack");
+                          row.refused ? "refused, " : "", details);
   }
   return fmt::format("<span class=\"name\">{}</span>{}<span>{}</span>{}",
                      HtmlText(row.name), row.name.empty() ? "" : " ", details,
-                     row.need_reply ? "<i>need_reply</i>" : "");
+                     row.acked        ? "<i class=\"ack\">ack</i>"
+                     : row.need_reply ? "<i>need_reply</i>"
+                                      : "");
 }
 
 // What stands in the column of faults and findings.
@@ -177,9 +184,10 @@ std::string SequenceBands::Band(const SequenceBand& band,
 
 std::string SequenceBands::Row(const SequenceRow& row, LifeState state) {
   const std::string lane = fmt::format(
-      "<div class=\"rings {}\"></div><div class=\"arrow\"></div>{}"
+      "<div class=\"rings {}\"></div><div class=\"arrow\"></div>{}{}"
       "<div class=\"lab\">{}</div>",
-      LooksClass(row.looks), Marks(row.marks),
+      LooksClass(row.looks), row.acked ? "<div class=\"back\"></div>" : "",
+      Marks(row.marks),
       Aside(row).empty() ? "<span>" + Label(row) + "</span>" : "");
   return fmt::format("<div class=\"row {}{}\">{}</div>",
                      kRowClasses[static_cast<size_t>(row.kind)],

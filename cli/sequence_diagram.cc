@@ -148,13 +148,15 @@ std::string SequenceDiagram(const Replay& replay,
   SequenceBands bands(model.rings);
   const std::string picture = Picture(replay, bands, model);
   const std::string verdict = HtmlText(replay.verdict.text);
+  const std::string brief = HtmlText(replay.verdict.brief);
   const std::string_view look = VerdictClass(replay);
   std::string page = fmt::format(
       "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\n"
       "<meta name=\"viewport\" content=\"width=device-width\">\n"
       "<title>{0}: {1}</title>\n<style>{2}{3}{4}{5}</style></head><body>\n{6}"
-      "<h1>A simulated run on {0}: <span class=\"{7}\">{1}</span></h1>\n{8}",
-      HtmlText(run.scenario.backend), verdict, kSequenceColours,
+      "<h1>A simulated run on {0}: <a class=\"{7}\" "
+      "href=\"#verdict\">{1}</a></h1>\n{8}",
+      HtmlText(run.scenario.backend), brief, kSequenceColours,
       kSequencePageStyle, kSequencePictureStyle, bands.Style(),
       kSequenceSymbols, look, Facts(run));
   page += fmt::format("<div class=\"line\"><code>{}</code></div>\n",
@@ -162,7 +164,8 @@ std::string SequenceDiagram(const Replay& replay,
   page += Legend();
   page += picture;
   page += fmt::format(
-      "<p class=\"verdict {}\">verdict: {}</p>\n<details><summary>The script"
+      "<p id=\"verdict\" class=\"verdict {}\">verdict: "
+      "{}</p>\n<details><summary>The script"
       "</summary><pre>{}</pre></details>\n<script>{}</script></body></html>\n",
       look, verdict, HtmlText(ToText(run.script())), kSequenceScript);
   return page;

@@ -59,6 +59,7 @@ struct SequenceRow {
   std::string name;     // "SET_VRING_KICK", "fault", "ring 3".
   std::string details;  // "index=0, 1 fd".
   bool need_reply = false;
+  bool acked = false;    // The next thing was its ack, which has no row.
   bool refused = false;  // An ack that is none.
   std::vector<RingMark> marks = {};
   // How things are once this row is over. `looks` has an entry for each ring.

@@ -60,6 +60,15 @@ bool IsAnswer(const TraceRecord& record) {
              static_cast<uint8_t>(backend_sim::Direction::kToFrontend);
 }
 
+constexpr std::string_view kAckOfZero = "ack value=0x0";
+
+// Such a pair is drawn as one.
+bool IsAckOf(const SequenceRow& answer, const SequenceRow& message) {
+  return answer.kind == RowKind::kAnswer && answer.details == kAckOfZero &&
+         message.kind == RowKind::kMessage && message.name == answer.name &&
+         message.need_reply && !message.acked;
+}
+
 // What the rings of one row of packets had.
 struct RingSum {
   uint64_t kicks = 0;
@@ -156,6 +165,10 @@ std::vector<SequenceRow> SequenceRows::Rows(Records records) {
     size_t taken = 1;
     SequenceRow row = Row(records, taken);
     records = records.subspan(taken);
+    if (!rows.empty() && IsAckOf(row, rows.back())) {
+      rows.back().acked = true;
+      continue;
+    }
     row.connected = connected_;
     row.looks = looks_;
     rows.push_back(std::move(row));
@@ -199,7 +212,8 @@ SequenceRow SequenceRows::Message(Records records, size_t& taken) {
   row.need_reply = TakeEnding(row.details, ", need_reply") ||
                    TakeEnding(row.details, "need_reply");
   if (row.details.starts_with("ack value=")) {
-    row.refused = row.details != "ack value=0x0";
+    const std::string value = row.details.substr(0, row.details.find(','));
+    row.refused = value != kAckOfZero;
   }
   if (row.details.starts_with(", ")) row.details.erase(0, 2);
   return row;

@@ -37,6 +37,7 @@ body { margin: 0 auto; max-width: 1600px; padding: 24px 24px 64px;
   font: 13px/1.45 system-ui, "Segoe UI", "DejaVu Sans", sans-serif; }
 code, pre { font: 12px/1.5 ui-monospace, "DejaVu Sans Mono", monospace; }
 h1 { font-size: 22px; line-height: 1.3; margin: 0 0 8px; }
+h1 a { text-decoration: none; }
 h1 .pass { color: var(--green); }
 h1 .bad { color: var(--red); }
 .facts { display: flex; flex-wrap: wrap; gap: 6px; margin: 0 0 10px; padding: 0;
@@ -72,18 +73,18 @@ pre { background: var(--card); padding: 12px 16px; border-radius: 4px;
 )";
 
 inline constexpr std::string_view kSequencePictureStyle = R"(
-.op { display: grid; grid-template-columns: 262px minmax(0, 1fr);
+.op { display: grid; grid-template-columns: 286px minmax(0, 1fr);
   border-top: 1px solid var(--line); }
 .rows { display: flex; flex-direction: column; min-width: 0; }
 .row { display: grid; min-height: 21px;
-  grid-template-columns: 104px minmax(0, 1fr) 92px 244px; }
+  grid-template-columns: 96px minmax(0, 1fr) 84px 240px; }
 .end { flex: 1; min-height: 9px; }
 .cols { position: sticky; top: 0; z-index: 3; background: var(--bg);
   border-top: 0; border-bottom: 2px solid var(--line); color: var(--muted);
   font-size: 12px; }
 .cols .row { min-height: 30px; align-items: center; }
 .cols .who { padding: 6px 8px; }
-.cols .fe { border-color: transparent; }
+.cols .fe { border-color: transparent; font-weight: 400; }
 .cols .be { border-color: transparent; }
 .cols .lane { height: 18px; }
 .ringno { position: absolute; transform: translateX(-50%); font-size: 10px;
@@ -144,7 +145,12 @@ inline constexpr std::string_view kSequencePictureStyle = R"(
 .ans .arrow::after { left: 0; border-right: 9px solid var(--ans);
   border-left: 0; }
 .ans .lab { color: var(--muted); }
-.ans .ack { color: var(--green); }
+.ack, .lab i.ack { color: var(--green); }
+.back { position: absolute; left: 0; right: 0; top: 16px;
+  border-top: 1px dashed var(--green); }
+.back::after { content: ""; position: absolute; left: 0; top: -4px;
+  border: 3px solid transparent; border-left: 0;
+  border-right: 6px solid var(--green); }
 .refused .lab, .nack { color: var(--red); }
 .refused .arrow { border-color: var(--red); }
 .up .arrow { border-top: 4px double var(--green); }
