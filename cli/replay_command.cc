@@ -3,6 +3,7 @@
 #include "cli/replay_command.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
@@ -41,6 +42,7 @@ not, 5 the device did not come back to life, 6 the run crashed, 7 it came out
 differently when run once more
 )";
 
+constexpr uint32_t kMaxSteps = 1'000'000;
 // No script is longer.
 constexpr size_t kMaxScriptBytes = size_t{64} << 20;
 
@@ -88,6 +90,9 @@ std::expected<ToReplay, Failure> ResolveSeed(const ReplayArguments& arguments) {
                  text);
   }
   seed.steps = arguments.steps.value_or(seed.steps);
+  if (seed.steps == 0 || seed.steps > kMaxSteps) {
+    return Usage(fmt::format("--steps {}: say 1 to {}", seed.steps, kMaxSteps));
+  }
   seed.backend = arguments.backend;
   if (seed.backend && !backend_sim::IsBackend(*seed.backend)) {
     return Usage(
@@ -126,11 +131,14 @@ std::string CommandLine(const ReplayArguments& arguments) {
 }
 
 // What is shown; the file is written before anything is printed.
-ExitCode Show(const Replay& replay, const ReplayArguments& arguments,
-              const Console& console) {
+ExitCode Show(const Replay& replay, const ToReplay& what,
+              const ReplayArguments& arguments, const Console& console) {
   if (arguments.gtest) {
-    console.out << ReplayTestSource(replay.run.script(),
-                                    TestName(arguments.what))
+    // Of a seed: what it drew until it failed.
+    const auto* const script = std::get_if<Script>(&what);
+    console.out << ReplayTestSource(
+                       script != nullptr ? *script : replay.run.script(),
+                       TestName(arguments.what))
                 << std::flush;
     console.err << ReplayConclusion(replay) << std::flush;
     return replay.verdict.code;
@@ -167,7 +175,7 @@ void AddReplayCommand(CLI::App& app, ReplayArguments& arguments) {
       ->check(WholeNumber<uint32_t>())
       ->type_name("N");
   replay
-      ->add_option("--backend", arguments.backend,
+      ->add_option("--backend,--personality", arguments.backend,
                    "Of a seed: this back-end and no other")
       ->type_name("NAME");
   replay
@@ -221,7 +229,7 @@ ExitCode ReplayCommand(const ReplayArguments& arguments,
   const Replay replay = ReplayGuarded(
       [&what](RunWriter& writer) { ReplayTwice(*what, writer); },
       std::chrono::ceil<std::chrono::milliseconds>(*timeout), console);
-  return Show(replay, arguments, console);
+  return Show(replay, *what, arguments, console);
 }
 
 }  // namespace virtio_user::cli

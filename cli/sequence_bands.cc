@@ -19,8 +19,8 @@ using backend_sim::OpResult;
 namespace {
 
 // Pixels. All rings together take no more than the first.
-constexpr double kMostRingsWidth = 396;
-constexpr double kWidestStep = 26;
+constexpr double kMostRingsWidth = 240;
+constexpr double kWidestStep = 24;
 constexpr double kMarkWidth = 11;
 
 // Symbols that SequenceDiagram defines.
@@ -139,7 +139,9 @@ double SequenceBands::CentreOf(size_t column) const {
 
 std::string SequenceBands::Columns() const {
   std::string rings;
-  for (size_t i = 0; i < rings_.size(); ++i) {
+  // Numbers that have no room beside each other are left out.
+  const size_t every = step_ >= 13 ? 1 : step_ >= 7 ? 2 : 8;
+  for (size_t i = 0; i < rings_.size(); i += every) {
     rings += fmt::format(
         "<span class=\"ringno\" style=\"left:{:.1f}px\" title=\"ring {}\">{}"
         "</span>",
@@ -166,10 +168,12 @@ std::string SequenceBands::Group(const SequenceGroup& group) {
 
 std::string SequenceBands::LastPhase(const SequenceBand& band,
                                      std::string_view name) {
-  return Band(band,
-              fmt::format("<div class=\"who last\"><div class=\"stay\"><b>{}"
-                          "</b></div></div>",
-                          HtmlText(name)));
+  // What state the device was in, nobody noted.
+  return "<div class=\"unknown\">" +
+         Band(band, fmt::format("<div class=\"who\"><div class=\"stay\"><b>{}"
+                                "</b></div></div>",
+                                HtmlText(name))) +
+         "</div>";
 }
 
 std::string SequenceBands::Band(const SequenceBand& band,

@@ -65,7 +65,7 @@ SequenceModel MakeSequence(const RecordedRun& run) {
     Place(model, std::move(band));
   }
   if (run.last_phase) {
-    SequenceBand band;
+    SequenceBand band{.number = run.operations.size(), .operation = {}};
     if (!run.operations.empty()) band.before = run.operations.back().after;
     fill(band, run.LastRecords());
     model.last_phase = std::move(band);

@@ -93,8 +93,8 @@ struct SequenceGroup {
 struct SequenceModel {
   std::vector<uint16_t> rings;  // Indices of those that appear, ascending.
   std::vector<SequenceGroup> groups;
-  // Behind the last operation, if it came so far; number and operation have no
-  // meaning.
+  // Behind the last operation, if it came so far. `operation` has no
+  // meaning; at its end there is no device.
   std::optional<SequenceBand> last_phase = {};
 };
 

@@ -3,6 +3,7 @@
 #include "cli/sequence_rows.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <array>

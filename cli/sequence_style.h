@@ -73,11 +73,11 @@ pre { background: var(--card); padding: 12px 16px; border-radius: 4px;
 )";
 
 inline constexpr std::string_view kSequencePictureStyle = R"(
-.op { display: grid; grid-template-columns: 286px minmax(0, 1fr);
+.op { display: grid; grid-template-columns: 276px minmax(0, 1fr);
   border-top: 1px solid var(--line); }
 .rows { display: flex; flex-direction: column; min-width: 0; }
 .row { display: grid; min-height: 21px;
-  grid-template-columns: 96px minmax(0, 1fr) 84px 240px; }
+  grid-template-columns: 88px minmax(0, 1fr) 70px 226px; }
 .end { flex: 1; min-height: 9px; }
 .cols { position: sticky; top: 0; z-index: 3; background: var(--bg);
   border-top: 0; border-bottom: 2px solid var(--line); color: var(--muted);
@@ -117,6 +117,7 @@ inline constexpr std::string_view kSequencePictureStyle = R"(
 .fe.s-negotiated { border-color: var(--negotiated); }
 .fe.s-running { border-color: var(--running); }
 .fe.s-needs-reset { border-color: var(--needs-reset); }
+.unknown .fe { border-right: 7px dotted var(--muted); }
 .key.s-none { background: var(--none); }
 .key.s-created { background: var(--created); }
 .key.s-negotiated { background: var(--negotiated); }
