@@ -110,7 +110,14 @@ std::string Picture(const Replay& replay, SequenceBands& bands,
                                   "to life, then everything ends"
                                 : "everything ends");
   }
-  return text + Banners(replay.run, true);
+  text += Banners(replay.run, true);
+  const bool ended_otherwise =
+      replay.run.findings.empty() && replay.verdict.code != ExitCode::kPass;
+  if (ended_otherwise) {
+    text += fmt::format("<div class=\"banner\"><b>{}</b></div>\n",
+                        HtmlText(replay.verdict.brief));
+  }
+  return text;
 }
 
 }  // namespace

@@ -55,7 +55,8 @@ h1 .bad { color: var(--red); }
 .key.ans { border-top: 2px dashed var(--ans); }
 .key.state { height: 12px; width: 6px; border: 0; }
 .banner { background: var(--red-bg); border: 1px solid var(--red);
-  border-left-width: 6px; border-radius: 4px; margin: 14px 0; padding: 10px 16px;
+  border-left-width: 6px; border-radius: 4px; margin: 14px 0;
+  padding: 10px 16px;
   overflow-wrap: anywhere; }
 .banner b { color: var(--red); font-size: 15px; }
 .banner p { margin: 4px 0 0; }
@@ -85,7 +86,7 @@ inline constexpr std::string_view kSequencePictureStyle = R"(
 .cols .row { min-height: 30px; align-items: center; }
 .cols .who { padding: 6px 8px; }
 .cols .fe { border-color: transparent; font-weight: 400; }
-.cols .be { border-color: transparent; }
+.cols .be { border-color: transparent; white-space: nowrap; }
 .cols .lane { height: 18px; }
 .ringno { position: absolute; transform: translateX(-50%); font-size: 10px;
   top: 2px; }
@@ -185,14 +186,24 @@ inline constexpr std::string_view kSequencePictureStyle = R"(
 // Referred to by the marks on the columns of rings.
 inline constexpr std::string_view kSequenceSymbols =
     R"(<svg width="0" height="0" style="position:absolute"><defs>
-<symbol id="meant" viewBox="0 0 11 11"><circle cx="5.5" cy="5.5" r="4" fill="currentColor"/></symbol>
-<symbol id="starts" viewBox="0 0 11 11"><path d="M1 1h9L5.5 10z" fill="currentColor"/></symbol>
-<symbol id="stops" viewBox="0 0 11 11"><path d="M1.5 1.5h8v8h-8z" fill="currentColor"/></symbol>
-<symbol id="breaks" viewBox="0 0 11 11"><path d="M1.5 1.5l8 8m0-8l-8 8" stroke="currentColor" stroke-width="2.4"/></symbol>
-<symbol id="kick" viewBox="0 0 11 11"><path d="M6.5 0L2 6.2h3L4.3 11 9 4.6H6z" fill="currentColor"/></symbol>
-<symbol id="taken" viewBox="0 0 11 11"><path d="M1 1.5l8.5 4-8.5 4z" fill="currentColor"/></symbol>
-<symbol id="given" viewBox="0 0 11 11"><path d="M10 1.5l-8.5 4 8.5 4z" fill="currentColor"/></symbol>
-<symbol id="interrupt" viewBox="0 0 11 11"><path d="M5.5 1l4.5 8H1z" fill="none" stroke="currentColor" stroke-width="1.6"/></symbol>
+<symbol id="meant" viewBox="0 0 11 11">
+  <circle cx="5.5" cy="5.5" r="4" fill="currentColor"/></symbol>
+<symbol id="starts" viewBox="0 0 11 11">
+  <path d="M1 1h9L5.5 10z" fill="currentColor"/></symbol>
+<symbol id="stops" viewBox="0 0 11 11">
+  <path d="M1.5 1.5h8v8h-8z" fill="currentColor"/></symbol>
+<symbol id="breaks" viewBox="0 0 11 11">
+  <path d="M1.5 1.5l8 8m0-8l-8 8"
+  stroke="currentColor" stroke-width="2.4"/></symbol>
+<symbol id="kick" viewBox="0 0 11 11">
+  <path d="M6.5 0L2 6.2h3L4.3 11 9 4.6H6z" fill="currentColor"/></symbol>
+<symbol id="taken" viewBox="0 0 11 11">
+  <path d="M1 1.5l8.5 4-8.5 4z" fill="currentColor"/></symbol>
+<symbol id="given" viewBox="0 0 11 11">
+  <path d="M10 1.5l-8.5 4 8.5 4z" fill="currentColor"/></symbol>
+<symbol id="interrupt" viewBox="0 0 11 11">
+  <path d="M5.5 1l4.5 8H1z"
+  fill="none" stroke="currentColor" stroke-width="1.6"/></symbol>
 </defs></svg>
 )";
 

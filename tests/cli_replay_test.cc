@@ -189,18 +189,24 @@ TEST_F(ReplayTest, BadUseIsNamed) {
 
 // --- Verdicts ----------------------------------------------------------------
 
-RecordedRun Ended(std::vector<backend_sim::Finding> findings = {}) {
+RecordedRun Ended(std::vector<backend_sim::Finding> findings = {},
+                  const std::string& second_hash = "h") {
   RecordedRun run;
   run.findings = std::move(findings);
-  run.hash = run.second_hash = "h";
+  run.hash = "h";
+  run.second_hash = second_hash;
+  return run;
+}
+
+RecordedRun DiedInStart() {
+  RecordedRun run;
+  run.operations = {{.operation = {.kind = OpKind::kStart, .salt = 9}}};
   return run;
 }
 
 TEST(ReplayVerdict, FollowsFromTheRunAndHowItEnded) {
-  RecordedRun started;
-  started.operations = {{.operation = {.kind = OpKind::kStart, .salt = 9}}};
-  RecordedRun differs = Ended();
-  differs.second_hash = "g";
+  const RecordedRun started = DiedInStart();
+  const RecordedRun differs = Ended({}, "g");
   struct Case {
     RecordedRun run;
     ChildEnd end;

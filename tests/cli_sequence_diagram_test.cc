@@ -104,6 +104,14 @@ TEST(SequenceDiagram, AFindingIsABannerWithCheckerTextAndSource) {
   EXPECT_THAT(page, HasSubstr("verdict: FAIL (x)"));
 }
 
+TEST(SequenceDiagram, ACrashIsABannerToo) {
+  Replay replay;
+  replay.verdict = {.code = ExitCode::kCrash, .brief = "FAIL (crash: x)"};
+
+  EXPECT_THAT(SequenceDiagram(replay, "again"),
+              HasSubstr("class=\"banner\"><b>FAIL (crash: x)</b>"));
+}
+
 TEST(SequenceDiagram, TextFromOutsideStaysText) {
   const std::string evil = "<script>alert('1')</script>&\"";
   Replay replay;
