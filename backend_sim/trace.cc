@@ -6,6 +6,7 @@
 #include <bit>
 #include <cstdio>
 #include <cstring>
+#include <utility>
 
 namespace backend_sim {
 namespace {
@@ -68,7 +69,7 @@ uint64_t Digest(std::span<const std::byte> bytes) {
   return Settle(digest);
 }
 
-Trace::Trace(TraceOptions options) : options_(options) {}
+Trace::Trace(TraceOptions options) : options_(std::move(options)) {}
 
 void Trace::Add(const TraceRecord& record) {
   const virtio_user::MutexLock lock(mutex_);
@@ -78,6 +79,7 @@ void Trace::Add(const TraceRecord& record) {
 void Trace::AddLocked(const TraceRecord& record) {
   hash_.Add(record);
   ++count_;
+  if (options_.on_record) options_.on_record(record);
   if (options_.keep_all || kept_.size() < options_.keep_last) {
     kept_.push_back(record);
     return;

@@ -10,6 +10,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <string>
 #include <vector>
@@ -84,6 +85,8 @@ struct TraceOptions {
   // Records kept at the end of the run; the hash covers all of them anyhow.
   size_t keep_last = 4096;
   bool keep_all = false;
+  // Called with each record as it is added; adds none itself.
+  std::function<void(const TraceRecord&)> on_record = {};
 };
 
 // Thread-safe; in a simulated run there is one thread.

@@ -12,6 +12,7 @@
 #include "cli/explore_command.h"
 #include "cli/printable_text.h"
 #include "cli/probe_command.h"
+#include "cli/replay_command.h"
 #include "cli/run_command.h"
 #include "cli/shrink_command.h"
 #include "cli/simulate_command.h"
@@ -39,7 +40,7 @@ int Explain(const CLI::App& app, const CLI::ParseError& error,
 std::optional<std::string> WrongCommand(
     const CLI::App& app, std::span<const std::string> arguments) {
   constexpr const char* kAdvice =
-      "say run, probe, bench, explore, simulate or shrink";
+      "say run, probe, bench, explore, simulate, shrink or replay";
   if (arguments.empty()) return std::string("no command: ") + kAdvice;
   const std::string& first = arguments.front();
   if (first.starts_with('-')) return {};
@@ -62,6 +63,8 @@ int RunApp(std::span<const std::string> arguments, const Console& console) {
   AddProbeCommand(app, probe);
   BenchArguments bench;
   AddBenchCommand(app, bench);
+  ReplayArguments replay;
+  AddReplayCommand(app, replay);
   SimulateArguments simulate;
   AddSimulateCommand(app, simulate);
   ShrinkArguments shrink;
@@ -82,6 +85,9 @@ int RunApp(std::span<const std::string> arguments, const Console& console) {
   }
   if (app.got_subcommand("run")) return ToInt(RunCommand(run, console));
   if (app.got_subcommand("bench")) return ToInt(BenchCommand(bench, console));
+  if (app.got_subcommand("replay")) {
+    return ToInt(ReplayCommand(replay, console));
+  }
   if (app.got_subcommand("simulate")) {
     return ToInt(SimulateCommand(simulate, console));
   }

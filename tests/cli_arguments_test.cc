@@ -213,8 +213,12 @@ std::vector<BadInput> BadRest() {
       {{"probe", ""}, "back-end '': say"},
       {{"probe", "sim", "--timeout", "0"}, "--timeout 0: say"},
       {{"probe", "sim", "--json", "/nowhere/x"}, "--json /nowhere/x: cannot"},
-      {{}, "no command: say run, probe, bench or explore"},
-      {{"fly"}, "fly: no such command; say run, probe, bench or explore"},
+      {{},
+       "no command: say run, probe, bench, "
+       "explore, simulate, shrink or replay"},
+      {{"fly"},
+       "fly: no such command; say run, probe, bench, "
+       "explore, simulate, shrink or replay"},
   };
 }
 

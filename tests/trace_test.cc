@@ -5,6 +5,7 @@
 #include <cstring>
 #include <set>
 #include <string>
+#include <vector>
 
 #include "backend_sim/transcript.h"
 #include "gmock/gmock.h"
@@ -99,6 +100,21 @@ TEST(TraceTest, KeepsTheLastRecordsAndHashesAll) {
   EXPECT_THAT(large.records(), SizeIs(10));
   EXPECT_EQ(small.hash(), large.hash());
   EXPECT_EQ(small.record_count(), 10u);
+}
+
+TEST(TraceTest, EveryRecordIsToldAsItIsAdded) {
+  std::vector<TraceRecord> told;
+  Trace trace({.keep_last = 0, .on_record = [&](const TraceRecord& record) {
+                 told.push_back(record);
+               }});
+
+  trace.Add(Note(1));
+  trace.AddMessage({.request = 7, .payload = Words({2})});
+
+  ASSERT_THAT(told, SizeIs(3));
+  EXPECT_EQ(told[0], Note(1));
+  EXPECT_EQ(told[1].kind, TraceKind::kMessage);
+  EXPECT_EQ(told[2].kind, TraceKind::kPayload);
 }
 
 TEST(TraceTest, CanKeepNothing) {

@@ -114,19 +114,31 @@ std::string ToText(const Scenario& scenario) {
   return text;
 }
 
+namespace {
+
+std::string NoSuchBackend(std::string_view name) {
+  std::string names;
+  for (const std::string& known : BackendNames()) {
+    names += (names.empty() ? "" : ", ") + known;
+  }
+  return "no such back-end: \"" + std::string(name) + "\"; there is " + names;
+}
+
+}  // namespace
+
 std::optional<std::string> SetFromText(std::string_view name,
                                        std::string_view value,
                                        Scenario& scenario) {
   if (name == "backend") {
-    if (!IsBackend(value)) {
-      return "no such back-end: \"" + std::string(value) + "\"";
-    }
+    if (!IsBackend(value)) return NoSuchBackend(value);
     scenario.backend = value;
     return std::nullopt;
   }
   const auto* const field = std::ranges::find(kFields, name, &Field::name);
   if (field == kFields.end()) {
-    return "nothing is called \"" + std::string(name) + "\"";
+    std::string names = "backend";
+    for (const Field& known : kFields) names += ", " + std::string(known.name);
+    return "nothing is called \"" + std::string(name) + "\"; there is " + names;
   }
   uint32_t number = 0;
   const auto [end, error] =
@@ -142,9 +154,7 @@ std::optional<std::string> SetFromText(std::string_view name,
 }
 
 std::optional<std::string> CheckScenario(const Scenario& scenario) {
-  if (!IsBackend(scenario.backend)) {
-    return "no such back-end: \"" + scenario.backend + "\"";
-  }
+  if (!IsBackend(scenario.backend)) return NoSuchBackend(scenario.backend);
   return std::nullopt;
 }
 

@@ -16,11 +16,26 @@ std::string_view Trimmed(std::string_view line) {
   return line.substr(begin, end - begin + 1);
 }
 
+// Why it is none.
+std::string WrongOperation(std::string_view line) {
+  const std::string_view name = line.substr(0, line.find_first_of(" \t"));
+  std::string names;
+  for (const OpInfo& info : AllOps()) {
+    if (info.name == name) {
+      return "\"" + std::string(line) +
+             "\": behind an operation stand a=, b= and salt= with whole "
+             "numbers below 2^32, or nothing";
+    }
+    names += (names.empty() ? "" : ", ") + std::string(info.name);
+  }
+  return "no such operation: \"" + std::string(name) + "\"; there is " + names;
+}
+
 // What is wrong with a line that is not empty.
 std::optional<std::string> TakeLine(std::string_view line, Script& script) {
   if (!line.starts_with("set ")) {
     const auto operation = OperationFromText(line);
-    if (!operation) return "no such operation: \"" + std::string(line) + "\"";
+    if (!operation) return WrongOperation(line);
     script.operations.push_back(*operation);
     return std::nullopt;
   }

@@ -9,6 +9,23 @@ namespace backend_sim {
 
 using virtio_user::DeviceState;
 
+namespace {
+
+// The trace as asked for, which the observer sees, once it knows the scenario.
+TraceOptions Observed(const SimulationOptions& options,
+                      const Scenario& scenario) {
+  TraceOptions trace = options.trace;
+  if (RunObserver* const observer = options.observer; observer != nullptr) {
+    observer->OnScenario(scenario);
+    trace.on_record = [observer](const TraceRecord& record) {
+      observer->OnRecord(record);
+    };
+  }
+  return trace;
+}
+
+}  // namespace
+
 std::string_view LifeStateName(LifeState state) {
   constexpr std::array<std::string_view, kLifeStates> kNames{
       "none", "created", "negotiated", "running", "needs-reset"};
@@ -32,7 +49,7 @@ Simulation::Simulation(const Scenario& scenario, SimulationOptions options)
     : scenario_(scenario),
       options_(options),
       stack_(MakeStack({.scenario = scenario,
-                        .trace = options.trace,
+                        .trace = Observed(options, scenario),
                         .mappings = options.mappings})) {
   stack_->watch().between = [this] { Between(); };
 }
@@ -60,6 +77,7 @@ LifeState Simulation::life() const {
 
 bool Simulation::Step(const Operation& operation) {
   if (over_) return false;
+  if (options_.observer != nullptr) options_.observer->OnOperation(operation);
   const LifeState before = life();
   stack_->entropy().Begin(operation.salt);
   const OpResult result = Do(operation);
@@ -136,6 +154,7 @@ void Simulation::NewSession() {
 }
 
 RunReport Simulation::Finish() {
+  if (options_.observer != nullptr) options_.observer->OnLastPhase();
   if (!over_) Recover();
   return TakeDown();
 }

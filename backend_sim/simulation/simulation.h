@@ -15,6 +15,7 @@
 #include "backend_sim/simulation/checker.h"
 #include "backend_sim/simulation/driver.h"
 #include "backend_sim/simulation/operation.h"
+#include "backend_sim/simulation/run_observer.h"
 #include "backend_sim/simulation/script.h"
 #include "backend_sim/simulation/stack.h"
 #include "virtio_user/device/device.h"
@@ -55,6 +56,7 @@ struct SimulationOptions {
   TraceOptions trace = {};
   // Ends at the first finding.
   bool stop_at_first = true;
+  RunObserver* observer = nullptr;  // Outlives the run.
   // One for many runs in a row makes them faster; null: none.
   std::shared_ptr<MappingPool> mappings = {};
 };
