@@ -10,7 +10,7 @@
 #include "backend_sim/simulation/shrinker.h"
 #include "cli/atomic_file.h"
 #include "cli/printable_text.h"
-#include "cli/script_input.h"
+#include "cli/replay_run.h"
 #include "cli/seed_fleet.h"
 #include "cli/simulate_command.h"
 #include "cli/whole_number.h"
@@ -32,15 +32,14 @@ examples:
 )text";
 
 // A run in this process; what killed the process before is run in another.
-class Judge {
+class Trial {
  public:
-  Judge(const ShrinkArguments& arguments, const Console& console)
+  Trial(const ShrinkArguments& arguments, const Console& console)
       : options_{.wants_hashes = false,
                  .patience = std::chrono::seconds(arguments.timeout_seconds)},
         silent_{.out = console.out, .err = null_} {}
 
   SeedOutcome Apart(const Script& script) {
-    std::string checker;
     options_.count = 1;
     options_.workers = 1;
     const FleetResult result =
@@ -69,6 +68,19 @@ std::string CheckerOf(const SeedOutcome& outcome) {
   return outcome.text.substr(0, outcome.text.find(':'));
 }
 
+// What a seed draws depends on what becomes of it, so it is run; elsewhere,
+// since this one may crash.
+std::expected<Script, Failure> ScriptOf(const ShrinkArguments& arguments,
+                                        const Console& console) {
+  const auto what = ResolveReplay(arguments.input);
+  if (!what) return std::unexpected(what.error());
+  if (const auto* const script = std::get_if<Script>(&*what)) return *script;
+  return ReplayGuarded([&](RunWriter& writer) { ReplayTwice(*what, writer); },
+                       2 * std::chrono::seconds(arguments.timeout_seconds),
+                       console)
+      .run.script();
+}
+
 bool IsFatal(SeedVerdict verdict) {
   return verdict == SeedVerdict::kCrash || verdict == SeedVerdict::kHang;
 }
@@ -79,14 +91,17 @@ void AddShrinkCommand(CLI::App& app, ShrinkArguments& arguments) {
   CLI::App* const command =
       app.add_subcommand("shrink", "Makes a failing run as short as it goes.");
   command->footer(kFooter);
-  command->add_option("input", arguments.input, "A script, or a seed")
-      ->required();
+  command
+      ->add_option("FILE|SEED", arguments.input.what,
+                   "A script, or a number from which a run is drawn")
+      ->required()
+      ->type_name("");
   command->add_option("--output", arguments.output_path,
                       "Where the script goes (default: the output)");
-  command->add_option("--steps", arguments.steps, "Of a seed, as for simulate")
+  command->add_option("--steps", arguments.input.steps, "Of a seed: operations")
       ->check(WholeNumber<uint32_t>());
-  command->add_option("--personality", arguments.personality,
-                      "Of a seed, as for simulate");
+  command->add_option("--backend,--personality", arguments.input.backend,
+                      "Of a seed: this back-end and no other");
   command
       ->add_option("--max-runs", arguments.max_runs,
                    fmt::format("Scripts that are tried, at most (default {})",
@@ -100,11 +115,10 @@ void AddShrinkCommand(CLI::App& app, ShrinkArguments& arguments) {
 
 ExitCode ShrinkCommand(const ShrinkArguments& arguments,
                        const Console& console) {
-  const auto script = ReadScriptOrSeed(
-      {arguments.input, arguments.steps, arguments.personality});
+  const auto script = ScriptOf(arguments, console);
   if (!script) {
-    console.err << "vuser: " << Printable(script.error()) << std::endl;
-    return ExitCode::kUsage;
+    console.err << "vuser: " << Printable(script.error().text) << std::endl;
+    return script.error().code;
   }
   if (arguments.output_path) {
     if (const auto ok = CheckWritable(*arguments.output_path); !ok) {
@@ -113,7 +127,7 @@ ExitCode ShrinkCommand(const ShrinkArguments& arguments,
       return ExitCode::kUsage;
     }
   }
-  Judge judge(arguments, console);
+  Trial judge(arguments, console);
   const SeedOutcome wanted = judge.Apart(*script);
   if (wanted.verdict == SeedVerdict::kPass) {
     console.err << "vuser: this run does not fail: there is nothing to shrink"
@@ -123,7 +137,7 @@ ExitCode ShrinkCommand(const ShrinkArguments& arguments,
   const bool apart = IsFatal(wanted.verdict);
   const auto fails = [&](const Script& candidate) {
     const SeedOutcome got =
-        apart ? judge.Apart(candidate) : Judge::Run(candidate);
+        apart ? judge.Apart(candidate) : Trial::Run(candidate);
     if (apart) return got.verdict == wanted.verdict;
     return got.verdict == wanted.verdict && CheckerOf(got) == CheckerOf(wanted);
   };

@@ -7,9 +7,9 @@
 #include <optional>
 #include <string>
 
-#include "backend_sim/simulation/seed_run.h"
 #include "cli/console.h"
 #include "cli/exit_code.h"
+#include "cli/replay_command.h"
 
 namespace CLI {
 class App;
@@ -18,10 +18,8 @@ class App;
 namespace virtio_user::cli {
 
 struct ShrinkArguments {
-  std::string input;  // A file or a seed.
+  ReplayArguments input;  // What it is, and of a seed: steps and back-end.
   std::optional<std::string> output_path;
-  uint32_t steps = backend_sim::SeedRunOptions{}.steps;
-  std::optional<std::string> personality;
   uint64_t max_runs = 50000;
   uint32_t timeout_seconds = 10;
 };

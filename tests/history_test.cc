@@ -164,8 +164,6 @@ TEST(History, EveryIdHasItsRowInOrder) {
     for (const Row& row : rows) {
       if (row.id[0] == letter) ids.push_back(row.id);
     }
-    // A part without any row is not written yet.
-    if (ids.empty() && letter != 'S' && letter != 'H') continue;
     EXPECT_EQ(ids, IdsOf(letter));
   }
 }

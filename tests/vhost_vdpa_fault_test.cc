@@ -58,7 +58,7 @@ Result<void> Live(VdpaRig& rig, const DeviceOptions& options) {
   return rig.device->Start();
 }
 
-constexpr backend_sim::SimMemoryOptions kMemory = {
+const backend_sim::SimMemoryOptions kMemory = {
     .initial_regions = 2, .region_bytes = 1 << 18, .reserved_bytes = 1 << 16};
 
 void ExpectNothingLeft(VdpaRig& rig) {

@@ -236,8 +236,10 @@ CommandOutcome ControlRing::SendMangled(uint32_t mangle, uint32_t value) {
 void ControlRing::Mangle(uint32_t mangle, uint32_t value) {
   constexpr std::array<uint64_t, 8> kAddresses{
       0, 1, ~uint64_t{0}, ~uint64_t{0} - 4096, uint64_t{1} << 63, 8, 64, 4096};
+  // Inside the block, or beyond every region: what lies behind the block is
+  // somebody else's, which a real driver would hand over all the same.
   constexpr std::array<uint32_t, 8> kLengths{
-      0, 1, 2, 0xffffffff, 0x80000000, 4096, 65536, 3};
+      0, 1, 2, 3, 96, 0xffffffff, 0x80000000, 0x100000};
   constexpr std::array<uint16_t, 8> kFlags{0, 1, 2, 3, 4, 5, 6, 7};
   const bool in_table = mangle % 2 == 1;
   const size_t index = (mangle / 2) % kMaxDescriptors;

@@ -15,7 +15,6 @@ SeedRun RunEntropy(Entropy& entropy, const SeedRunOptions& options) {
   Simulation simulation(run.script.scenario, options.simulation);
   for (uint32_t i = 0; i < options.steps; ++i) {
     run.script.operations.push_back(generator.Next(simulation.life()));
-    if (options.before_step) options.before_step(run.script.operations.back());
     if (!simulation.Step(run.script.operations.back())) break;
   }
   run.report = simulation.Finish();

@@ -6,7 +6,6 @@
 #define BACKEND_SIM_SIMULATION_SEED_RUN_H_
 
 #include <cstdint>
-#include <functional>
 #include <optional>
 #include <string>
 
@@ -20,8 +19,6 @@ struct SeedRunOptions {
   uint32_t steps = 400;  // Operations before the faults end.
   std::optional<std::string> backend = {};
   SimulationOptions simulation = {};
-  // Told of each operation before it is done; may be null.
-  std::function<void(const Operation&)> before_step = {};
 };
 
 struct SeedRun {
