@@ -133,6 +133,15 @@ TEST_F(Running, ADescriptorThatIsLeftIsFound) {
   EXPECT_EQ(Found(), "left");
 }
 
+TEST_F(Running, AFindingIsOneLine) {
+  ASSERT_TRUE(simulation.stack().fds().CreateEvent());
+  ASSERT_TRUE(simulation.stack().fds().CreateEvent());
+  (void)simulation.Step({.kind = OpKind::kDestroy});
+
+  ASSERT_FALSE(simulation.findings().empty());
+  EXPECT_EQ(simulation.findings()[0].text.find('\n'), std::string::npos);
+}
+
 TEST_F(Running, MemoryThatIsLeftIsFound) {
   ASSERT_TRUE(simulation.stack().memory().Allocate(64, 64));
 

@@ -66,6 +66,12 @@ constexpr size_t kMaxFindings = 50;
 
 void Simulation::Find(CheckerId checker, std::string text) {
   if (findings_.size() >= kMaxFindings) return;
+  // One line, whatever it lists.
+  while (text.ends_with('\n')) text.pop_back();
+  for (size_t at = text.find('\n'); at != std::string::npos;
+       at = text.find('\n', at)) {
+    text.replace(at, 1, "; ");
+  }
   findings_.push_back(
       {.checker = checker, .step = step_, .text = std::move(text)});
 }
