@@ -46,7 +46,8 @@ fi
 events=$(mktemp)
 trap 'rm -f "$events"' EXIT
 code=0
-bazel test --keep_going --test_summary=none --test_output=summary \
-  --build_event_json_file="$events" "${options[@]}" "${targets[@]}" || code=$?
+bazel test --keep_going --test_tag_filters= --test_summary=none \
+  --test_output=summary --build_event_json_file="$events" "${options[@]}" \
+  "${targets[@]}" || code=$?
 awk -v bazel_exit="$code" -v targets="${targets[*]}" \
   -f tools/mutants_report.awk "$events"
