@@ -135,7 +135,7 @@ void SimMemory::Free(std::span<std::byte> memory) {
         region.used.find(static_cast<size_t>(memory.data() - start));
     VU_CHECK(found != region.used.end() && found->second == memory.size());
     region.used.erase(found);
-    Poison(memory);
+    if (poison_freed_) Poison(memory);
     return;
   }
   VU_CHECK(false);  // Not a span that Allocate gave.
@@ -304,6 +304,11 @@ void SimMemory::Notify(const MemoryEvent& event) {
 }
 
 // --- For tests ---------------------------------------------------------------
+
+void SimMemory::PoisonFreed(bool poison) {
+  const Lock lock(*this);
+  poison_freed_ = poison;
+}
 
 void SimMemory::FailAllocate(uint64_t nth) {
   const Lock lock(*this);

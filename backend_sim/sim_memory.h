@@ -82,6 +82,9 @@ class SimMemory final : public virtio_user::MemoryProvider {
   void AnnounceUnknown(virtio_user::MemoryEvent::Kind kind,
                        std::span<const std::byte> range);
 
+  // Whether Free poisons (it does at first). What was freed while it did not
+  // stays readable until its region goes, as memory that EAL frees does.
+  void PoisonFreed(bool poison);
   // Makes the `nth` Allocate from now on (1: the next) fail, once.
   void FailAllocate(uint64_t nth);
 
@@ -118,6 +121,7 @@ class SimMemory final : public virtio_user::MemoryProvider {
   virtio_user::MemoryTable table_ VU_GUARDED_BY(mutex_);
   SimRegionId next_id_ VU_GUARDED_BY(mutex_) = 0;
   uint64_t fail_allocate_in_ VU_GUARDED_BY(mutex_) = 0;
+  bool poison_freed_ VU_GUARDED_BY(mutex_) = true;
 };
 
 }  // namespace backend_sim

@@ -302,6 +302,26 @@ TEST_F(SimMemoryTest, WhatWasFreedHoldsAPattern) {
   memory.Free(*again);
 }
 
+TEST_F(SimMemoryTest, WhatWasFreedMayStayReadableUntilItsRegionGoes) {
+  SimMemory memory(fds_, trace_, {.initial_regions = 0});
+  const SimRegionId id = *memory.AddRegion(4096);
+  const auto used = memory.Allocate(128, 64);
+  ASSERT_TRUE(used.has_value());
+  std::ranges::fill(*used, std::byte{1});
+  const MemoryRegion region = Regions(memory)[0];
+  const auto mapped = fds_.Map(region.fd, region.offset, 4096);
+  ASSERT_TRUE(mapped.has_value());
+  memory.PoisonFreed(false);
+  memory.Free(*used);
+  memory.PoisonFreed(true);
+  EXPECT_EQ(used->front(), std::byte{1});
+  ASSERT_TRUE(memory.RemoveRegion(id).has_value());
+  EXPECT_EQ(backend_sim::IsForbidden(*mapped), backend_sim::kCanForbid);
+  backend_sim::Permit(*mapped);
+  EXPECT_EQ((*mapped)[0], backend_sim::kPoison);
+  fds_.Unmap(*mapped);
+}
+
 TEST_F(SimMemoryTest, ARemovedRegionThatSomebodyStillMapsIsPoisoned) {
   SimMemory memory(fds_, trace_, {.initial_regions = 0});
   const SimRegionId id = *memory.AddRegion(4096);

@@ -2,7 +2,8 @@
 //
 // The simulator's actors as real threads, for ThreadSanitizer: control, command
 // and data of a device, its memory, its back-end that comes and goes.
-// VU_SECONDS says for how long (default: 1).
+// VU_SECONDS says for how long (default: 1), and a slow machine takes longer,
+// until each of them has done something.
 
 #include <gtest/gtest.h>
 
@@ -31,6 +32,8 @@ using virtio_user::DeviceState;
 using virtio_user::Result;
 
 constexpr uint16_t kPairs = 2;
+
+constexpr std::chrono::seconds kPatience{40};
 
 std::chrono::seconds Length() {
   const char* const text = std::getenv("VU_SECONDS");
@@ -128,7 +131,10 @@ class Threads : public testing::Test {
   }
 
   bool going() const {
-    return !failed_ && std::chrono::steady_clock::now() < end_;
+    const auto now = std::chrono::steady_clock::now();
+    const bool seen =
+        started_ != 0 && reattached_ != 0 && commands_ != 0 && received_ != 0;
+    return !failed_ && now < (seen ? end_ : end_ + kPatience);
   }
   static void Rest(int microseconds) {
     std::this_thread::sleep_for(std::chrono::microseconds(microseconds));

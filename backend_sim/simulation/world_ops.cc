@@ -180,7 +180,10 @@ OpResult Simulation::RemoveRingMemory() {
     return OpResult::kNothing;
   }
   const bool ran = device_->state() == DeviceState::kRunning;
+  // The device may look at its rings until it was told.
+  stack_->memory().PoisonFreed(false);
   driver_->DropRings();
+  stack_->memory().PoisonFreed(true);
   (void)Timed("ring memory removed", [&]() -> Result<void> {
     for (const SimRegionId id : stack_->memory().region_ids()) {
       (void)stack_->memory().RemoveRegion(id);
