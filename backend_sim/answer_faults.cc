@@ -59,6 +59,10 @@ void SpoilAnswer(const Fault& fault, WireHeader& header,
       header.flags |= argument;
       break;
     case FaultKind::kReplyGarbageIndex:
+      if (argument != 0 && !payload.empty()) {
+        payload[0] ^= static_cast<std::byte>(1 + argument % 3);
+        break;
+      }
       for (size_t i = 0; i < std::min<size_t>(payload.size(), 4); ++i) {
         payload[i] = ~payload[i];
       }

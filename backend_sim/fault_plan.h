@@ -32,7 +32,9 @@ enum class FaultKind : uint8_t {
   kReplyLate,           // `argument` nanoseconds late.
   kReplyNever,
   kReplyTwice,
-  kReplyGarbageIndex,  // The first 4 bytes of the payload are inverted.
+  // The first 4 bytes of the payload are inverted; with an `argument` only the
+  // lowest bits change: another index that there may be.
+  kReplyGarbageIndex,
   // Of the channel.
   kShortSend,      // The Send number `at` takes at most `argument` bytes.
   kShortReceive,   // The Receive number `at` gives at most `argument` bytes.

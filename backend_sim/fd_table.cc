@@ -29,6 +29,7 @@ bool FdTable::MustFail(FdCall call) {
   const uint64_t count = ++calls_[kind];
   if (fail_at_[kind] != count) return false;
   fail_at_[kind] = 0;
+  ++failed_;
   return true;
 }
 
@@ -39,6 +40,7 @@ Result<int> FdTable::InstallLocked(Entry entry) {
   }
   const auto fd = static_cast<int>(lowest_free_);
   if (fd >= options_.limit) {
+    ++failed_;
     return SystemError(EMFILE, "no descriptor is left");
   }
   if (lowest_free_ == entries_.size()) entries_.emplace_back();
@@ -177,6 +179,11 @@ void FdTable::FailCall(FdCall call, uint64_t nth) {
   const MutexLock lock(mutex_);
   const auto kind = static_cast<size_t>(call);
   fail_at_[kind] = calls_[kind] + nth;
+}
+
+uint64_t FdTable::failed_count() const {
+  const MutexLock lock(mutex_);
+  return failed_;
 }
 
 uint64_t FdTable::CallCount(FdCall call) const {

@@ -67,6 +67,8 @@ class FdTable final : public virtio_user::FdOps {
 
   // Makes the `nth` call of this kind from now on (1: the next) fail, once.
   void FailCall(FdCall call, uint64_t nth);
+  // Calls that failed because of FailCall or of the limit.
+  uint64_t failed_count() const;
   // Calls of this kind so far.
   uint64_t CallCount(FdCall call) const;
 
@@ -102,6 +104,7 @@ class FdTable final : public virtio_user::FdOps {
   std::vector<Mapping> mappings_ VU_GUARDED_BY(mutex_);
   std::array<uint64_t, kFdCalls> calls_ VU_GUARDED_BY(mutex_){};
   std::array<uint64_t, kFdCalls> fail_at_ VU_GUARDED_BY(mutex_){};
+  uint64_t failed_ VU_GUARDED_BY(mutex_) = 0;
   std::vector<std::string> violations_ VU_GUARDED_BY(mutex_);
 };
 

@@ -40,6 +40,8 @@ Check CheckSetFeatures(const VhostModel& model, uint64_t asked) {
     return Breach{Rule::kFeaturesAfterOk, "bits " + Hex(changed)};
   }
   if (HasBit(asked, kBitMq)) return std::nullopt;
+  // It drops what was set up, and what an earlier driver has left.
+  if (model.personality().messages.features_free_rings) return std::nullopt;
   for (const RingModel& ring : model.rings()) {
     if (ring.index() >= 2 && ring.mentioned()) {
       return Breach{Rule::kRingWithoutMq,

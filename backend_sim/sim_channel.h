@@ -170,6 +170,7 @@ class SimChannel final : public virtio_user::Channel {
   std::deque<Answer> to_client_;
   size_t unread_answers_ = 0;
   std::shared_ptr<SimRequestStream> requests_;
+  uint64_t request_streams_ = 0;
   virtio_user::Channel* beside_ = nullptr;
   std::optional<PlannedRequest> planned_;
   size_t answers_before_ = 0;  // Bytes that lay there when it was made.

@@ -135,6 +135,7 @@ Result<virtio_user::ChannelPair> SimChannel::MakePair() {
       parts_.client_fds.Install(SimFile::Socket(), "request stream");
   if (!ours) return Fail(ours);
   requests_ = std::make_shared<SimRequestStream>();
+  requests_->number = ++request_streams_;
   virtio_user::ChannelPair pair;
   pair.ours = std::make_unique<SimRequestChannel>(parts_.client_fds, *ours,
                                                   parts_.clock, requests_);

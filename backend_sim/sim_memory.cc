@@ -91,6 +91,7 @@ Result<std::span<std::byte>> SimMemory::Allocate(size_t bytes, size_t align) {
   VU_CHECK(bytes > 0 && std::has_single_bit(align) && align <= kPage);
   const Lock lock(*this);
   if (fail_allocate_in_ > 0 && --fail_allocate_in_ == 0) {
+    ++failed_;
     return std::unexpected(Error::System(ErrorCode::kSystem, ENOMEM,
                                          "no memory for %zu bytes", bytes));
   }
@@ -313,6 +314,11 @@ void SimMemory::PoisonFreed(bool poison) {
 void SimMemory::FailAllocate(uint64_t nth) {
   const Lock lock(*this);
   fail_allocate_in_ = nth;
+}
+
+uint64_t SimMemory::failed_count() const {
+  const Lock lock(*this);
+  return failed_;
 }
 
 std::vector<SimRegionId> SimMemory::region_ids() const {

@@ -88,6 +88,9 @@ class SimMemory final : public virtio_user::MemoryProvider {
   // Makes the `nth` Allocate from now on (1: the next) fail, once.
   void FailAllocate(uint64_t nth);
 
+  // Allocations that failed because of it.
+  uint64_t failed_count() const;
+
   std::vector<SimRegionId> region_ids() const;
   size_t allocated_count() const;
   size_t listener_count() const;
@@ -121,6 +124,7 @@ class SimMemory final : public virtio_user::MemoryProvider {
   virtio_user::MemoryTable table_ VU_GUARDED_BY(mutex_);
   SimRegionId next_id_ VU_GUARDED_BY(mutex_) = 0;
   uint64_t fail_allocate_in_ VU_GUARDED_BY(mutex_) = 0;
+  uint64_t failed_ VU_GUARDED_BY(mutex_) = 0;
   bool poison_freed_ VU_GUARDED_BY(mutex_) = true;
 };
 

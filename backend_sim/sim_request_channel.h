@@ -6,6 +6,7 @@
 #define BACKEND_SIM_SIM_REQUEST_CHANNEL_H_
 
 #include <cstddef>
+#include <cstdint>
 #include <deque>
 #include <memory>
 #include <vector>
@@ -24,6 +25,7 @@ struct SimRequestStream {
   size_t answer_room = 4096;  // Bytes that to_backend holds.
   bool frontend_open = true;
   bool backend_open = true;
+  uint64_t number = 0;  // Of all that a channel had.
 };
 
 // The front-end's end. `fds` and `clock` outlive it.

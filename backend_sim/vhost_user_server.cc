@@ -183,7 +183,14 @@ void VhostUserServer::EmitAnswer(const WireHeader& request, ModelAnswer given,
   const auto fault = FaultOfAnswer();
   const auto is = [&](FaultKind kind) { return fault && fault->kind == kind; };
   if (is(FaultKind::kReplyNever)) return;
+  const size_t honest_bytes = body.size();
   SpoilAnswer(fault.value_or(Fault{}), header, body);
+  const bool other_ring =
+      is(FaultKind::kReplyGarbageIndex) && request.request == kReqGetVringBase;
+  if (header.request != request.request || body.size() != honest_bytes ||
+      (header.flags & ~kWireNeedReply) != kWireAnswerFlags || other_ring) {
+    ++lie_count_;
+  }
 
   OutgoingAnswer answer;
   answer.bytes.reserve(kWireHeaderBytes + body.size());

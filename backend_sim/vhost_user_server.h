@@ -74,6 +74,9 @@ class VhostUserServer {
   PacketEngine& packets() { return packets_; }
   uint64_t message_count() const { return message_count_; }
   uint64_t answer_count() const { return answer_count_; }
+  // Answers that cannot be what they claim to be: of another message, version
+  // or length, or without the reply flag.
+  uint64_t lie_count() const { return lie_count_; }
 
  private:
   size_t BytesMissing() const;
@@ -101,6 +104,7 @@ class VhostUserServer {
   size_t message_piece_ = SIZE_MAX;  // and of this message.
   uint64_t message_count_ = 0;
   uint64_t answer_count_ = 0;
+  uint64_t lie_count_ = 0;
   std::vector<std::byte> partial_;
   std::vector<virtio_user::FileDescriptor> partial_fds_;
 };

@@ -30,10 +30,13 @@ enum class CheckerId : uint8_t {
   kLink,
   kError,
   kUndisturbed,
+  kLies,
+  kEvents,
+  kRequests,
   kLiveness,
   kTraffic,
 };
-inline constexpr size_t kCheckers = 18;
+inline constexpr size_t kCheckers = 21;
 
 struct CheckerInfo {
   CheckerId id;

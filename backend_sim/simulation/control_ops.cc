@@ -106,13 +106,19 @@ OpResult Simulation::DoControl(const Operation& operation) {
 // What a call gave, where it was expected to succeed or not.
 OpResult Simulation::ResultOf(const Result<void>& done, const char* name,
                               bool expected) {
-  if (done) return OpResult::kDone;
+  if (done) {
+    if (lies_in_call_ != 0 && life() != LifeState::kNeedsReset) {
+      Find(CheckerId::kLies,
+           std::string(name) + " succeeded on an answer that cannot be one");
+    }
+    return OpResult::kDone;
+  }
   CheckComplaints();  // They tell why.
   why_not_ = done.error().text();
   if (why_not_.empty()) {
     Find(CheckerId::kError, std::string(name) + " failed without a word");
   }
-  if (expected && Undisturbed() && happened() == happened_before_) {
+  if (expected && Undisturbed()) {
     Find(CheckerId::kUndisturbed,
          std::string(name) + " failed: " + std::string(done.error().text()));
   }
@@ -188,6 +194,7 @@ OpResult Simulation::Negotiate(uint32_t choice) {
   if (!done && device_->state() != before) {
     Find(CheckerId::kState, "a failed Negotiate changed the state");
   }
+  if (done) ForgetCommands();
   // The device has forgotten its rings.
   if (done && (!had_chosen || old != wanted || rings_kept_)) {
     rings_kept_ = false;
@@ -218,12 +225,10 @@ OpResult Simulation::Configure(uint32_t pairs) {
 
 OpResult Simulation::Start() {
   const DeviceState before = device_->state();
-  size_t regions = 0;
-  stack_->memory().WithTable([&](const virtio_user::MemoryTable& table) {
-    regions = table.regions().size();
-  });
-  const bool fits = regions <= device_->backend_caps().max_memory_regions;
+  const bool fits =
+      RegionCount() <= device_->backend_caps().max_memory_regions;
   const bool whole = driver_->has_pair(0) && !pairs_incomplete_;
+  (void)stack_->TakeCommands();
   const Result<void> done = Timed("Start", [&] { return device_->Start(); });
   const DeviceState after = device_->state();
   if (done && after != DeviceState::kRunning) {
@@ -239,6 +244,7 @@ OpResult Simulation::Start() {
   }
   if (done && before == DeviceState::kNegotiated) memory_trouble_ = false;
   if (done) rings_kept_ = false;
+  if (done && before == DeviceState::kNegotiated) CheckSaidAgain();
   return ResultOf(done, "Start",
                   whole && fits &&
                       (before == DeviceState::kNegotiated ||
@@ -304,7 +310,7 @@ OpResult Simulation::Reattach(bool keeping) {
   if (chosen && now != DeviceState::kNegotiated) {
     Find(CheckerId::kState, "Reattach led to " + std::string(ToString(now)));
   }
-  return OpResult::kDone;
+  return ResultOf(done, "Reattach", true);
 }
 
 OpResult Simulation::Poll() {
@@ -325,22 +331,33 @@ OpResult Simulation::Poll() {
   if (!attached && device_->state() == DeviceState::kRunning) {
     Find(CheckerId::kLink, "the device runs without a peer after Poll");
   }
-  if (events.needs_reset && !events.reason) {
-    Find(CheckerId::kError, "needs_reset without a reason");
-  }
+  CheckEvents(events);
+  CheckRequests();
   return OpResult::kDone;
 }
 
 OpResult Simulation::Announce() {
   const Result<void> done =
       Timed("AnnounceSelf", [&] { return device_->AnnounceSelf(); });
-  return ResultOf(done, "AnnounceSelf", false);
+  const auto mac = device_->mac();
+  if (done && mac && Undisturbed()) {
+    const auto said = stack_->LastRarp();
+    if (said && *said != mac->bytes) {
+      Find(CheckerId::kControl, "another address was announced than mac()");
+    }
+  }
+  const bool possible = life() == LifeState::kRunning && mac.has_value() &&
+                        stack_->takes_rarp();
+  return ResultOf(done, "AnnounceSelf", possible);
 }
 
 OpResult Simulation::RefreshConfig() {
+  const auto mac = device_->mac();
+  const auto mtu = device_->mtu();
   const Result<void> done =
       Timed("RefreshConfig", [&] { return device_->RefreshConfig(); });
-  return ResultOf(done, "RefreshConfig", false);
+  CheckConfig(done, mac, mtu);
+  return ResultOf(done, "RefreshConfig", stack_->View().connected);
 }
 
 }  // namespace backend_sim

@@ -218,7 +218,9 @@ bool ControlRing::Offer(std::span<const std::byte> request, uint32_t framing) {
 CommandOutcome ControlRing::Send(CommandKind kind, uint32_t value) {
   const auto request = RequestOf(kind, value, device_.max_pairs());
   if (!Offer(request, sent_++)) return {};
-  return Notify();
+  CommandOutcome outcome = Notify();
+  outcome.request = request;
+  return outcome;
 }
 
 CommandOutcome ControlRing::SendMangled(uint32_t mangle, uint32_t value) {

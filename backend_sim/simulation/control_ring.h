@@ -32,6 +32,7 @@ struct CommandOutcome {
   // What the driver's queue found impossible in the ring.
   std::optional<std::string> broken = {};
   bool scribbled = false;  // Bytes changed that no device may write.
+  std::vector<std::byte> request = {};  // Class, command and data, if whole.
 };
 
 // `device` and `memory` outlive it. One thread.

@@ -35,15 +35,34 @@ uint32_t BaseWeight(OpKind kind) {
   }
 }
 
+// After which little can be expected of a session.
+bool Disturbs(OpKind kind) {
+  switch (kind) {
+    case OpKind::kMangledCommand:
+    case OpKind::kRemoveRingMemory:
+    case OpKind::kPeerCloses:
+    case OpKind::kCorruptRing:
+    case OpKind::kFault:
+    case OpKind::kFailFd:
+    case OpKind::kFailAllocation:
+    case OpKind::kFailKernel:
+      return true;
+    default:
+      return false;
+  }
+}
+
 }  // namespace
 
 Swarm Swarm::Draw(Entropy& entropy) {
   Swarm swarm;
+  const bool calm = entropy.Chance({1, 3});
   for (const OpInfo& info : AllOps()) {
     const auto at = static_cast<size_t>(info.kind);
     const bool on = entropy.Chance({1, 2});
     const uint32_t factor = 1u << entropy.Choose(4);
-    swarm.weights[at] = on ? BaseWeight(info.kind) * factor : 0;
+    const bool allowed = on && !(calm && Disturbs(info.kind));
+    swarm.weights[at] = allowed ? BaseWeight(info.kind) * factor : 0;
     swarm.total += swarm.weights[at];
   }
   for (bool& on : swarm.faults) on = entropy.Chance({1, 2});

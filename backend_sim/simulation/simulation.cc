@@ -90,6 +90,7 @@ bool Simulation::Step(const Operation& operation) {
                        .size = static_cast<uint32_t>(operation.kind),
                        .words = {operation.a, operation.b, operation.salt}});
   CheckStep();
+  CheckFate(before, operation.kind);
   ++step_;
   over_ = !findings_.empty() && options_.stop_at_first;
   return !over_;
@@ -123,7 +124,7 @@ void Simulation::Between() {
   if (driver_ == nullptr || driver_->pair_count() == 0) return;
   const auto pair =
       static_cast<uint16_t>(entropy.Choose(driver_->pair_count()));
-  switch (entropy.Choose(3)) {
+  switch (entropy.Choose(4)) {
     case 0:
       driver_->Transmit(pair, 2, static_cast<uint32_t>(entropy.Choose(256)));
       break;
@@ -134,15 +135,23 @@ void Simulation::Between() {
         }
       }
       break;
-    default:
+    case 2:
       driver_->Complete(pair);
+      break;
+    default:
+      stack_->ServeRings();
       break;
   }
 }
 
 bool Simulation::Undisturbed() {
-  return !disturbed_ && !planted_ && !rings_corrupted_ &&
-         stack_->waiting_faults() == 0 && stack_->temper() == Temper::kGood;
+  return !disturbed_ && happened() == happened_before_ && !rings_corrupted_ &&
+         stack_->temper() == Temper::kGood;
+}
+
+uint64_t Simulation::happened() {
+  return stack_->happened_faults() + stack_->fds().failed_count() +
+         stack_->peer_fds().failed_count() + stack_->memory().failed_count();
 }
 
 // A connection has begun: what disturbed the last one is over.

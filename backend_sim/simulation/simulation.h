@@ -6,7 +6,9 @@
 #define BACKEND_SIM_SIMULATION_SIMULATION_H_
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -125,6 +127,7 @@ class Simulation {
   OpResult DoMemory(const Operation& operation);
   OpResult RemoveRingMemory();
   size_t RegionBytes(uint32_t index);
+  size_t RegionCount();
   OpResult DoPeer(const Operation& operation);
   OpResult DoData(const Operation& operation);
   OpResult CorruptRing(const Operation& operation);
@@ -136,6 +139,7 @@ class Simulation {
   void CheckPeer();
   void CheckRings(const PeerView& view);
   void CheckMemory(const PeerView& view);
+  void CheckRegions(const RegionList& theirs);
   void CheckComplaints();
   void CheckGone();
   void CheckCall(const char* name, virtio_user::Duration took, uint64_t calls);
@@ -146,6 +150,18 @@ class Simulation {
   template <typename Call>
   virtio_user::Result<void> Timed(const char* name, Call call);
 
+  // simulation_promises.cc
+  void NoteState();
+  void CheckFate(LifeState before, OpKind kind);
+  void CheckEvents(const virtio_user::DeviceEvents& events);
+  void CheckRequests();
+  void CheckConfig(const virtio_user::Result<void>& done,
+                   std::optional<virtio_user::MacAddress> mac,
+                   std::optional<uint16_t> mtu);
+  void NoteCommand(const CommandOutcome& outcome);
+  void CheckSaidAgain();
+  void ForgetCommands();
+
   // simulation_liveness.cc
   void Recover();
   void MakeRoom();
@@ -155,10 +171,11 @@ class Simulation {
   OpResult Do(const Operation& operation);
   OpResult ResultOf(const virtio_user::Result<void>& done, const char* name,
                     bool expected);
-  // Nothing that was planted, and nobody, disturbs this session.
+  // Nothing has disturbed this session, up to now.
   bool Undisturbed();
   void Disturb() { disturbed_ = true; }
-  uint64_t happened() { return stack_->happened_faults(); }
+  // Faults that have come to pass, of every kind.
+  uint64_t happened();
   void NewSession();
 
   const Scenario scenario_;
@@ -177,12 +194,20 @@ class Simulation {
   bool memory_trouble_ = false;
   bool rings_kept_ = false;        // By the last Reattach.
   bool pairs_incomplete_ = false;  // A Configure failed half way.
-  bool planted_ = false;           // A descriptor or memory will be refused.
   bool peer_there_ = true;
   bool other_peer_ = false;       // The next session is with somebody else.
   bool peer_varied_ = false;      // One of this device's may have been.
   std::string why_not_;           // BringUp failed.
   uint64_t happened_before_ = 0;  // Faults, at the end of the last step.
+
+  uint64_t lies_in_call_ = 0;  // Answers against the protocol, in the last one.
+  LifeState last_life_ = LifeState::kNone;  // After it.
+  bool reset_untold_ = false;  // kNeedsReset was entered, and Poll not called.
+  // What acked commands since Negotiate have come to, as the driver knows.
+  virtio_user::ControlState commanded_;
+  // The same as a device of its own keeps it, by what replaces what.
+  std::map<std::vector<std::byte>, std::string> said_;
+  bool said_is_sure_ = true;  // Nothing has disturbed since Negotiate.
 };
 
 // A whole run of a script, liveness and all.

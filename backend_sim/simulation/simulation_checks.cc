@@ -16,13 +16,11 @@ using virtio_user::Duration;
 
 namespace {
 
-using Regions = std::vector<std::pair<uint64_t, uint64_t>>;
-
 // In order, and what lies side by side as one: a region that has grown may be
 // told in two parts.
-Regions Merged(Regions regions) {
+RegionList Merged(RegionList regions) {
   std::ranges::sort(regions);
-  Regions merged;
+  RegionList merged;
   for (const auto& [begin, bytes] : regions) {
     if (!merged.empty() &&
         merged.back().first + merged.back().second == begin) {
@@ -32,6 +30,22 @@ Regions Merged(Regions regions) {
     }
   }
   return merged;
+}
+
+// In how many pieces lies what is ours and not theirs.
+size_t MissingParts(const RegionList& ours, const RegionList& theirs) {
+  size_t parts = 0;
+  for (auto [begin, bytes] : Merged(ours)) {
+    const uint64_t end = begin + bytes;
+    for (const auto& [their_begin, their_bytes] : Merged(theirs)) {
+      const uint64_t their_end = their_begin + their_bytes;
+      if (their_end <= begin || their_begin >= end) continue;
+      if (their_begin > begin) ++parts;
+      begin = their_end;
+    }
+    if (begin < end) ++parts;
+  }
+  return parts;
 }
 
 // Whether a front-end that was told something wrong, or whose back-end lost a
@@ -49,6 +63,7 @@ bool MayFollowFromLies(Rule rule) {
     case Rule::kTableRegionCount:
     case Rule::kTableOverlap:
     case Rule::kTableNotBacked:
+    case Rule::kRegionUnknown:
     case Rule::kRingWithoutMq:
     case Rule::kAddrBeforeTable:
     case Rule::kAddrOutside:
@@ -57,6 +72,13 @@ bool MayFollowFromLies(Rule rule) {
     default:
       return false;
   }
+}
+
+// What whoever writes nonsense into a ring makes the front-end break.
+bool IsOfRing(Rule rule) {
+  return rule == Rule::kRingBase || rule == Rule::kRingContents ||
+         rule == Rule::kIdInFlight || rule == Rule::kIndirectNotAccepted ||
+         rule == Rule::kEventFlags;
 }
 
 // A file of findings that nobody reads is no use.
@@ -105,6 +127,7 @@ void Simulation::CheckStep() {
   }
   if (happened() != happened_before_) Disturb();
   happened_before_ = happened();
+  said_is_sure_ = said_is_sure_ && Undisturbed();
   if (device_ == nullptr) return;
   for (uint16_t i = 0; i < 2 * device_->queue_pairs(); ++i) {
     const auto& vring = device_->vring(i);
@@ -120,9 +143,10 @@ void Simulation::CheckStep() {
 }
 
 void Simulation::CheckComplaints() {
-  const bool lies = disturbed_ || planted_ || happened() != happened_before_;
+  const bool lies = disturbed_ || happened() != happened_before_;
   for (const Complaint& complaint : stack_->TakeComplaints()) {
-    if (rings_corrupted_ || stack_->temper() == Temper::kBad) continue;
+    if (stack_->temper() == Temper::kBad) continue;
+    if (rings_corrupted_ && IsOfRing(complaint.rule)) continue;
     if (lies && MayFollowFromLies(complaint.rule)) continue;
     Find(CheckerId::kProtocol,
          std::string(RuleName(complaint.rule)) + ": " + complaint.text);
@@ -148,6 +172,13 @@ void Simulation::CheckPeer() {
     Find(CheckerId::kFeatures,
          "the back-end was told of others than are "
          "forwarded");
+  }
+  const uint16_t active = device_->active_pairs();
+  if (view.spread_over && *view.spread_over != active) {
+    Find(CheckerId::kPairs, "frames are spread over the queues of " +
+                                std::to_string(*view.spread_over) +
+                                " pairs, and " + std::to_string(active) +
+                                " are active");
   }
   CheckMemory(view);
 }
@@ -193,27 +224,41 @@ bool Simulation::EndedUnheard() {
 }
 
 void Simulation::CheckMemory(const PeerView& view) {
-  if (!view.has_regions || memory_trouble_) return;
-  Regions ours;
+  for (const RegionList& regions : view.region_lists) {
+    if (!memory_trouble_) CheckRegions(regions);
+  }
+}
+
+void Simulation::CheckRegions(const RegionList& theirs) {
+  const virtio_user::BackendCaps& caps = device_->backend_caps();
+  const bool by_iova = caps.addresses == virtio_user::AddressSpace::kIova;
+  RegionList ours;
   stack_->memory().WithTable([&](const virtio_user::MemoryTable& table) {
     for (const virtio_user::MemoryRegion& region : table.regions()) {
-      ours.emplace_back(region.published, region.host.size());
+      ours.emplace_back(by_iova ? region.iova : region.published,
+                        region.host.size());
     }
   });
   // Of more than it takes the back-end has some: that is trouble, and told.
-  if (ours.size() > device_->backend_caps().max_memory_regions) {
+  if (ours.size() > caps.max_memory_regions) {
     memory_trouble_ = true;
     return;
   }
-  if (Merged(ours) == Merged(view.regions)) return;
+  if (Merged(ours) == Merged(theirs)) return;
   // Of the parts of a region that has grown there may be too many as well: the
   // embedder is told when it asks.
   (void)Poll();
-  if (memory_trouble_) return;
-  Find(CheckerId::kMemory,
-       "the back-end has " + std::to_string(view.regions.size()) +
-           " regions, and not the " + std::to_string(ours.size()) +
-           " that the process has");
+  if (!memory_trouble_) {
+    Find(CheckerId::kMemory, "the back-end has " +
+                                 std::to_string(theirs.size()) +
+                                 " regions, and not the " +
+                                 std::to_string(ours.size()) +
+                                 " that the process has");
+  } else if (theirs.size() + MissingParts(ours, theirs) <=
+             caps.max_memory_regions) {
+    Find(CheckerId::kUndisturbed,
+         "memory is not shared, and there is room for it: " + why_not_);
+  }
 }
 
 // Whether nothing is left of a device that is gone.

@@ -6,11 +6,14 @@
 #ifndef BACKEND_SIM_SIMULATION_STACK_H_
 #define BACKEND_SIM_SIMULATION_STACK_H_
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "backend_sim/fault_plan.h"
@@ -29,6 +32,9 @@
 
 namespace backend_sim {
 
+// As (published address, bytes).
+using RegionList = std::vector<std::pair<uint64_t, uint64_t>>;
+
 // What the other end looks like now, for checkers.
 struct PeerView {
   bool connected = false;
@@ -38,10 +44,13 @@ struct PeerView {
   // What this kind of back-end is told beside what the driver accepted.
   uint64_t by_itself = 0;
   std::vector<const RingModel*> rings = {};  // By the device's index.
-  // Regions that it has, as (published address, bytes), in order of address.
-  // Nothing: this kind of back-end has no such list.
-  std::vector<std::pair<uint64_t, uint64_t>> regions = {};
-  bool has_regions = false;
+  // Regions that it has; one list for each part of it that keeps its own.
+  std::vector<RegionList> region_lists = {};
+  // Frames are spread over the queues of so many pairs; nothing: what they are
+  // spread over has no such queues.
+  std::optional<size_t> spread_over = {};
+  // The MTU that its configuration space says, where it says one.
+  std::optional<uint16_t> mtu = {};
 };
 
 // A rule that the front-end broke.
@@ -74,18 +83,33 @@ class SimStack {
   virtual FdTable& peer_fds() = 0;
   // One turn of the back-end; how much there was to do.
   virtual size_t Step() = 0;
+  // Of it, what it does beside its messages. May be called from inside a seam.
+  virtual size_t ServeRings() { return Step(); }
   virtual PeerView View() = 0;
   // What the back-end had to complain about since the last call.
   virtual std::vector<Complaint> TakeComplaints() = 0;
   virtual Temper temper() = 0;
+  // Answers of the main stream that broke the protocol.
+  virtual uint64_t lie_count() { return 0; }
+  // The address that this session was last asked to announce.
+  virtual std::optional<std::array<uint8_t, 6>> LastRarp() { return {}; }
+  // Once the front-end has looked: what is wrong with how it answered the
+  // back-end's own requests.
+  virtual std::optional<std::string> CheckRequests() { return {}; }
+  // What the device's own control queue has served since the last call: class,
+  // command and data in decimal, and the ack.
+  virtual std::vector<std::string> TakeCommands() { return {}; }
   // Queue pairs that it has, as it was at the beginning.
   virtual uint32_t max_pairs() = 0;
   virtual bool has_packed() = 0;
+  // Whether it can be asked to announce an address, in this session.
+  virtual bool takes_rarp() { return false; }
   // Whether its session can end by itself, as a socket's does.
   virtual bool SessionsEnd() { return false; }
 
   // What may happen to it.
-  virtual void PeerCloses() {}
+  // False: this kind cannot.
+  virtual bool PeerCloses() { return false; }
   virtual void PeerConnects(uint32_t /*choice*/) {}
   // As at the beginning: there, with all that it had, and well-behaved as far
   // as its kind goes.

@@ -26,7 +26,7 @@ void AddDevice(virtio_user::Device& device, TraceHash& hash) {
 void AddPeer(const PeerView& view, TraceHash& hash) {
   hash.Add(view.connected | uint64_t{view.was_told} << 1);
   hash.Add(view.told);
-  hash.Add(view.regions.size());
+  for (const RegionList& regions : view.region_lists) hash.Add(regions.size());
   for (const RingModel* const ring : view.rings) {
     if (!ring->mentioned() && !ring->enabled()) continue;
     hash.Add(
@@ -43,7 +43,7 @@ void AddPeer(const PeerView& view, TraceHash& hash) {
 uint64_t Simulation::StateHash() {
   TraceHash hash;
   hash.Add(static_cast<uint64_t>(life()));
-  hash.Add(disturbed_ | planted_ << 1 | rings_corrupted_ << 2 |
+  hash.Add(disturbed_ | rings_corrupted_ << 2 |
            memory_trouble_ << 3 | rings_kept_ << 4 | pairs_incomplete_ << 5 |
            peer_there_ << 6 | other_peer_ << 7 | peer_varied_ << 8);
   hash.Add(stack_->waiting_faults());

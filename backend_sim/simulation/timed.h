@@ -15,9 +15,12 @@ template <typename Call>
 virtio_user::Result<void> Simulation::Timed(const char* name, Call call) {
   const virtio_user::Duration before = stack_->clock().now();
   const uint64_t calls = stack_->watch().call_count();
+  const uint64_t lies = stack_->lie_count();
   virtio_user::Result<void> done = call();
   CheckCall(name, stack_->clock().now() - before,
             stack_->watch().call_count() - calls);
+  lies_in_call_ = stack_->lie_count() - lies;
+  NoteState();
   return done;
 }
 

@@ -58,6 +58,11 @@ class VdpaStack final : public SimStack {
                   .was_told = model.session().features_set,
                   .by_itself = kToldToDevices};
     for (const RingModel& ring : model.rings()) view.rings.push_back(&ring);
+    view.region_lists.emplace_back();
+    for (const VdpaMap& map : vdpa_.maps()) {
+      if (map.asid != 0) continue;
+      view.region_lists[0].emplace_back(map.iova, map.size);
+    }
     return view;
   }
   std::vector<Complaint> TakeComplaints() override {
@@ -67,6 +72,9 @@ class VdpaStack final : public SimStack {
       complaints.push_back({all[seen_].rule, all[seen_].Text()});
     }
     return complaints;
+  }
+  std::vector<std::string> TakeCommands() override {
+    return vdpa_.TakeCommands();
   }
   Temper temper() override { return Temper::kGood; }
   uint32_t max_pairs() override { return vdpa_.personality().max_pairs; }
@@ -81,7 +89,10 @@ class VdpaStack final : public SimStack {
       vdpa_.SetLink(choice % 3 == 1);
     }
   }
-  void PeerCloses() override { vdpa_.Fail(); }
+  bool PeerCloses() override {
+    vdpa_.Fail();
+    return true;
+  }
   void PeerIsItselfAgain() override { vdpa_.SetLink(true); }
   void FailKernel(uint32_t delay, uint32_t choice) override {
     fault_.Plant(server_, delay, choice);

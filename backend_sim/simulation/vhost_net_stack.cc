@@ -18,6 +18,12 @@ VhostNetWorldOptions WorldOptions(const StackOptions& options) {
   return world;
 }
 
+// The interface behind it, while rings run.
+const TapFile* TapOf(const VhostNetFile& vhost) {
+  const TapFile* const tap = vhost.backend(0);
+  return tap != nullptr && tap->interface() != nullptr ? tap : nullptr;
+}
+
 class VhostNetStack final : public SimStack {
  public:
   explicit VhostNetStack(const StackOptions& options)
@@ -48,6 +54,13 @@ class VhostNetStack final : public SimStack {
       for (const RingModel& ring : vhost->rings()) view.rings.push_back(&ring);
       view.told = vhost->session().features;
       view.was_told = vhost->session().features_set;
+      RegionList& regions = view.region_lists.emplace_back();
+      for (const RegionDescription& region : vhost->memory().Descriptions()) {
+        regions.emplace_back(region.guest, region.size);
+      }
+      if (const TapFile* const tap = TapOf(*vhost); tap != nullptr) {
+        view.spread_over = tap->interface()->queues.size();
+      }
     }
     return view;
   }

@@ -2,9 +2,13 @@
 
 #include <algorithm>
 #include <array>
+#include <cstring>
+#include <optional>
+#include <string>
 #include <utility>
 
 #include "backend_sim/sim_world.h"
+#include "backend_sim/simulation/asked_requests.h"
 #include "backend_sim/simulation/stack.h"
 #include "backend_sim/wire.h"
 #include "virtio_user/base/check.h"
@@ -38,6 +42,10 @@ SimWorldOptions WorldOptions(const StackOptions& options) {
   return world;
 }
 
+// virtio: "Device configuration layout", of mtu.
+constexpr size_t kConfigMtuAt = 10;
+constexpr size_t kConfigMtuEnd = 12;
+
 // The counter of the connection's by which a fault's place is counted.
 uint64_t ChannelStats::* PlaceOf(FaultKind kind) {
   switch (kind) {
@@ -70,6 +78,18 @@ uint64_t ChannelStats::* PlaceOf(FaultKind kind) {
   }
 }
 
+// What its configuration space says, where it has one that says it.
+std::optional<uint16_t> MtuOf(const VhostModel& model) {
+  const Personality& has = model.personality();
+  if (!HasBit(has.features, kBitMtu) || has.config.size() < kConfigMtuEnd ||
+      !HasBit(model.session().protocol_features, kProtocolConfig)) {
+    return std::nullopt;
+  }
+  return static_cast<uint16_t>(
+      std::to_integer<unsigned>(has.config[kConfigMtuAt]) |
+      std::to_integer<unsigned>(has.config[kConfigMtuAt + 1]) << 8);
+}
+
 class VhostUserStack final : public SimStack {
  public:
   VhostUserStack(const StackOptions& options, std::unique_ptr<OpEntropy> source)
@@ -88,6 +108,7 @@ class VhostUserStack final : public SimStack {
   SimClock& clock() override { return world_.clock(); }
   FdTable& peer_fds() override { return world_.server_fds(); }
   size_t Step() override { return world_.Step(); }
+  size_t ServeRings() override { return world_.server().Step(); }
 
   PeerView View() override {
     VhostModel& model = world_.model();
@@ -96,12 +117,12 @@ class VhostUserStack final : public SimStack {
                   .told = model.session().features,
                   .was_told = model.session().features_set,
                   .by_itself = Bit(kBitProtocolFeatures),
-                  .has_regions = true};
+                  .region_lists = {{}}};
     for (const RingModel& ring : model.rings()) view.rings.push_back(&ring);
     for (const RegionDescription& region : model.memory().Descriptions()) {
-      view.regions.emplace_back(region.user, region.size);
+      view.region_lists[0].emplace_back(region.user, region.size);
     }
-    std::ranges::sort(view.regions);
+    view.mtu = MtuOf(model);
     return view;
   }
 
@@ -113,6 +134,17 @@ class VhostUserStack final : public SimStack {
     }
     return complaints;
   }
+  uint64_t lie_count() override { return world_.server().lie_count(); }
+  std::optional<std::array<uint8_t, 6>> LastRarp() override {
+    const SessionState& session = world_.model().session();
+    if (session.rarps == 0) return std::nullopt;
+    std::array<uint8_t, 6> mac;
+    std::memcpy(mac.data(), &session.rarp_word, mac.size());
+    return mac;
+  }
+  std::optional<std::string> CheckRequests() override {
+    return asked_.Check(world_.channel().requests());
+  }
   Temper temper() override {
     const Personality& now = world_.model().personality();
     return now.hostile || now.crash_per_mille != 0 ? Temper::kBad
@@ -123,9 +155,15 @@ class VhostUserStack final : public SimStack {
   bool has_packed() override {
     return HasBit(personality_.features, kBitRingPacked);
   }
+  bool takes_rarp() override {
+    return HasBit(world_.model().session().protocol_features, kProtocolRarp);
+  }
   bool SessionsEnd() override { return true; }
 
-  void PeerCloses() override { world_.channel().PeerCloses(); }
+  bool PeerCloses() override {
+    world_.channel().PeerCloses();
+    return true;
+  }
   void PeerConnects(uint32_t choice) override {
     Personality next = personality_;
     switch (choice % 4) {
@@ -162,12 +200,11 @@ class VhostUserStack final : public SimStack {
   }
 
   void ChangeConfig(uint32_t choice) override {
-    if (world_.model().personality().config.size() < 12) return;
-    // The MTU, at offset 10.
+    if (world_.model().personality().config.size() < kConfigMtuEnd) return;
     const uint32_t mtu = 1280 + choice % 4096;
     const std::array bytes{static_cast<std::byte>(mtu & 0xff),
                            static_cast<std::byte>(mtu >> 8)};
-    world_.model().ChangeConfig(10, bytes);
+    world_.model().ChangeConfig(kConfigMtuAt, bytes);
     Request(2, 1, 0);
   }
   void BackendRequest(uint32_t choice) override {
@@ -187,6 +224,7 @@ class VhostUserStack final : public SimStack {
     if (kind == FaultKind::kReplyLate) value = uint64_t{1} << (argument % 36);
     if (kind == FaultKind::kReplyWrongSize) value = argument % 300;
     if (kind == FaultKind::kReplyExtraFds) value = 1 + argument % 8;
+    if (kind == FaultKind::kReplyGarbageIndex) value = argument % 4;
     world_.faults().Add({.kind = kind, .at = now + soon, .argument = value});
   }
   void ClearFaults() override { world_.faults().Clear(); }
@@ -205,11 +243,14 @@ class VhostUserStack final : public SimStack {
     std::vector<std::byte> bytes;
     EncodeHeader({number, flags, size}, bytes);
     bytes.resize(bytes.size() + std::min<uint32_t>(size, 64));
-    world_.channel().SendRequest(bytes, size == 8 ? 1 : 0);
+    if (world_.channel().SendRequest(bytes, size == 8 ? 1 : 0)) {
+      asked_.Note({number, flags, size}, *world_.channel().requests());
+    }
   }
 
   const Personality personality_;
   SimWorld world_;
+  AskedRequests asked_;
   size_t seen_ = 0;  // Of violations.
 };
 

@@ -52,9 +52,10 @@ OpResult Simulation::DoCommand(const Operation& operation) {
   });
   if (!outcome.sent) return OpResult::kNothing;
   JudgeCommand(outcome, !mangled);
+  NoteCommand(outcome);
   const bool runs = before == DeviceState::kRunning;
   const bool ok = outcome.ack == virtio_user::kCtrlAckOk;
-  const bool calm = Undisturbed() && happened() == happened_before_;
+  const bool calm = Undisturbed();
   if (!mangled && runs && calm && !pairs_incomplete_ && ok != good) {
     Find(CheckerId::kUndisturbed,
          "command " + std::to_string(operation.a % kCommandKinds) +
@@ -160,6 +161,14 @@ OpResult Simulation::DoMemory(const Operation& operation) {
       return OpResult::kDone;
     }
   }
+  if (lies_in_call_ != 0 && life() == LifeState::kRunning) {
+    // Nobody but Poll tells what came of it.
+    (void)Poll();
+    if (!memory_trouble_ && life() == LifeState::kRunning) {
+      Find(CheckerId::kLies,
+           "memory was shared by an answer that cannot be one");
+    }
+  }
   return ToResult(done.has_value());
 }
 
@@ -172,6 +181,14 @@ size_t Simulation::RegionBytes(uint32_t index) {
     bytes = regions[index % regions.size()].host.size();
   });
   return bytes;
+}
+
+size_t Simulation::RegionCount() {
+  size_t count = 0;
+  stack_->memory().WithTable([&](const virtio_user::MemoryTable& table) {
+    count = table.regions().size();
+  });
+  return count;
 }
 
 // The driver lets go of everything, and the regions in which it lay go.
@@ -203,8 +220,7 @@ OpResult Simulation::DoPeer(const Operation& operation) {
   switch (operation.kind) {
     case OpKind::kPeerCloses:
       if (stack_->SessionsEnd()) peer_there_ = false;
-      stack_->PeerCloses();
-      Disturb();
+      if (stack_->PeerCloses()) Disturb();
       return OpResult::kDone;
     case OpKind::kPeerConnects:
       other_peer_ = operation.a % 4 != 0;
@@ -291,15 +307,12 @@ OpResult Simulation::DoFault(const Operation& operation) {
       (operation.a / kFdCalls % 2 == 0 ? stack_->fds() : stack_->peer_fds())
           .FailCall(static_cast<FdCall>(operation.a % kFdCalls),
                     1 + operation.b % 16);
-      planted_ = true;
       break;
     case OpKind::kFailAllocation:
       stack_->memory().FailAllocate(1 + operation.a % 8);
-      planted_ = true;
       break;
     case OpKind::kFailKernel:
       stack_->FailKernel(operation.a, operation.b);
-      Disturb();
       break;
     default:
       stack_->ClearFaults();
@@ -308,7 +321,6 @@ OpResult Simulation::DoFault(const Operation& operation) {
         stack_->peer_fds().FailCall(static_cast<FdCall>(call), kNever);
       }
       stack_->memory().FailAllocate(0);
-      if (std::exchange(planted_, false)) Disturb();
       break;
   }
   return OpResult::kDone;

@@ -7,7 +7,9 @@
 #include <utility>
 #include <vector>
 
+#include "virtio_user/ring/shared_memory.h"
 #include "virtio_user/spec/net.h"
+#include "virtio_user/spec/ring.h"
 
 namespace virtio_user {
 namespace {
@@ -193,6 +195,21 @@ bool IsInside(const RingLayout& layout, RingPosition position) {
   return layout.format == RingFormat::kSplit || position.index < layout.num;
 }
 
+// A split ring's used index, which the device has written, is never ahead of
+// where it stands: what is used once would come again.
+Result<void> CheckNotBehind(const VringBaseQuery& query,
+                            const RingLayout& layout) {
+  if (layout.format == RingFormat::kPacked) return {};
+  const auto used = SharedWord<uint16_t>(layout.device + kUsedIdxOffset)
+                        .load(std::memory_order_acquire);
+  const auto ahead = static_cast<uint16_t>(query.base.avail - used);
+  if (ahead <= layout.num) return {};
+  return Fail(ErrorCode::kProtocol,
+              "GET_VRING_BASE of ring %u answered %u, and %u is used already; "
+              "reattach",
+              query.vring, query.base.avail, used);
+}
+
 // Keeps where the back-end stopped. The driver has published up to
 // `published`, so a stopped device stands at most one ring behind it; in a
 // packed ring, what it has taken and not used yet is no more than that either.
@@ -222,6 +239,7 @@ Result<void> KeepBase(const VringBaseQuery& query, VringState& vring) {
                 query.vring, avail.index, avail.wrap, published.index,
                 published.wrap, packed ? "packed" : "split", layout.num);
   }
+  if (auto behind = CheckNotBehind(query, layout); !behind) return behind;
   vring.base = base;
   return {};
 }
