@@ -3,6 +3,7 @@
 #include "backend_sim/simulation/asked_requests.h"
 
 #include <span>
+#include <utility>
 
 namespace backend_sim {
 namespace {
@@ -32,6 +33,8 @@ void AskedRequests::Note(const WireHeader& header,
   if (stream.number != stream_) *this = {};
   stream_ = stream.number;
   if (broken_) return;
+  config_changed_ |= CanBeRequest(header) && header.request == kConfigChange &&
+                     header.size == 0;
   if (!CanBeRequest(header)) {
     broken_ = true;
   } else if ((header.flags & kWireNeedReply) != 0) {
@@ -53,6 +56,12 @@ std::optional<std::string> AskedRequests::Check(SimRequestStream* stream) {
   if (!stream->frontend_open || unanswered_.empty()) return std::nullopt;
   return "request " + std::to_string(unanswered_.front()) +
          " of the back-end was read and not answered";
+}
+
+bool AskedRequests::TakeConfigChange(const SimRequestStream* stream) {
+  if (stream == nullptr || stream->number != stream_) return false;
+  if (!stream->to_frontend.empty()) return false;
+  return std::exchange(config_changed_, false);
 }
 
 std::optional<std::string> AskedRequests::TakeAnswers(

@@ -24,12 +24,16 @@ class AskedRequests {
   // Takes the answers out of `stream` (null: there is none); what is wrong.
   // Requires: the front-end has looked since the last Note.
   std::optional<std::string> Check(SimRequestStream* stream);
+  // Whether a change of the configuration was announced and read, since the
+  // last call that said so.
+  bool TakeConfigChange(const SimRequestStream* stream);
 
  private:
   std::optional<std::string> TakeAnswers(SimRequestStream& stream);
 
-  uint64_t stream_ = 0;              // By number; 0: none.
+  uint64_t stream_ = 0;               // By number; 0: none.
   std::vector<uint32_t> unanswered_;  // Requests, in order.
+  bool config_changed_ = false;
   bool broken_ = false;  // What came then cannot be a request.
 };
 

@@ -144,6 +144,9 @@ OpResult Simulation::Create() {
   if (done) {
     driver_ = std::make_unique<SimDriver>(*device_, stack_->memory());
     NewSession();
+    ForgetCommands();
+    pairs_untold_ = false;
+    up_told_ = device_->link() == virtio_user::LinkState::kUp;
     if (device_->state() != DeviceState::kCreated) {
       Find(CheckerId::kState, "a new device is not kCreated");
     }
@@ -225,8 +228,7 @@ OpResult Simulation::Configure(uint32_t pairs) {
 
 OpResult Simulation::Start() {
   const DeviceState before = device_->state();
-  const bool fits =
-      RegionCount() <= device_->backend_caps().max_memory_regions;
+  const bool fits = RegionCount() <= device_->backend_caps().max_memory_regions;
   const bool whole = driver_->has_pair(0) && !pairs_incomplete_;
   (void)stack_->TakeCommands();
   const Result<void> done = Timed("Start", [&] { return device_->Start(); });
@@ -244,7 +246,10 @@ OpResult Simulation::Start() {
   }
   if (done && before == DeviceState::kNegotiated) memory_trouble_ = false;
   if (done) rings_kept_ = false;
-  if (done && before == DeviceState::kNegotiated) CheckSaidAgain();
+  if (done && before == DeviceState::kNegotiated) {
+    CheckSaidAgain();
+    CheckMtuTold();
+  }
   return ResultOf(done, "Start",
                   whole && fits &&
                       (before == DeviceState::kNegotiated ||
@@ -299,6 +304,7 @@ OpResult Simulation::Reattach(bool keeping) {
                     peer_there_ && !peer_varied_ && !disturbed_);
   }
   NewSession();
+  pairs_untold_ = false;
   rings_kept_ = kept;
   if (!kept) driver_->ReclaimAll();
   driver_->EndSession(kept);
@@ -346,8 +352,8 @@ OpResult Simulation::Announce() {
       Find(CheckerId::kControl, "another address was announced than mac()");
     }
   }
-  const bool possible = life() == LifeState::kRunning && mac.has_value() &&
-                        stack_->takes_rarp();
+  const bool possible =
+      life() == LifeState::kRunning && mac.has_value() && stack_->takes_rarp();
   return ResultOf(done, "AnnounceSelf", possible);
 }
 

@@ -80,6 +80,7 @@ bool Simulation::Step(const Operation& operation) {
   if (options_.observer != nullptr) options_.observer->OnOperation(operation);
   const LifeState before = life();
   stack_->entropy().Begin(operation.salt);
+  last_salt_ = operation.salt;
   const OpResult result = Do(operation);
   ++coverage_.counts[static_cast<size_t>(operation.kind)]
                     [static_cast<size_t>(before)][static_cast<size_t>(result)];

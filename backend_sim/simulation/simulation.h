@@ -160,13 +160,17 @@ class Simulation {
                    std::optional<uint16_t> mtu);
   void NoteCommand(const CommandOutcome& outcome);
   void CheckSaidAgain();
+  void CheckMtuTold();
   void ForgetCommands();
 
   // simulation_liveness.cc
   void Recover();
   void MakeRoom();
   bool BringUp();
-  void CheckTraffic();
+  // On pair `core`, while everything else goes on being disturbed.
+  void CheckTraffic(uint16_t core);
+  uint16_t ChooseCore();
+  void DisturbElsewhere(uint16_t core);
 
   OpResult Do(const Operation& operation);
   OpResult ResultOf(const virtio_user::Result<void>& done, const char* name,
@@ -200,9 +204,12 @@ class Simulation {
   std::string why_not_;           // BringUp failed.
   uint64_t happened_before_ = 0;  // Faults, at the end of the last step.
 
+  uint32_t last_salt_ = 0;     // Of an operation.
   uint64_t lies_in_call_ = 0;  // Answers against the protocol, in the last one.
   LifeState last_life_ = LifeState::kNone;  // After it.
   bool reset_untold_ = false;  // kNeedsReset was entered, and Poll not called.
+  bool pairs_untold_ = false;  // Likewise, VQ_PAIRS_SET was refused.
+  bool up_told_ = false;       // What the embedder knows of the link.
   // What acked commands since Negotiate have come to, as the driver knows.
   virtio_user::ControlState commanded_;
   // The same as a device of its own keeps it, by what replaces what.

@@ -249,11 +249,10 @@ void Simulation::CheckRegions(const RegionList& theirs) {
   // embedder is told when it asks.
   (void)Poll();
   if (!memory_trouble_) {
-    Find(CheckerId::kMemory, "the back-end has " +
-                                 std::to_string(theirs.size()) +
-                                 " regions, and not the " +
-                                 std::to_string(ours.size()) +
-                                 " that the process has");
+    Find(CheckerId::kMemory,
+         "the back-end has " + std::to_string(theirs.size()) +
+             " regions, and not the " + std::to_string(ours.size()) +
+             " that the process has");
   } else if (theirs.size() + MissingParts(ours, theirs) <=
              caps.max_memory_regions) {
     Find(CheckerId::kUndisturbed,

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
-// Simulation: the second phase. The faults are over for the device and its
-// back-end; slow and short streams stay. Now it has to come back to life.
+// Simulation: the second phase. The faults are over on the way to life and on
+// one pair, the core; on the other pairs, on the back-end's own stream, in
+// memory that is not the core's, and in slow and short streams they stay.
+
+#include <algorithm>
 
 #include "backend_sim/simulation/simulation.h"
 
@@ -12,11 +15,12 @@ namespace {
 constexpr int kRounds = 3;
 // Turns of the back-end in which a packet has to be back.
 constexpr int kTurns = 64;
+constexpr uint32_t kMaxPairs = 8;
 
 }  // namespace
 
 void Simulation::Recover() {
-  stack_->entropy().Begin(0);
+  stack_->entropy().Begin(last_salt_);
   (void)DoFault({.kind = OpKind::kClearFaults});
   stack_->PeerIsItselfAgain();
   peer_there_ = true;
@@ -27,11 +31,12 @@ void Simulation::Recover() {
     if (!findings_.empty()) return;
     MakeRoom();
     if (!BringUp()) continue;
-    CheckTraffic();
+    const uint16_t core = ChooseCore();
+    CheckTraffic(core);
     if (!findings_.empty()) return;
     // Rings go on where they stood, full as they are.
     (void)Stop();
-    if (Start() == OpResult::kDone) CheckTraffic();
+    if (Start() == OpResult::kDone && ChooseCore() == core) CheckTraffic(core);
     return;
   }
   Find(CheckerId::kLiveness,
@@ -91,18 +96,76 @@ bool Simulation::BringUp() {
   return life() == LifeState::kRunning;
 }
 
-void Simulation::CheckTraffic() {
+// One of the active pairs, of which all are made active that can be.
+uint16_t Simulation::ChooseCore() {
+  if (driver_->control() != nullptr && device_->max_pairs() > 1) {
+    (void)DoCommand({.kind = OpKind::kCommand,
+                     .a = static_cast<uint32_t>(CommandKind::kPairs),
+                     .b = static_cast<uint32_t>(driver_->whole_pairs())});
+  }
+  const size_t pairs =
+      std::min<size_t>(device_->active_pairs(), driver_->whole_pairs());
+  return static_cast<uint16_t>(pairs < 2 ? 0 : last_salt_ % pairs);
+}
+
+// Nothing of it may reach the core's packets.
+void Simulation::DisturbElsewhere(uint16_t core) {
+  OpEntropy& entropy = stack_->entropy();
+  const auto draw = [&] {
+    return static_cast<uint32_t>(entropy.Choose(65536));
+  };
+  const uint32_t pair = draw() % kMaxPairs;
+  switch (entropy.Choose(8)) {
+    case 0:
+      (void)DoPeer({.kind = OpKind::kBackendRequest, .a = draw()});
+      break;
+    case 1:
+      // A device without a carrier would be another story.
+      if (!stack_->SessionsEnd()) break;
+      (void)DoPeer({.kind = OpKind::kChangeConfig, .a = draw()});
+      break;
+    case 2:
+      (void)DoMemory({.kind = OpKind::kExternalMemory});
+      break;
+    case 3:
+      (void)DoMemory({.kind = OpKind::kUnknownMemory, .a = draw()});
+      break;
+    case 4:
+      if (pair == core || !driver_->has_pair(static_cast<uint16_t>(pair)))
+        break;
+      (void)CorruptRing({.kind = OpKind::kCorruptRing,
+                         .a = 2 * pair + draw() % 2,
+                         .b = draw(),
+                         .salt = draw()});
+      break;
+    case 5:
+      if (pair == core || !driver_->has_pair(static_cast<uint16_t>(pair)))
+        break;
+      (void)DoData({.kind = OpKind::kTransmit, .a = pair, .b = draw()});
+      (void)DoData({.kind = OpKind::kReceive, .a = pair, .b = draw()});
+      break;
+    case 6:
+      (void)Poll();
+      break;
+    default:
+      break;
+  }
+}
+
+void Simulation::CheckTraffic(uint16_t core) {
   if (scenario_.queue_size < 2 || driver_->whole_pairs() == 0) return;
-  PacketBook& book = driver_->book(0);
+  if (life() != LifeState::kRunning) return;
+  PacketBook& book = driver_->book(core);
   const uint64_t before = book.come_count();
   size_t sent = 0;
   for (int turn = 0; turn < kTurns && book.come_count() == before; ++turn) {
-    if (auto wrong = driver_->Receive(0, 16)) {
+    DisturbElsewhere(core);
+    if (auto wrong = driver_->Receive(core, 16)) {
       Find(CheckerId::kPackets, *wrong);
       return;
     }
-    (void)driver_->Complete(0);
-    if (sent == 0) sent = driver_->Transmit(0, 1, 0);
+    (void)driver_->Complete(core);
+    if (sent == 0) sent = driver_->Transmit(core, 1, 0);
     (void)stack_->Step();
   }
   if (book.come_count() != before) return;

@@ -87,8 +87,8 @@ std::string TextOf(std::span<const std::byte> request) {
 }
 
 bool IsOf(const std::string& said, CtrlClass command_class) {
-  return said.starts_with(
-      std::to_string(static_cast<unsigned>(command_class)) + " ");
+  return said.starts_with(std::to_string(static_cast<unsigned>(command_class)) +
+                          " ");
 }
 
 }  // namespace
@@ -131,6 +131,17 @@ void Simulation::CheckEvents(const DeviceEvents& events) {
     Find(CheckerId::kError, "Poll tells of trouble without a reason");
   }
   if (events.reason) why_not_ = events.reason->text();
+  const bool up = device_->link() == virtio_user::LinkState::kUp;
+  if (std::exchange(up_told_, up) != up && !events.link_changed) {
+    Find(CheckerId::kEvents, "the link is another one, and Poll does not tell");
+  }
+  if (std::exchange(pairs_untold_, false) && !events.pairs_refused) {
+    Find(CheckerId::kEvents, "pairs were refused, and Poll does not tell why");
+  }
+  if (stack_->TakeConfigChange() && !events.config_changed && Undisturbed()) {
+    Find(CheckerId::kEvents,
+         "the configuration has changed, and Poll does not tell");
+  }
   const bool untold = std::exchange(reset_untold_, false);
   if (untold && life() == LifeState::kNeedsReset && !events.needs_reset) {
     Find(CheckerId::kEvents,
@@ -179,6 +190,11 @@ void Simulation::NoteCommand(const CommandOutcome& outcome) {
     Find(CheckerId::kLies,
          "a command was acked on an answer that cannot be one");
   }
+  const bool pairs =
+      static_cast<CtrlClass>(outcome.request[0]) == CtrlClass::kMq &&
+      outcome.request.size() == 4 && outcome.request[2] != std::byte{0};
+  pairs_untold_ |= pairs && outcome.ack == virtio_user::kCtrlAckErr &&
+                   device_->accepted().Has(virtio_user::Feature::kNetMq);
   if (ok) {
     Apply(outcome.request, commanded_);
     const bool vlan =
@@ -198,6 +214,22 @@ void Simulation::NoteCommand(const CommandOutcome& outcome) {
     Find(CheckerId::kControl,
          "control_state() is not what the acked commands say");
     commanded_ = device_->control_state();
+  }
+  if (outcome.notified && commanded_.mac && device_->mac() != commanded_.mac) {
+    Find(CheckerId::kControl, "mac() is not the address that was set");
+  }
+}
+
+// vhost-user: VHOST_USER_NET_SET_MTU.
+void Simulation::CheckMtuTold() {
+  const bool must = scenario_.mtu != 0 && device_->backend_caps().mtu &&
+                    device_->forwarded().Has(virtio_user::Feature::kNetMtu);
+  if (!must || !Undisturbed()) return;
+  const auto told = stack_->View().told_mtu;
+  if (told != scenario_.mtu) {
+    Find(CheckerId::kControl,
+         "the back-end was told MTU " + std::to_string(told.value_or(0)) +
+             ", and the user's is " + std::to_string(scenario_.mtu));
   }
 }
 
@@ -219,7 +251,8 @@ void Simulation::CheckSaidAgain() {
     }
   }
   for (const std::string& text : left) {
-    if (IsOf(text, CtrlClass::kMq) || IsOf(text, CtrlClass::kAnnounce)) continue;
+    if (IsOf(text, CtrlClass::kMq) || IsOf(text, CtrlClass::kAnnounce))
+      continue;
     Find(CheckerId::kControl,
          "Start did not tell the device command " + text + " again");
   }

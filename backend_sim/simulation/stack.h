@@ -49,8 +49,10 @@ struct PeerView {
   // Frames are spread over the queues of so many pairs; nothing: what they are
   // spread over has no such queues.
   std::optional<size_t> spread_over = {};
-  // The MTU that its configuration space says, where it says one.
+  // The MTU that its configuration space says, where it says one, and the one
+  // that it was told.
   std::optional<uint16_t> mtu = {};
+  std::optional<uint64_t> told_mtu = {};
 };
 
 // A rule that the front-end broke.
@@ -96,6 +98,9 @@ class SimStack {
   // Once the front-end has looked: what is wrong with how it answered the
   // back-end's own requests.
   virtual std::optional<std::string> CheckRequests() { return {}; }
+  // Whether the front-end has read since the last call that the configuration
+  // is another one.
+  virtual bool TakeConfigChange() { return false; }
   // What the device's own control queue has served since the last call: class,
   // command and data in decimal, and the ack.
   virtual std::vector<std::string> TakeCommands() { return {}; }

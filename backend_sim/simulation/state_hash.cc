@@ -43,9 +43,9 @@ void AddPeer(const PeerView& view, TraceHash& hash) {
 uint64_t Simulation::StateHash() {
   TraceHash hash;
   hash.Add(static_cast<uint64_t>(life()));
-  hash.Add(disturbed_ | rings_corrupted_ << 2 |
-           memory_trouble_ << 3 | rings_kept_ << 4 | pairs_incomplete_ << 5 |
-           peer_there_ << 6 | other_peer_ << 7 | peer_varied_ << 8);
+  hash.Add(disturbed_ | rings_corrupted_ << 2 | memory_trouble_ << 3 |
+           rings_kept_ << 4 | pairs_incomplete_ << 5 | peer_there_ << 6 |
+           other_peer_ << 7 | peer_varied_ << 8);
   hash.Add(stack_->waiting_faults());
   hash.Add(stack_->memory().region_ids().size());
   if (driver_ != nullptr) {

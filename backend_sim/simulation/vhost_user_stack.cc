@@ -123,6 +123,7 @@ class VhostUserStack final : public SimStack {
       view.region_lists[0].emplace_back(region.user, region.size);
     }
     view.mtu = MtuOf(model);
+    if (model.session().mtu != 0) view.told_mtu = model.session().mtu;
     return view;
   }
 
@@ -144,6 +145,10 @@ class VhostUserStack final : public SimStack {
   }
   std::optional<std::string> CheckRequests() override {
     return asked_.Check(world_.channel().requests());
+  }
+  bool TakeConfigChange() override {
+    return asked_.TakeConfigChange(world_.channel().requests()) &&
+           HasBit(world_.model().session().protocol_features, kProtocolConfig);
   }
   Temper temper() override {
     const Personality& now = world_.model().personality();
