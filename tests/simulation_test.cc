@@ -7,10 +7,18 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <array>
+#include <cstddef>
+#include <memory>
 #include <set>
 #include <string>
+#include <vector>
 
+#include "backend_sim/bytes_entropy.h"
+#include "backend_sim/odometer_entropy.h"
+#include "backend_sim/script_entropy.h"
+#include "backend_sim/seeded_entropy.h"
 #include "backend_sim/simulation/seed_run.h"
 
 namespace backend_sim {
@@ -87,6 +95,56 @@ TEST(Simulation, EveryOperationComesInEveryState) {
     EXPECT_NE(coverage.faults[kind], 0u)
         << FaultName(static_cast<FaultKind>(kind));
   }
+}
+
+TEST(Simulation, EveryScenarioThatIsDrawnIsPossible) {
+  for (uint64_t seed = 1; seed <= 2000; ++seed) {
+    SeededEntropy entropy(seed);
+    const auto source = entropy.Fork("scenario");
+    const Scenario scenario = DrawScenario(*source);
+    EXPECT_EQ(CheckScenario(scenario).value_or(""), "") << ToText(scenario);
+  }
+}
+
+// The other drivers of Entropy: a fuzzer's bytes, what was recorded, and every
+// combination in turn.
+TEST(Simulation, BytesDriveAWholeLife) {
+  uint64_t longest = 0;
+  for (uint64_t seed = 1; seed <= 60; ++seed) {
+    SeededEntropy source(seed);
+    std::vector<std::byte> bytes(2000);
+    for (std::byte& byte : bytes) byte = std::byte(source.Choose(256));
+    BytesEntropy entropy(bytes);
+    const SeedRun run = RunEntropy(entropy, Quick(100));
+    EXPECT_EQ(run.report.FirstText(), "") << seed;
+    BytesEntropy again(bytes);
+    EXPECT_EQ(RunEntropy(again, Quick(100)).report.hash, run.report.hash);
+    longest = std::max(longest, run.report.steps);
+  }
+  EXPECT_EQ(longest, 100u);
+}
+
+TEST(Simulation, WhatWasDrawnDrivesTheSameLife) {
+  for (uint64_t seed = 1; seed <= 20; ++seed) {
+    EntropyScript script;
+    RecordingEntropy recording(std::make_unique<SeededEntropy>(seed), script);
+    const std::string hash = RunEntropy(recording, Quick(100)).report.hash;
+    EXPECT_EQ(RunSeed(seed, Quick(100)).report.hash, hash) << seed;
+    ScriptEntropy recorded(script);
+    EXPECT_EQ(RunEntropy(recorded, Quick(100)).report.hash, hash) << seed;
+  }
+}
+
+TEST(Simulation, AnOdometerDrivesLives) {
+  OdometerEntropy odometer;
+  std::set<std::string> hashes;
+  for (int i = 0; i < 500 && !odometer.done(); ++i) {
+    const SeedRun run = RunEntropy(odometer, Quick(3));
+    EXPECT_EQ(run.report.FirstText(), "") << i;
+    hashes.insert(run.report.hash);
+    (void)odometer.Next();
+  }
+  EXPECT_GT(hashes.size(), 400u);
 }
 
 // A device that runs, with rings for one pair.

@@ -4,9 +4,11 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <charconv>
 
 #include "backend_sim/personality.h"
+#include "backend_sim/vdpa_personality.h"
 
 namespace backend_sim {
 namespace {
@@ -153,8 +155,54 @@ std::optional<std::string> SetFromText(std::string_view name,
   return std::nullopt;
 }
 
+namespace {
+
+struct Limits {
+  uint32_t pairs = 1;
+  bool packed = false;
+};
+
+Limits LimitsOf(const Scenario& scenario) {
+  if (scenario.backend == "vhost-net") return {.pairs = 16, .packed = false};
+  if (scenario.backend == "vdpa") {
+    const VdpaPersonality has = scenario.control_queue != 0
+                                    ? VdpaPersonality::Full()
+                                    : VdpaPersonality::Vduse();
+    return {.pairs = has.max_pairs,
+            .packed = HasBit(has.features, kBitRingPacked)};
+  }
+  const auto has = FindPersonality(scenario.backend);
+  if (!has) return {};
+  const bool many = HasBit(has->features, kBitMq) ||
+                    HasBit(has->features, kBitProtocolFeatures);
+  return {.pairs = many ? has->max_pairs : 1,
+          .packed = HasBit(has->features, kBitRingPacked)};
+}
+
+}  // namespace
+
 std::optional<std::string> CheckScenario(const Scenario& scenario) {
   if (!IsBackend(scenario.backend)) return NoSuchBackend(scenario.backend);
+  const Limits limits = LimitsOf(scenario);
+  if (scenario.pairs > limits.pairs) {
+    return "pairs is " + std::to_string(scenario.pairs) + "; back-end " +
+           scenario.backend + " has " + std::to_string(limits.pairs);
+  }
+  if (scenario.pairs > 1 && scenario.control_queue == 0) {
+    return "pairs is " + std::to_string(scenario.pairs) +
+           " and control_queue 0; further pairs need control_queue 1";
+  }
+  const bool packed = scenario.packed != 0 && limits.packed;
+  if (!packed && !std::has_single_bit(scenario.queue_size)) {
+    return "queue_size is " + std::to_string(scenario.queue_size) +
+           "; a split ring has a power of two (packed rings: packed 1 and a "
+           "back-end that has them)";
+  }
+  constexpr uint32_t kLeastMtu = 68;  // virtio, of mtu.
+  if (scenario.mtu != 0 && scenario.mtu < kLeastMtu) {
+    return "mtu is " + std::to_string(scenario.mtu) +
+           "; it can be 0 (none) or 68 to 65535";
+  }
   return std::nullopt;
 }
 

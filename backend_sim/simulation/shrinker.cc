@@ -31,6 +31,7 @@ class Shrinker {
   // Whether this one still fails; then it is the best so far.
   bool Try(Script candidate) {
     if (Exhausted() || candidate == best_) return false;
+    if (CheckScenario(candidate.scenario)) return false;
     ++runs_;
     if (!fails_(candidate)) return false;
     best_ = std::move(candidate);
