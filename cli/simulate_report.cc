@@ -15,23 +15,14 @@ namespace virtio_user::cli {
 namespace {
 
 using backend_sim::Coverage;
-using backend_sim::kFaultKinds;
 using backend_sim::kLifeStates;
 using backend_sim::kOpResults;
+using backend_sim::kSeenFaults;
 using backend_sim::LifeState;
 using backend_sim::OpInfo;
 using nlohmann::ordered_json;
 
 constexpr size_t kMostFailures = 10;  // In the text.
-
-uint64_t CountOf(const Coverage& coverage, const OpInfo& info, size_t state) {
-  uint64_t count = 0;
-  for (const uint64_t one :
-       coverage.counts[static_cast<size_t>(info.kind)][state]) {
-    count += one;
-  }
-  return count;
-}
 
 // 12345678 -> "12 M": a table of orders of magnitude.
 std::string Short(uint64_t count) {
@@ -41,37 +32,59 @@ std::string Short(uint64_t count) {
   return std::to_string(count);
 }
 
+// Kinds of faults that came to pass in it, in any state.
+size_t FaultsIn(const Coverage& coverage, const OpInfo& info) {
+  const auto& states = coverage.faults_in[static_cast<size_t>(info.kind)];
+  size_t kinds = 0;
+  for (size_t kind = 0; kind < kSeenFaults; ++kind) {
+    kinds += std::ranges::any_of(
+        states, [&](const auto& seen) { return seen[kind] != 0; });
+  }
+  return kinds;
+}
+
 std::string CoverageText(const Coverage& coverage) {
   std::vector<std::string> head{"operation"};
   for (size_t state = 0; state < kLifeStates; ++state) {
     head.emplace_back(LifeStateName(static_cast<LifeState>(state)));
   }
   head.emplace_back("failed");
+  head.emplace_back("faults");
   TextTable table(head, TextTable::Others::kRight);
   for (const OpInfo& info : backend_sim::AllOps()) {
     std::vector<std::string> row{std::string(info.name)};
     uint64_t failed = 0;
     for (size_t state = 0; state < kLifeStates; ++state) {
-      row.push_back(Short(CountOf(coverage, info, state)));
+      const auto life = static_cast<LifeState>(state);
+      row.push_back(IsPossible(info.kind, life)
+                        ? Short(coverage.Done(info.kind, life))
+                        : std::string());
       failed += coverage.counts[static_cast<size_t>(info.kind)][state][1];
     }
     row.push_back(Short(failed));
+    row.push_back(Short(FaultsIn(coverage, info)));
     table.Add(std::move(row));
   }
   return table.Text();
 }
 
-// Operations in states of the device, of all that there are.
+// Operations in states of the device, of those that can be; and faults that
+// came to pass in each of them.
 struct Cells {
   size_t seen = 0;
   size_t all = 0;
+  size_t with_faults = 0;
 };
 Cells CellsOf(const Coverage& coverage) {
   Cells cells;
   for (const OpInfo& info : backend_sim::AllOps()) {
     for (size_t state = 0; state < kLifeStates; ++state) {
-      ++cells.all;
-      cells.seen += CountOf(coverage, info, state) != 0 ? 1 : 0;
+      const auto life = static_cast<LifeState>(state);
+      cells.all += IsPossible(info.kind, life) ? 1 : 0;
+      cells.seen += coverage.Done(info.kind, life) != 0 ? 1 : 0;
+      cells.with_faults += static_cast<size_t>(std::ranges::count_if(
+          coverage.faults_in[static_cast<size_t>(info.kind)][state],
+          [](uint32_t count) { return count != 0; }));
     }
   }
   return cells;
@@ -132,9 +145,10 @@ std::string SimulateText(const SimulateSummary& summary) {
                       result.events, HashText(result));
   const Cells cells = CellsOf(result.coverage);
   text += fmt::format(
-      "seen: {} of {} operations in states, {} of {} kinds of faults\n\n{}\n",
-      cells.seen, cells.all, FaultsSeen(result.coverage), kFaultKinds,
-      CoverageText(result.coverage));
+      "seen: {} of {} operations in states, {} of {} kinds of faults, {} "
+      "faults in operations in states\n\n{}\n",
+      cells.seen, cells.all, FaultsSeen(result.coverage), kSeenFaults,
+      cells.with_faults, CoverageText(result.coverage));
   text += FailuresText(summary);
   if (result.interrupted) return text + "verdict: interrupted\n";
   if (result.failures.empty()) {
@@ -165,14 +179,20 @@ std::string SimulateJson(const SimulateSummary& summary) {
           result.coverage.counts[static_cast<size_t>(info.kind)][state];
       ordered_json cell;
       for (size_t i = 0; i < kOpResults; ++i) cell[kResults[i]] = counts[i];
+      const auto& seen =
+          result.coverage.faults_in[static_cast<size_t>(info.kind)][state];
+      for (size_t kind = 0; kind < kSeenFaults; ++kind) {
+        if (seen[kind] == 0) continue;
+        cell["faults"][std::string(backend_sim::SeenFaultName(kind))] =
+            seen[kind];
+      }
       states[std::string(LifeStateName(static_cast<LifeState>(state)))] = cell;
     }
     operations[std::string(info.name)] = states;
   }
   ordered_json faults;
-  for (size_t kind = 0; kind < kFaultKinds; ++kind) {
-    faults[std::string(
-        backend_sim::FaultName(static_cast<backend_sim::FaultKind>(kind)))] =
+  for (size_t kind = 0; kind < kSeenFaults; ++kind) {
+    faults[std::string(backend_sim::SeenFaultName(kind))] =
         result.coverage.faults[kind];
   }
   const ordered_json report{

@@ -3,6 +3,8 @@
 #include "backend_sim/simulation/simulation.h"
 
 #include <array>
+#include <numeric>
+#include <span>
 #include <utility>
 
 namespace backend_sim {
@@ -40,9 +42,51 @@ void Coverage::Add(const Coverage& other) {
       }
     }
   }
-  for (size_t kind = 0; kind < kFaultKinds; ++kind) {
+  for (size_t op = 0; op < kOpKinds; ++op) {
+    for (size_t state = 0; state < kLifeStates; ++state) {
+      for (size_t kind = 0; kind < kSeenFaults; ++kind) {
+        faults_in[op][state][kind] += other.faults_in[op][state][kind];
+      }
+    }
+  }
+  for (size_t kind = 0; kind < kSeenFaults; ++kind) {
     faults[kind] += other.faults[kind];
   }
+}
+
+uint64_t Coverage::Done(OpKind kind, LifeState state) const {
+  const auto& results =
+      counts[static_cast<size_t>(kind)][static_cast<size_t>(state)];
+  return results[static_cast<size_t>(OpResult::kDone)] +
+         results[static_cast<size_t>(OpResult::kFailed)];
+}
+
+bool IsPossible(OpKind kind, LifeState state) {
+  const bool device = state != LifeState::kNone;
+  switch (kind) {
+    case OpKind::kCreate:
+      return !device;
+    case OpKind::kConfigure:
+      return state == LifeState::kNegotiated;
+    case OpKind::kCommand:
+    case OpKind::kMangledCommand:
+      return state == LifeState::kRunning || state == LifeState::kNeedsReset;
+    case OpKind::kTransmit:
+    case OpKind::kReceive:
+    case OpKind::kComplete:
+    case OpKind::kCorruptRing:
+    case OpKind::kRemoveRingMemory:
+      return device && state != LifeState::kCreated;
+    default:
+      return device || InfoOf(kind).actor != Actor::kControl;
+  }
+}
+
+std::string_view SeenFaultName(size_t kind) {
+  constexpr std::array<std::string_view, kSeenFaults - kFaultKinds> kOthers{
+      "descriptor refused", "allocation refused", "kernel call failed"};
+  return kind < kFaultKinds ? FaultName(static_cast<FaultKind>(kind))
+                            : kOthers.at(kind - kFaultKinds);
 }
 
 Simulation::Simulation(const Scenario& scenario, SimulationOptions options)
@@ -90,6 +134,7 @@ bool Simulation::Step(const Operation& operation) {
                        .ring = static_cast<uint16_t>(life()),
                        .size = static_cast<uint32_t>(operation.kind),
                        .words = {operation.a, operation.b, operation.salt}});
+  NoteFaults(operation.kind, before);
   CheckStep();
   CheckFate(before, operation.kind);
   ++step_;
@@ -163,6 +208,30 @@ void Simulation::NewSession() {
   memory_trouble_ = false;
 }
 
+std::array<uint64_t, kSeenFaults> Simulation::SeenFaults() {
+  std::array<uint64_t, kSeenFaults> seen{};
+  stack_->CountFaults(std::span(seen).first(kFaultKinds));
+  const uint64_t of_stream =
+      std::accumulate(seen.begin(), seen.end(), uint64_t{0});
+  seen[kFaultKinds] =
+      stack_->fds().failed_count() + stack_->peer_fds().failed_count();
+  seen[kFaultKinds + 1] = stack_->memory().failed_count();
+  seen[kFaultKinds + 2] = stack_->happened_faults() - of_stream;
+  return seen;
+}
+
+void Simulation::NoteFaults(OpKind kind, LifeState before) {
+  if (happened() == happened_before_) return;
+  const auto seen = SeenFaults();
+  for (size_t fault = 0; fault < kSeenFaults; ++fault) {
+    const uint64_t fresh = seen[fault] - faults_noted_[fault];
+    coverage_.faults[fault] += fresh;
+    coverage_.faults_in[static_cast<size_t>(kind)][static_cast<size_t>(before)]
+                       [fault] += static_cast<uint32_t>(fresh);
+  }
+  faults_noted_ = seen;
+}
+
 RunReport Simulation::Finish() {
   if (options_.observer != nullptr) options_.observer->OnLastPhase();
   if (!over_) Recover();
@@ -172,7 +241,6 @@ RunReport Simulation::Finish() {
 RunReport Simulation::TakeDown() {
   stack_->watch().between = {};
   stack_->entropy().Begin(0);
-  stack_->CountFaults(coverage_.faults);
   device_.reset();
   driver_.reset();
   CheckGone();

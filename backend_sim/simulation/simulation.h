@@ -43,14 +43,26 @@ enum class LifeState : uint8_t {
 inline constexpr size_t kLifeStates = 5;
 std::string_view LifeStateName(LifeState state);
 
+// Whether there is anything that it could be done to.
+bool IsPossible(OpKind kind, LifeState state);
+
+// Those of FaultKind, then a call for a descriptor, an allocation, and a call
+// of a kernel's that failed.
+inline constexpr size_t kSeenFaults = kFaultKinds + 3;
+std::string_view SeenFaultName(size_t kind);
+
 // How often each operation was done in each state, and what came of it.
 struct Coverage {
-  std::array<std::array<std::array<uint64_t, kOpResults>, kLifeStates>,
-             kOpKinds>
-      counts{};
-  // Faults that came to pass, by kind.
-  std::array<uint64_t, kFaultKinds> faults{};
+  template <typename Each>
+  using ByStep = std::array<std::array<Each, kLifeStates>, kOpKinds>;
 
+  ByStep<std::array<uint64_t, kOpResults>> counts{};
+  // Faults that came to pass, by kind; and in which operation and state.
+  std::array<uint64_t, kSeenFaults> faults{};
+  ByStep<std::array<uint32_t, kSeenFaults>> faults_in{};
+
+  // How often something was done, well or not.
+  uint64_t Done(OpKind kind, LifeState state) const;
   void Add(const Coverage& other);
 };
 
@@ -144,6 +156,8 @@ class Simulation {
   void CheckGone();
   void CheckCall(const char* name, virtio_user::Duration took, uint64_t calls);
   bool EndedUnheard();
+  std::array<uint64_t, kSeenFaults> SeenFaults();
+  void NoteFaults(OpKind kind, LifeState before);
   bool own_control() const { return device_->backend_caps().own_control_queue; }
   void Find(CheckerId checker, std::string text);
   // Runs a call of the device under the checks that hold for every call.
@@ -192,6 +206,7 @@ class Simulation {
   bool over_ = false;
   std::vector<Finding> findings_;
   Coverage coverage_;
+  std::array<uint64_t, kSeenFaults> faults_noted_{};
   // Since the session began: a fault, a lie, a hostile ring.
   bool disturbed_ = false;
   bool rings_corrupted_ = false;

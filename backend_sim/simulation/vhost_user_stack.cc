@@ -224,8 +224,8 @@ class VhostUserStack final : public SimStack {
     const auto kind = static_cast<FaultKind>(kind_and_delay % kFaultKinds);
     const auto place = PlaceOf(kind);
     // Few of these come in a session.
-    const bool rare = place == &ChannelStats::fd_answers ||
-                      place == &ChannelStats::attaches;
+    const bool rare =
+        place == &ChannelStats::fd_answers || place == &ChannelStats::attaches;
     const uint64_t soon =
         (kind_and_delay / kFaultKinds) % (rare ? 2 : kFaultSpread);
     const uint64_t now = world_.channel().stats().*place;
