@@ -86,12 +86,16 @@ size_t PacketEngine::StepPair(size_t index) {
   if (!rx.started() && !tx.started()) return 0;
   Pair& pair = PairOf(index);
   ForgetOldLives(pair, rx, tx);
-  size_t work = ReadKick(rx, pair) + ReadKick(tx, pair);
+  const size_t kicks = ReadKick(tx, pair);
+  pair.tx.awake |= kicks != 0;
+  size_t work = ReadKick(rx, pair) + kicks;
   work += Deliver(rx, pair);
-  if (host_.Serving(tx)) {
-    work += host_.personality().rings.held_chains != 0
-                ? TakeAndHold(tx, rx, pair)
-                : TakeFrames(tx, rx, pair);
+  const RingBehaviour& behaviour = host_.personality().rings;
+  if (host_.Serving(tx) && (pair.tx.awake || !behaviour.sleeps)) {
+    const size_t taken = behaviour.held_chains != 0 ? TakeAndHold(tx, rx, pair)
+                                                    : TakeFrames(tx, rx, pair);
+    pair.tx.awake = taken != 0 || !pair.waiting.empty();
+    work += taken;
   }
   if (host_.personality().traffic == TrafficMode::kSource) {
     work += MakeFrames(index, rx, pair);

@@ -72,7 +72,8 @@ class PacketEngine {
   using Frame = std::vector<std::byte>;  // Header and packet.
   // What is remembered of a ring while it runs.
   struct Side {
-    uint64_t life = 0;                          // RingModel::life of it.
+    bool awake = true;  // Kicked since nothing was found.
+    uint64_t life = 0;  // RingModel::life of it.
     std::vector<virtio_user::ChainToken> done;  // To be given back (TX).
     uint32_t unpublished = 0;                   // Frames.
   };

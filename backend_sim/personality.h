@@ -109,6 +109,8 @@ struct RingBehaviour {
   // So many TX chains, the oldest, are kept from one step to the next; their
   // packets are looked at when they go back.
   uint32_t held_chains = 0;
+  // A TX ring that was found empty is not looked at again before a kick.
+  bool sleeps = false;
 };
 
 // Where a back-end does otherwise with messages than the model by itself.

@@ -20,7 +20,6 @@ using virtio_user::VdpaVringFile;
 using virtio_user::VdpaVringState;
 
 inline constexpr uint8_t kDriverOk = 4;
-inline constexpr unsigned kBackendSuspendBit = 4;
 // The driver's own word for "not mine", which ioctl(2) makes ENOTTY.
 inline constexpr int kNotMine = -515;
 
@@ -107,7 +106,7 @@ int VdpaFile::OfNewer(unsigned long request, void* argument) {
   }
   if (request == kVdpaSuspend.number) {
     if ((device_.status_ & kDriverOk) == 0) return 0;
-    if (!HasBit(personality.backend_features, kBackendSuspendBit)) {
+    if (!HasBit(personality.backend_features, kBitBackendSuspend)) {
       return -EOPNOTSUPP;
     }
     device_.suspended_ = true;

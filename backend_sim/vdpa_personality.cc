@@ -8,7 +8,6 @@ namespace {
 inline constexpr uint64_t kBackendMsgV2 = Bit(1);
 inline constexpr uint64_t kBackendBatch = Bit(2);
 inline constexpr uint64_t kBackendAsid = Bit(3);
-inline constexpr uint64_t kBackendSuspend = Bit(4);
 
 inline constexpr uint64_t kDataBits =
     Bit(0) /* CSUM */ | Bit(kBitGuestCsum) | Bit(kBitGuestTso4) |
@@ -51,7 +50,7 @@ VdpaPersonality VdpaPersonality::Full() {
   VdpaPersonality personality;
   personality.features = kDataBits | kControlBits;
   personality.backend_features =
-      kBackendMsgV2 | kBackendBatch | kBackendAsid | kBackendSuspend;
+      kBackendMsgV2 | kBackendBatch | kBackendAsid | Bit(kBitBackendSuspend);
   personality.max_pairs = 4;
   personality.doorbells = true;
   personality.config = NetConfig(4);

@@ -14,6 +14,9 @@
 
 namespace backend_sim {
 
+// VHOST_BACKEND_F_SUSPEND.
+inline constexpr unsigned kBitBackendSuspend = 4;
+
 // What becomes of commands on the device's control queue.
 enum class VdpaControlMode : uint8_t {
   kServes,

@@ -247,6 +247,9 @@ OpResult Simulation::Start() {
   if (done && before == DeviceState::kNegotiated) memory_trouble_ = false;
   if (done) rings_kept_ = false;
   if (done && before == DeviceState::kNegotiated) {
+    region_cut_ = false;
+    // What was refused before has been made up for.
+    if (!lasts_ && happened() == happened_before_) disturbed_ = false;
     CheckSaidAgain();
     CheckMtuTold();
   }

@@ -134,19 +134,29 @@ size_t SimDriver::Transmit(uint16_t pair, uint32_t count, uint32_t draw) {
   if (!has_pair(pair)) return 0;
   Pair& queues = pairs_[pair];
   PacketBook& book = books_[pair];
-  size_t sent = 0;
-  for (uint32_t i = 0; i < std::min<uint32_t>(count, kMaxBurst); ++i) {
+  std::array<Packet, kMaxBurst> packets;
+  const size_t wanted = std::min<size_t>(count, kMaxBurst);
+  size_t made = 0;
+  for (; made < wanted; ++made) {
     const size_t most = spreads_ ? 2 * kRoom : kRoom;
-    const size_t bytes = 60 + (draw + 37 * i) % (most - 60);
-    const auto packet = queues.pool->Make(book.Next(pair, bytes));
+    const size_t bytes =
+        60 + (draw + 37 * static_cast<uint32_t>(made)) % (most - 60);
+    const auto packet = queues.pool->Make(book.Frame(pair, made, bytes));
     if (!packet) break;
-    if (queues.tx->Send({&*packet, 1}) != 1) {
-      queues.pool->Free(*packet);
-      break;
-    }
-    book.Sent();
-    ++sent;
+    packets[made] = *packet;
   }
+  // In one burst, or one by one.
+  const size_t burst = draw % 2 == 0 ? std::max<size_t>(made, 1) : 1;
+  size_t sent = 0;
+  while (sent < made) {
+    const auto next =
+        std::span(packets).subspan(sent).first(std::min(burst, made - sent));
+    const size_t taken = queues.tx->Send(next);
+    sent += taken;
+    if (taken != next.size()) break;
+  }
+  book.Sent(sent);
+  for (size_t i = sent; i < made; ++i) queues.pool->Free(packets[i]);
   return sent;
 }
 

@@ -34,8 +34,9 @@ std::vector<std::byte> MakeFrame(uint16_t pair, uint64_t number, size_t bytes) {
 
 }  // namespace
 
-std::vector<std::byte> PacketBook::Next(uint16_t pair, size_t bytes) const {
-  return MakeFrame(pair, next_, bytes);
+std::vector<std::byte> PacketBook::Frame(uint16_t pair, uint64_t ahead,
+                                         size_t bytes) const {
+  return MakeFrame(pair, next_ + ahead, bytes);
 }
 
 std::optional<std::string> PacketBook::Came(uint16_t pair,

@@ -20,8 +20,13 @@ class PacketBook {
  public:
   // The bytes of the next frame that is sent on `pair`; it counts as sent once
   // Sent() says so.
-  std::vector<std::byte> Next(uint16_t pair, size_t bytes) const;
-  void Sent() { ++next_; }
+  std::vector<std::byte> Next(uint16_t pair, size_t bytes) const {
+    return Frame(pair, 0, bytes);
+  }
+  // Likewise the one that is `ahead` frames behind it.
+  std::vector<std::byte> Frame(uint16_t pair, uint64_t ahead,
+                               size_t bytes) const;
+  void Sent(uint64_t count = 1) { next_ += count; }
 
   // What is wrong with a frame that came; nothing: all is well.
   std::optional<std::string> Came(uint16_t pair,

@@ -32,6 +32,7 @@ constexpr std::array kFields = std::to_array<Field>({
     {"mtu", &Scenario::mtu, 0, 65535},
     {"server_mode", &Scenario::server_mode, 0, 1},
     {"first_kick", &Scenario::first_kick, 0, 1},
+    {"sleeps", &Scenario::sleeps, 0, 1},
     {"pace", &Scenario::pace, 0, 2},
     {"short_send_percent", &Scenario::short_send_percent, 0, 100},
     {"short_receive_percent", &Scenario::short_receive_percent, 0, 100},
@@ -85,6 +86,7 @@ Scenario DrawScenario(Entropy& entropy,
   scenario.mtu = Draw(entropy, {0, 0, 1500, 9000});
   scenario.server_mode = Draw(entropy, {0, 0, 1});
   scenario.first_kick = Draw(entropy, {0, 0, 1});
+  scenario.sleeps = Draw(entropy, {0, 1});
   scenario.pace = Draw(entropy, {0, 1, 2});
   scenario.short_send_percent = Draw(entropy, {0, 0, 5, 40});
   scenario.short_receive_percent = Draw(entropy, {0, 0, 5, 40});

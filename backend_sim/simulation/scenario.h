@@ -30,6 +30,7 @@ struct Scenario {
   uint32_t mtu = 0;          // The user gives an MTU; 0: none.
   uint32_t server_mode = 0;  // The front-end listens.
   uint32_t first_kick = 0;   // A ring starts when its first kick comes.
+  uint32_t sleeps = 0;       // A TX ring is left alone until it is kicked.
   uint32_t pace = 0;         // ServerPace.
   uint32_t short_send_percent = 0;
   uint32_t short_receive_percent = 0;

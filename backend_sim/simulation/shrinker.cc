@@ -76,15 +76,30 @@ class Shrinker {
          {&Scenario::pairs, &Scenario::queue_size, &Scenario::control_queue,
           &Scenario::packed, &Scenario::in_order, &Scenario::mrg_rxbuf,
           &Scenario::mac, &Scenario::mtu, &Scenario::server_mode,
-          &Scenario::first_kick, &Scenario::pace, &Scenario::short_send_percent,
-          &Scenario::short_receive_percent, &Scenario::max_regions,
-          &Scenario::regions, &Scenario::fd_limit,
+          &Scenario::first_kick, &Scenario::sleeps, &Scenario::pace,
+          &Scenario::short_send_percent, &Scenario::short_receive_percent,
+          &Scenario::max_regions, &Scenario::regions, &Scenario::fd_limit,
           &Scenario::interleave_percent}) {
       reset(member);
     }
+    any |= RegionsFromTheStart();
     if (best_.scenario.pairs > 2) {
       Script candidate = best_;
       candidate.scenario.pairs = 2;
+      any |= Try(std::move(candidate));
+    }
+    return any;
+  }
+
+  // Memory that is added was there from the beginning.
+  bool RegionsFromTheStart() {
+    bool any = false;
+    for (size_t i = best_.operations.size(); i-- > 0;) {
+      if (best_.operations[i].kind != OpKind::kAddMemory) continue;
+      Script candidate = best_;
+      candidate.operations.erase(candidate.operations.begin() +
+                                 static_cast<ptrdiff_t>(i));
+      ++candidate.scenario.regions;
       any |= Try(std::move(candidate));
     }
     return any;

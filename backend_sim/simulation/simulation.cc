@@ -203,7 +203,7 @@ uint64_t Simulation::happened() {
 // A connection has begun: what disturbed the last one is over.
 void Simulation::NewSession() {
   CheckComplaints();  // Of the last one.
-  disturbed_ = false;
+  disturbed_ = lasts_ = region_cut_ = false;
   rings_corrupted_ = false;
   memory_trouble_ = false;
 }
@@ -220,11 +220,18 @@ std::array<uint64_t, kSeenFaults> Simulation::SeenFaults() {
   return seen;
 }
 
+// Whether everybody knows of it: a call is refused, and nothing else happens.
+constexpr bool IsHonest(size_t fault) {
+  return fault >= kFaultKinds ||
+         static_cast<FaultKind>(fault) == FaultKind::kRefuse;
+}
+
 void Simulation::NoteFaults(OpKind kind, LifeState before) {
   if (happened() == happened_before_) return;
   const auto seen = SeenFaults();
   for (size_t fault = 0; fault < kSeenFaults; ++fault) {
     const uint64_t fresh = seen[fault] - faults_noted_[fault];
+    lasts_ |= fresh != 0 && !IsHonest(fault);
     coverage_.faults[fault] += fresh;
     coverage_.faults_in[static_cast<size_t>(kind)][static_cast<size_t>(before)]
                        [fault] += static_cast<uint32_t>(fresh);

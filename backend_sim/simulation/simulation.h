@@ -152,6 +152,8 @@ class Simulation {
   void CheckRings(const PeerView& view);
   void CheckMemory(const PeerView& view);
   void CheckRegions(const RegionList& theirs);
+  void CheckStoppedMemory(const PeerView& view);
+  RegionList OurRegions();
   void CheckComplaints();
   void CheckGone();
   void CheckCall(const char* name, virtio_user::Duration took, uint64_t calls);
@@ -191,7 +193,7 @@ class Simulation {
                     bool expected);
   // Nothing has disturbed this session, up to now.
   bool Undisturbed();
-  void Disturb() { disturbed_ = true; }
+  void Disturb() { disturbed_ = lasts_ = true; }
   // Faults that have come to pass, of every kind.
   uint64_t happened();
   void NewSession();
@@ -209,7 +211,11 @@ class Simulation {
   std::array<uint64_t, kSeenFaults> faults_noted_{};
   // Since the session began: a fault, a lie, a hostile ring.
   bool disturbed_ = false;
+  bool ring_broken_ = false;  // Of the driver's.
+  bool lasts_ = false;  // And not over with the next start.
   bool rings_corrupted_ = false;
+  // By a shrink: a stopped back-end hears of parts at the next start.
+  bool region_cut_ = false;
   bool memory_trouble_ = false;
   bool rings_kept_ = false;        // By the last Reattach.
   bool pairs_incomplete_ = false;  // A Configure failed half way.

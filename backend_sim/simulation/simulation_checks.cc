@@ -125,7 +125,13 @@ void Simulation::CheckStep() {
       }
     }
   }
-  if (happened() != happened_before_) Disturb();
+  const auto broken = driver_ ? driver_->Broken() : std::nullopt;
+  const bool before = std::exchange(ring_broken_, broken.has_value());
+  if (broken && !before && Undisturbed() && !stack_->lies_in_rings()) {
+    Find(CheckerId::kPackets, "a driver's queue broke: " + *broken);
+  }
+  // Whether it lasts, NoteFaults knows.
+  disturbed_ |= happened() != happened_before_;
   happened_before_ = happened();
   said_is_sure_ = said_is_sure_ && Undisturbed();
   if (device_ == nullptr) return;
@@ -162,6 +168,7 @@ void Simulation::CheckPeer() {
          "not offer");
   }
   CheckRings(view);
+  if (device_->state() == DeviceState::kNegotiated) CheckStoppedMemory(view);
   if (device_->state() != DeviceState::kRunning || !Undisturbed()) return;
   const uint64_t forwarded = device_->forwarded().low();
   if ((forwarded & ~device_->device_features().low()) != 0) {
@@ -229,9 +236,28 @@ void Simulation::CheckMemory(const PeerView& view) {
   }
 }
 
-void Simulation::CheckRegions(const RegionList& theirs) {
-  const virtio_user::BackendCaps& caps = device_->backend_caps();
-  const bool by_iova = caps.addresses == virtio_user::AddressSpace::kIova;
+// Where single regions can be told, a stopped back-end keeps none that has gone
+// as a whole.
+void Simulation::CheckStoppedMemory(const PeerView& view) {
+  const bool told = device_->backend_caps().memory_slots || own_control();
+  if (!Undisturbed() || !told || region_cut_) return;
+  const RegionList ours = OurRegions();
+  const auto gone = [&](const auto& their) {
+    return std::ranges::none_of(ours, [&](const auto& our) {
+      return their.first < our.first + our.second &&
+             our.first < their.first + their.second;
+    });
+  };
+  for (const RegionList& theirs : view.region_lists) {
+    if (std::ranges::none_of(theirs, gone)) continue;
+    Find(CheckerId::kMemory,
+         "the back-end of a stopped device has memory that has gone");
+  }
+}
+
+RegionList Simulation::OurRegions() {
+  const bool by_iova =
+      device_->backend_caps().addresses == virtio_user::AddressSpace::kIova;
   RegionList ours;
   stack_->memory().WithTable([&](const virtio_user::MemoryTable& table) {
     for (const virtio_user::MemoryRegion& region : table.regions()) {
@@ -239,6 +265,12 @@ void Simulation::CheckRegions(const RegionList& theirs) {
                         region.host.size());
     }
   });
+  return ours;
+}
+
+void Simulation::CheckRegions(const RegionList& theirs) {
+  const virtio_user::BackendCaps& caps = device_->backend_caps();
+  const RegionList ours = OurRegions();
   // Of more than it takes the back-end has some: that is trouble, and told.
   if (ours.size() > caps.max_memory_regions) {
     memory_trouble_ = true;

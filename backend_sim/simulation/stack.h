@@ -91,6 +91,8 @@ class SimStack {
   // What the back-end had to complain about since the last call.
   virtual std::vector<Complaint> TakeComplaints() = 0;
   virtual Temper temper() = 0;
+  // Whether what it says in rings is part of its temper.
+  virtual bool lies_in_rings() { return false; }
   // Answers of the main stream that broke the protocol.
   virtual uint64_t lie_count() { return 0; }
   // The address that this session was last asked to announce.

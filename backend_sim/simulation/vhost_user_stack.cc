@@ -25,6 +25,7 @@ Personality PersonalityOf(const Scenario& scenario) {
   VU_CHECK(found.has_value());
   found->max_slots = scenario.max_regions;
   found->starts_at_first_kick |= scenario.first_kick != 0;
+  found->rings.sleeps |= scenario.sleeps != 0;
   return *std::move(found);
 }
 
@@ -134,6 +135,11 @@ class VhostUserStack final : public SimStack {
       complaints.push_back({all[seen_].rule, all[seen_].Text()});
     }
     return complaints;
+  }
+  bool lies_in_rings() override {
+    const Personality& now = world_.model().personality();
+    return now.num_buffers_lie != NumBuffersLie::kNone ||
+           now.inflight_lie != InflightLie::kNone;
   }
   uint64_t lie_count() override { return world_.server().lie_count(); }
   std::optional<std::array<uint8_t, 6>> LastRarp() override {

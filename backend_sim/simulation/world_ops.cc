@@ -139,6 +139,7 @@ OpResult Simulation::DoMemory(const Operation& operation) {
         }
         return memory.ShrinkRegion(id, bytes);
       });
+      region_cut_ |= done.has_value();
       break;
     case OpKind::kExternalMemory:
       (void)Timed("external memory", [&]() -> Result<void> {

@@ -261,9 +261,10 @@ void Device::TakeFromStoppedPeer(std::span<const std::byte> range) {
   if (!backend_->caps().memory_slots || link() != LinkState::kUp) return;
   const MemoryTable left = shared_.Without(range);
   const auto told = ShareDifference(left);
-  if (told) {
-    shared_ = left;
-  } else if (LosesPeer(told.error().error.code())) {
+  // Told or not, what goes is never named again: the next start shares what
+  // there is then.
+  shared_ = left;
+  if (!told && LosesPeer(told.error().error.code())) {
     EnterNeedsReset(told.error().error);
   }
 }

@@ -195,6 +195,16 @@ bool IsInside(const RingLayout& layout, RingPosition position) {
   return layout.format == RingFormat::kSplit || position.index < layout.num;
 }
 
+// Whether a place lies before the one at which the ring was to go on.
+bool IsBehind(VringBase answer, const VringState& vring) {
+  const RingLayout& layout = vring.ring.layout;
+  const RingPosition stood = vring.base.AvailPosition();
+  const RingPosition avail = answer.AvailPosition();
+  return IsInside(layout, avail) &&
+         RingDistance(layout, stood, avail) >
+             RingDistance(layout, stood, vring.ring.published);
+}
+
 // A split ring's used index, which the device has written, is never ahead of
 // where it stands: what is used once would come again.
 Result<void> CheckNotBehind(const VringBaseQuery& query,
@@ -202,8 +212,7 @@ Result<void> CheckNotBehind(const VringBaseQuery& query,
   if (layout.format == RingFormat::kPacked) return {};
   const auto used = SharedWord<uint16_t>(layout.device + kUsedIdxOffset)
                         .load(std::memory_order_acquire);
-  const auto ahead = static_cast<uint16_t>(query.base.avail - used);
-  if (ahead <= layout.num) return {};
+  if (static_cast<int16_t>(query.base.avail - used) >= 0) return {};
   return Fail(ErrorCode::kProtocol,
               "GET_VRING_BASE of ring %u answered %u, and %u is used already; "
               "reattach",
@@ -213,8 +222,10 @@ Result<void> CheckNotBehind(const VringBaseQuery& query,
 // Keeps where the back-end stopped. The driver has published up to
 // `published`, so a stopped device stands at most one ring behind it; in a
 // packed ring, what it has taken and not used yet is no more than that either.
-Result<void> KeepBase(const VringBaseQuery& query, VringState& vring) {
+Result<void> KeepBase(const VringBaseQuery& query, const StopPlan& plan) {
+  VringState& vring = plan.vrings[query.vring];
   const RingLayout& layout = vring.ring.layout;
+  if (plan.undoes && IsBehind(query.base, vring)) return {};
   const RingPosition published = vring.ring.published;
   const auto is_sound = [&](RingPosition position) {
     return IsInside(layout, position) &&
@@ -271,7 +282,7 @@ bool StopRings(VhostBackend& backend, const StopPlan& plan,
       continue;
     }
     if (plan.pollers == Pollers::kMayBeInside) continue;
-    const auto kept = KeepBase(query, plan.vrings[query.vring]);
+    const auto kept = KeepBase(query, plan);
     failure.Note(kept);
     all = all && kept.has_value();
   }
@@ -317,10 +328,11 @@ SequenceResult RunStart(VhostBackend& backend, const StartPlan& plan) {
   bool stopped = true;
   if (progress.rings) {
     undo.Note(DisablePairs(backend, progress.enabled_pairs));
-    stopped = StopRings(
-        backend,
-        {.vrings = plan.vrings, .configured_pairs = plan.configured_pairs},
-        undo);
+    stopped = StopRings(backend,
+                        {.vrings = plan.vrings,
+                         .configured_pairs = plan.configured_pairs,
+                         .undoes = true},
+                        undo);
   }
   if (progress.status || progress.rings) undo.Note(ResetBackend(backend));
   return std::unexpected(SequenceFailure{

@@ -61,6 +61,9 @@ struct StopPlan {
   uint16_t configured_pairs = 0;  // Rings 0 to 2 * configured_pairs - 1.
   uint16_t active_pairs = 1;      // Those that may be enabled.
   Pollers pollers = Pollers::kHaveLeft;
+  // Of a start that has failed: rings that did not come to run are answered
+  // for as if they had never run, and stand where they stood.
+  bool undoes = false;
 };
 
 // Disables the active pairs, stops every configured ring and keeps its base,

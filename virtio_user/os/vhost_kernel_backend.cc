@@ -135,7 +135,9 @@ Result<void> VhostKernelBackend::OpenAll() {
     if (auto done = tap_->DisableQueue(pair); !done) return done;
   }
   running_.assign(2 * vhost_.size(), false);
-  caps_.multiqueue = tap_->multiqueue();
+  // One queue of an interface that has several is one pair all the same, and
+  // may be another interface's the next time.
+  caps_.multiqueue = options_.queue_pairs > 1;
   caps_.max_queue_pairs = caps_.multiqueue ? options_.queue_pairs : 1;
   caps_.guest_offloads = true;
   caps_.max_memory_regions = MaxRegions(calls_->ReadText(kMaxRegionsPath));

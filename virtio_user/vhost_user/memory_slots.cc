@@ -123,6 +123,10 @@ void SharedRegions::Apply(Pending& pending) {
   for (const MemoryRegion& gone : pending.change.removed) {
     std::erase(regions_, gone);
   }
+  // One that was refused to go and comes again is there once.
+  for (const MemoryRegion& come : pending.change.added) {
+    std::erase(regions_, come);
+  }
   regions_.insert(regions_.end(), pending.change.added.begin(),
                   pending.change.added.end());
 }
