@@ -93,6 +93,18 @@ TEST_F(MemorySlotsTest, ARegionOfAnotherFileIsAnotherRegion) {
   EXPECT_FALSE(Change({Pages(0, 4)}, Table({elsewhere})));
 }
 
+// Its removal was refused, so that it is still there when it comes again.
+TEST_F(MemorySlotsTest, ARegionIsThereOnce) {
+  SharedRegions shared;
+  shared.NoteAdded(0, Pages(0, 1));
+  shared.Accepted(0);
+  shared.Discard();
+  shared.NoteAdded(1, Pages(0, 1));
+  shared.Accepted(1);
+  shared.Discard();
+  EXPECT_THAT(shared.regions(), ElementsAre(Pages(0, 1)));
+}
+
 TEST_F(MemorySlotsTest, AChangeCountsOnceItsMessageWasAccepted) {
   SharedRegions shared;
   shared.NoteAdded(0, Pages(0, 1));

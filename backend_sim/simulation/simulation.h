@@ -137,6 +137,7 @@ class Simulation {
   OpResult DoCommand(const Operation& operation);
   void JudgeCommand(const CommandOutcome& outcome, bool well_formed);
   OpResult DoMemory(const Operation& operation);
+  bool ChangeRegion(const Operation& operation);
   OpResult RemoveRingMemory();
   size_t RegionBytes(uint32_t index);
   size_t RegionCount();

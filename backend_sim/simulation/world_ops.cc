@@ -108,60 +108,31 @@ void Simulation::JudgeCommand(const CommandOutcome& outcome, bool well_formed) {
 // --- Memory ------------------------------------------------------------------
 
 OpResult Simulation::DoMemory(const Operation& operation) {
-  SimMemory& memory = stack_->memory();
-  const std::vector<SimRegionId> ids = memory.region_ids();
-  const SimRegionId id = ids.empty() ? 0 : ids[operation.a % ids.size()];
-  Result<void> done;
   switch (operation.kind) {
-    case OpKind::kAddMemory:
-      done = Timed("memory added", [&]() -> Result<void> {
-        auto added = memory.AddRegion(kPage * (1 + operation.a % 8));
-        return added ? Result<void>() : virtio_user::Fail(added);
-      });
-      break;
-    case OpKind::kRemoveMemory:
-      // The driver needs some to go on.
-      if (ids.size() < 2) return OpResult::kNothing;
-      done = Timed("memory removed", [&] { return memory.RemoveRegion(id); });
-      break;
-    case OpKind::kGrowMemory:
-      if (ids.empty()) return OpResult::kNothing;
-      done = Timed("memory grown", [&] {
-        return memory.GrowRegion(id, kPage * (1 + operation.b % 3));
-      });
-      break;
-    case OpKind::kShrinkMemory:
-      done = Timed("memory shrunk", [&]() -> Result<void> {
-        const size_t bytes = kPage * (1 + operation.b % 3);
-        if (RegionBytes(operation.a) <= bytes) {
-          return virtio_user::Fail(virtio_user::ErrorCode::kInvalidArgument,
-                                   "nothing would be left of the region");
-        }
-        return memory.ShrinkRegion(id, bytes);
-      });
-      region_cut_ |= done.has_value();
-      break;
     case OpKind::kExternalMemory:
       (void)Timed("external memory", [&]() -> Result<void> {
-        const auto external = memory.AddExternal(kPage);
-        memory.RemoveExternal(external);
+        const auto external = stack_->memory().AddExternal(kPage);
+        stack_->memory().RemoveExternal(external);
         return {};
       });
       return OpResult::kDone;
     case OpKind::kRemoveRingMemory:
       return RemoveRingMemory();
-    default: {
+    case OpKind::kUnknownMemory: {
       static constexpr std::array<std::byte, 64> kNowhere{};
       (void)Timed("unknown memory", [&]() -> Result<void> {
-        memory.AnnounceUnknown(operation.a % 2 == 0
-                                   ? MemoryEvent::Kind::kAdded
-                                   : MemoryEvent::Kind::kRemoving,
-                               kNowhere);
+        stack_->memory().AnnounceUnknown(operation.a % 2 == 0
+                                             ? MemoryEvent::Kind::kAdded
+                                             : MemoryEvent::Kind::kRemoving,
+                                         kNowhere);
         return {};
       });
       return OpResult::kDone;
     }
+    default:
+      break;
   }
+  const bool done = ChangeRegion(operation);
   if (lies_in_call_ != 0 && life() == LifeState::kRunning) {
     // Nobody but Poll tells what came of it.
     (void)Poll();
@@ -170,7 +141,41 @@ OpResult Simulation::DoMemory(const Operation& operation) {
            "memory was shared by an answer that cannot be one");
     }
   }
-  return ToResult(done.has_value());
+  return ToResult(done);
+}
+
+// Whether the process's own memory is another one now.
+bool Simulation::ChangeRegion(const Operation& operation) {
+  SimMemory& memory = stack_->memory();
+  const std::vector<SimRegionId> ids = memory.region_ids();
+  const SimRegionId id = ids.empty() ? 0 : ids[operation.a % ids.size()];
+  const size_t bytes = kPage * (1 + operation.b % 3);
+  lies_in_call_ = 0;
+  switch (operation.kind) {
+    case OpKind::kAddMemory:
+      return Timed("memory added",
+                   [&]() -> Result<void> {
+                     auto added =
+                         memory.AddRegion(kPage * (1 + operation.a % 8));
+                     return added ? Result<void>() : virtio_user::Fail(added);
+                   })
+          .has_value();
+    case OpKind::kRemoveMemory:
+      // The driver needs some to go on.
+      return ids.size() > 1 &&
+             Timed("memory removed", [&] { return memory.RemoveRegion(id); });
+    case OpKind::kGrowMemory:
+      return !ids.empty() && Timed("memory grown", [&] {
+        return memory.GrowRegion(id, bytes);
+      });
+    default: {
+      const bool cut = RegionBytes(operation.a) > bytes &&
+                       Timed("memory shrunk",
+                             [&] { return memory.ShrinkRegion(id, bytes); });
+      region_cut_ |= cut;
+      return cut;
+    }
+  }
 }
 
 // Of region number `index`, modulo their number; 0: there is none.
