@@ -1,19 +1,23 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
-// vuser simulate and vuser shrink, and the processes that they run.
+// vuser simulate, and the processes that it runs.
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
+#include <chrono>
 #include <csignal>
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <sstream>
+#include <thread>
 
 #include "cli/seed_fleet.h"
 #include "cli/simulate_command.h"
+#include "tests/cli_process_support.h"
 #include "tests/cli_support.h"
 #include "tests/support/temp_dir.h"
 
@@ -175,25 +179,76 @@ TEST(SeedFleet, EachVerdictHasAnExitCodeOfItsOwn) {
             ExitCode::kNondeterminism);
 }
 
-// --- Shrinking ---------------------------------------------------------------
+// --- Without those who wait for them -----------------------------------------
 
-TEST(ShrinkCommand, HasNothingToDoWithARunThatPasses) {
-  const Outcome outcome = RunVuser({"shrink", "1", "--steps", "40"});
+TEST(SeedFleet, WorkersDieWithTheirParent) {
+  SharedValue<std::atomic<uint32_t>> running;
+  ForkedGroup group([&] {
+    Fleet fleet;
+    (void)fleet.Run([&](uint64_t) -> SeedOutcome {
+      ++*running;
+      for (;;) pause();
+    });
+    return 0;
+  });
+  ASSERT_TRUE(SoonTrue([&] { return running.get()->load() == 2; }));
 
-  EXPECT_EQ(outcome.code, 2);
-  EXPECT_THAT(outcome.err, HasSubstr("does not fail"));
+  group.KillLeader();
+
+  EXPECT_TRUE(group.AllGone());
 }
 
-TEST(ShrinkCommand, SaysWhatIsWrongWithItsInput) {
-  TempDir dir;
-  const std::string path = dir.Join("script");
-  std::ofstream(path) << "create\nfly\n";
+// A pipe that nobody reads is full after some thousand hashes.
+TEST(SeedFleet, WorkersWithHashesDieWithTheirParent) {
+  SharedValue<std::atomic<uint64_t>> seeds;
+  ForkedGroup group([&] {
+    Fleet fleet;
+    fleet.options.count = uint64_t{1} << 40;
+    fleet.options.wants_hashes = true;
+    (void)fleet.Run([&](uint64_t) {
+      ++*seeds;
+      return SeedOutcome();
+    });
+    return 0;
+  });
+  ASSERT_TRUE(SoonTrue([&] { return seeds.get()->load() > 100; }));
 
-  EXPECT_THAT(RunVuser({"shrink", path}).err, HasSubstr("line 2"));
-  EXPECT_THAT(RunVuser({"shrink", "/nowhere/script"}).err,
-              HasSubstr("No such file"));
-  EXPECT_EQ(RunVuser({"shrink", path}).code, 2);
-  EXPECT_EQ(RunVuser({"shrink"}).code, 2);
+  group.KillLeader();
+
+  EXPECT_TRUE(group.AllGone());
+}
+
+TEST(SeedFleet, ATimeInWhichAllAreStoppedIsNoHang) {
+  SharedValue<std::atomic<bool>> running;
+  ForkedGroup group([&] {
+    Fleet fleet;
+    fleet.options.count = 1;
+    fleet.options.patience = std::chrono::seconds(2);
+    const FleetResult result = fleet.Run([&](uint64_t) {
+      *running = true;
+      WorkFor(500);
+      return SeedOutcome();
+    });
+    return static_cast<int>(result.failures.size());
+  });
+  ASSERT_TRUE(SoonTrue([&] { return running.get()->load(); }));
+
+  group.Send(SIGSTOP);
+  std::this_thread::sleep_for(std::chrono::milliseconds(2500));
+  group.Send(SIGCONT);
+
+  EXPECT_EQ(group.ExitCode(), 0);
+}
+
+TEST(SeedFleet, ProgressIsOfSeeds) {
+  Fleet fleet;
+  fleet.console.err_is_terminal = true;
+  (void)fleet.Run([](uint64_t) {
+    WorkFor(100);
+    return SeedOutcome();
+  });
+
+  EXPECT_THAT(fleet.err.str(), HasSubstr("of 20 seeds ("));
 }
 
 }  // namespace
