@@ -80,6 +80,15 @@ TEST(Simulate, WritesJson) {
   EXPECT_EQ(report["operations"].size(), backend_sim::kOpKinds);
 }
 
+TEST(Simulate, TheLastSeedThereIsCanBeRun) {
+  const Outcome outcome =
+      RunVuser({"simulate", "--from", "18446744073709551614", "--seeds", "2",
+                "--steps", "9"});
+
+  EXPECT_EQ(outcome.code, 0) << outcome.err;
+  EXPECT_THAT(outcome.out, HasSubstr("2 of 2 seeds"));
+}
+
 TEST(Simulate, RefusesWhatMakesNoSense) {
   for (const auto& [arguments, word] :
        std::vector<std::pair<std::vector<std::string>, std::string>>{
@@ -89,7 +98,11 @@ TEST(Simulate, RefusesWhatMakesNoSense) {
            {{"--personality", "nobody"}, "lib-vhost"},
            {{"--seed", "1", "--seeds", "2"}, "--seed"},
            {{"--seeds", "-1"}, "-1"},
-           {{"--json", "/nowhere/x.json"}, "/nowhere/x.json"}}) {
+           {{"--json", "/nowhere/x.json"}, "/nowhere/x.json"},
+           {{"--json", "-", "--hashes", "-"}, "--json - --hashes -: say two"},
+           {{"--json", "/tmp/x", "--hashes", "/tmp/./x"}, "say two files"},
+           {{"--from", "18446744073709551615", "--seeds", "3"},
+            "the last one would be beyond 18446744073709551615"}}) {
     std::vector<std::string> all{"simulate"};
     all.insert(all.end(), arguments.begin(), arguments.end());
     const Outcome outcome = RunVuser(all);
