@@ -127,6 +127,8 @@ ChildEnd RunGuarded(const GuardedChild& child, const Console& console) {
   std::array<int, 2> ends{};
   if (pipe2(ends.data(), O_CLOEXEC) != 0) return NotStarted("pipe2");
   const pid_t parent = getpid();
+  // From before it begins, so that no stop is missed.
+  Patience patience(child, console);
   const pid_t pid = fork();
   if (pid < 0) {
     const ChildEnd end = NotStarted("fork");
@@ -139,7 +141,6 @@ ChildEnd RunGuarded(const GuardedChild& child, const Console& console) {
     BeChild(child, parent, ends[1]);
   }
   close(ends[1]);
-  Patience patience(child, console);
   const ChildEnd::How how = ReadAll(ends[0], child, patience);
   close(ends[0]);
   return Collect(pid, how, patience.interrupted());

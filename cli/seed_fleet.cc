@@ -166,12 +166,11 @@ class Fleet {
   void Watch() {
     Progress progress(console_, "seeds");
     progress.Begin("simulate");
-    StallWatch stalls;
     while (AnyLeft()) {
       pollfd readable{.fd = pipe_[0], .events = POLLIN, .revents = 0};
       poll(&readable, 1, kTickMilliseconds);
       ReadNotes();
-      MoveOn(stalls.Take());
+      MoveOn(stalls_.Take());
       for (uint32_t i = 0; i < options_.workers; ++i) Look(i);
       uint64_t done = 0;
       for (uint32_t i = 0; i < options_.workers; ++i) done += slot(i).seeds;
@@ -270,6 +269,7 @@ class Fleet {
   const std::function<SeedOutcome(uint64_t)>& run_;
   const Console& console_;
   FleetResult result_;
+  StallWatch stalls_;  // From before the first worker, so that none is missed.
   void* shared_ = MAP_FAILED;
   std::array<int, 2> pipe_{-1, -1};
   std::vector<pid_t> children_;  // By worker; -1: it has ended.

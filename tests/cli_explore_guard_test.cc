@@ -87,7 +87,7 @@ TEST(ExploreGuard, ACrashIsNamedByItsCase) {
           tell("so far");
           LeaveNoCore();
           DoParts(options, [&](int part) {
-            WorkFor(10);
+            std::this_thread::sleep_for(std::chrono::milliseconds(10));
             if (part == 7) raise(number);
           });
         });
@@ -152,7 +152,9 @@ TEST(ExploreGuard, ManyCasesMayTakeLonger) {
   guard.patience = std::chrono::seconds(1);
   const GuardedEnd end =
       guard.Run([](const ExploreOptions& options, const TellLine&) {
-        DoParts(options, [](int) { WorkFor(80); });
+        DoParts(options, [](int) {
+          std::this_thread::sleep_for(std::chrono::milliseconds(80));
+        });
       });
 
   EXPECT_FALSE(end.failure);
@@ -165,7 +167,8 @@ TEST(ExploreGuard, AnInterruptionEndsItWithWhatThereIs) {
   const GuardedEnd end =
       guard.Run([&](const ExploreOptions& options, const TellLine& tell) {
         *interrupted = true;
-        while (!options.Interrupted()) WorkFor(1);
+        while (!options.Interrupted())
+          std::this_thread::sleep_for(std::chrono::milliseconds(1));
         tell("so far");
       });
 
@@ -208,19 +211,19 @@ TEST(ExploreGuard, ATimeInWhichAllAreStoppedIsNoHang) {
   SharedValue<std::atomic<bool>> running;
   ForkedGroup group([&] {
     Guard guard;
-    guard.patience = std::chrono::seconds(2);
+    guard.patience = std::chrono::seconds(3);
     const GuardedEnd end =
         guard.Run([&](const ExploreOptions& options, const TellLine&) {
           ObservedCase observed(options.observer, "one");
           *running = true;
-          WorkFor(500);
+          WorkForAWhile();
         });
     return end.failure ? 1 : 0;
   });
   ASSERT_TRUE(SoonTrue([&] { return running.get()->load(); }));
 
   group.Send(SIGSTOP);
-  std::this_thread::sleep_for(std::chrono::milliseconds(2500));
+  std::this_thread::sleep_for(std::chrono::milliseconds(3500));
   group.Send(SIGCONT);
 
   EXPECT_EQ(group.ExitCode(), 0);

@@ -121,19 +121,20 @@ TEST(GuardedChild, AskedToEndItEndsByItself) {
   const Console console{.out = out, .err = out, .interrupted = &interrupted};
   std::string said;
 
-  const ChildEnd end = RunGuarded({.work =
-                                       [&](int pipe) {
-                                         while (!asked.get()->load())
-                                           WorkFor(1);
-                                         Say(pipe, "x");
-                                       },
-                                   .on_bytes =
-                                       [&](std::span<const std::byte> bytes) {
-                                         said.append(bytes.size(), 'x');
-                                       },
-                                   .ask_to_end = [&] { *asked = true; },
-                                   .grace = std::chrono::seconds(60)},
-                                  console);
+  const ChildEnd end = RunGuarded(
+      {.work =
+           [&](int pipe) {
+             while (!asked.get()->load())
+               std::this_thread::sleep_for(std::chrono::milliseconds(1));
+             Say(pipe, "x");
+           },
+       .on_bytes =
+           [&](std::span<const std::byte> bytes) {
+             said.append(bytes.size(), 'x');
+           },
+       .ask_to_end = [&] { *asked = true; },
+       .grace = std::chrono::seconds(60)},
+      console);
 
   EXPECT_EQ(end.how, How::kInterrupted);
   EXPECT_EQ(said, "x");
@@ -161,15 +162,15 @@ TEST(GuardedChild, ATimeInWhichAllAreStoppedDoesNotCount) {
     const Ended ended = RunWork(
         [&](int) {
           *running = true;
-          WorkFor(500);
+          WorkForAWhile();
         },
-        std::chrono::seconds(2));
+        std::chrono::seconds(3));
     return static_cast<int>(ended.end.how);
   });
   ASSERT_TRUE(SoonTrue([&] { return running.get()->load(); }));
 
   group.Send(SIGSTOP);
-  std::this_thread::sleep_for(std::chrono::milliseconds(2500));
+  std::this_thread::sleep_for(std::chrono::milliseconds(3500));
   group.Send(SIGCONT);
 
   EXPECT_EQ(group.ExitCode(), static_cast<int>(How::kFinished));

@@ -104,10 +104,10 @@ inline bool SoonTrue(const std::function<bool()>& condition) {
   return false;
 }
 
-// Work of so many milliseconds for which a process has to run.
-inline void WorkFor(int milliseconds) {
-  for (int i = 0; i < milliseconds; i += 10) {
-    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+// Work that takes half a second if its process runs, in pieces.
+inline void WorkForAWhile() {
+  for (int i = 0; i < 5; ++i) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(100));
   }
 }
 

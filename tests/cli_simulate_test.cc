@@ -236,10 +236,10 @@ TEST(SeedFleet, ATimeInWhichAllAreStoppedIsNoHang) {
   ForkedGroup group([&] {
     Fleet fleet;
     fleet.options.count = 1;
-    fleet.options.patience = std::chrono::seconds(2);
+    fleet.options.patience = std::chrono::seconds(3);
     const FleetResult result = fleet.Run([&](uint64_t) {
       *running = true;
-      WorkFor(500);
+      WorkForAWhile();
       return SeedOutcome();
     });
     return static_cast<int>(result.failures.size());
@@ -247,7 +247,7 @@ TEST(SeedFleet, ATimeInWhichAllAreStoppedIsNoHang) {
   ASSERT_TRUE(SoonTrue([&] { return running.get()->load(); }));
 
   group.Send(SIGSTOP);
-  std::this_thread::sleep_for(std::chrono::milliseconds(2500));
+  std::this_thread::sleep_for(std::chrono::milliseconds(3500));
   group.Send(SIGCONT);
 
   EXPECT_EQ(group.ExitCode(), 0);
@@ -257,7 +257,7 @@ TEST(SeedFleet, ProgressIsOfSeeds) {
   Fleet fleet;
   fleet.console.err_is_terminal = true;
   (void)fleet.Run([](uint64_t) {
-    WorkFor(100);
+    std::this_thread::sleep_for(std::chrono::milliseconds(100));
     return SeedOutcome();
   });
 
