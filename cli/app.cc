@@ -36,18 +36,32 @@ int Explain(const CLI::App& app, const CLI::ParseError& error,
   return ToInt(ExitCode::kUsage);
 }
 
-// CLI11 would not name an unknown command.
-std::optional<std::string> WrongCommand(
-    const CLI::App& app, std::span<const std::string> arguments) {
-  constexpr const char* kAdvice =
-      "say run, probe, bench, explore, simulate, shrink or replay";
-  if (arguments.empty()) return std::string("no command: ") + kAdvice;
+// The names of a command's commands, "A, B or C".
+std::string CommandNames(const CLI::App& app) {
+  std::string names;
+  const auto commands = app.get_subcommands({});
+  for (size_t i = 0; i < commands.size(); ++i) {
+    if (i > 0) names += i + 1 == commands.size() ? " or " : ", ";
+    names += commands[i]->get_name();
+  }
+  return names;
+}
+
+// CLI11 would not name an unknown command. `what` is where it stands, such as
+// "command".
+std::optional<std::string> WrongCommand(const CLI::App& app,
+                                        std::span<const std::string> arguments,
+                                        const std::string& what) {
+  const std::string advice = "say " + CommandNames(app);
+  if (arguments.empty()) return "no " + what + ": " + advice;
   const std::string& first = arguments.front();
   if (first.starts_with('-')) return {};
   for (const CLI::App* command : app.get_subcommands({})) {
-    if (command->get_name() == first) return {};
+    if (command->get_name() != first) continue;
+    if (command->get_subcommands({}).empty()) return {};
+    return WrongCommand(*command, arguments.subspan(1), first + " command");
   }
-  return first + ": no such command; " + kAdvice;
+  return first + ": no such " + what + "; " + advice;
 }
 
 }  // namespace
@@ -71,9 +85,10 @@ int RunApp(std::span<const std::string> arguments, const Console& console) {
   AddShrinkCommand(app, shrink);
   ExploreArguments explore;
   AddExploreCommand(app, explore);
-  if (const auto wrong = WrongCommand(app, arguments)) {
-    console.err << "vuser: " << Printable(*wrong) << "\nvuser: see vuser --help"
-                << std::endl;
+  if (const auto wrong = WrongCommand(app, arguments, "command")) {
+    const bool explore_what = !arguments.empty() && arguments[0] == "explore";
+    console.err << "vuser: " << Printable(*wrong) << "\nvuser: see vuser "
+                << (explore_what ? "explore " : "") << "--help" << std::endl;
     return ToInt(ExitCode::kUsage);
   }
   // CLI11 takes them last first.

@@ -10,7 +10,9 @@ namespace {
 constexpr const char* kFooter = R"(
 vuser explore COMMAND --help tells more.
 
-exit code: 0 all was tried and all was right, 1 not so, 2 wrong arguments
+exit code: 0 all was tried and all was right, 1 an end before the end, 2 wrong
+arguments, 4 something was wrong or not all was tried, 5 a case did not end, 6
+one crashed
 )";
 
 }  // namespace

@@ -6,11 +6,13 @@
 
 #include <CLI/CLI.hpp>
 #include <chrono>
+#include <nlohmann/json.hpp>
 #include <ostream>
 
 #include "backend_sim/explore/fault_explorer.h"
+#include "cli/explore_guard.h"
+#include "cli/explore_line.h"
 #include "cli/explore_report.h"
-#include "cli/printable_text.h"
 #include "cli/report.h"
 #include "cli/whole_number.h"
 
@@ -40,7 +42,10 @@ ways:
 examples:
   vuser explore faults --pairs 2
   vuser explore faults --pairs 2 --only refused@6,late@9
-      that life alone, with its transcript
+      that life alone, with its transcript; "none": without a fault
+
+exit code: 0 all was tried and all was right, 1 interrupted, 2 wrong arguments,
+4 something was wrong or not all was tried, 5 a case did not end, 6 one crashed
 )text";
 }
 
@@ -79,20 +84,81 @@ std::expected<Checked, Failure> Check(const ExploreFaultsArguments& arguments,
   return checked;
 }
 
+// "pairs 2, faults refused@6" of a failure as a command line; "" of what has
+// none.
+std::string Again(const std::string& name) {
+  constexpr std::string_view kPairs = "pairs ";
+  constexpr std::string_view kFaults = ", faults ";
+  const size_t at = name.find(kFaults);
+  if (at == std::string::npos) return "";
+  return "vuser explore faults --pairs " +
+         name.substr(kPairs.size(), at - kPairs.size()) + " --only " +
+         name.substr(at + kFaults.size());
+}
+
 // One life, in full.
-ExitCode LiveOnce(const Checked& checked, const Console& console) {
-  const auto life = backend_sim::LiveAgain(checked.pairs[0], *checked.only);
-  console.out << life.transcript << '\n';
+ExitCode LiveOnce(const Checked& checked, std::chrono::seconds patience,
+                  const Console& console) {
+  const std::string name = fmt::format("pairs {}, faults {}", checked.pairs[0],
+                                       TextOf(*checked.only));
   std::optional<Failure> failure;
-  if (!life.wrong.empty()) {
-    failure = Failure{ExitCode::kFail, life.wrong};
-  } else if (life.happened != checked.only->size()) {
-    failure = Failure{ExitCode::kFail,
-                      fmt::format("{} of {} faults happened", life.happened,
-                                  checked.only->size())};
-  }
+  const auto work = [&](const backend_sim::ExploreOptions& options,
+                        const TellLine& tell) {
+    const backend_sim::ObservedCase observed(options.observer, name);
+    const auto life = backend_sim::LiveAgain(checked.pairs[0], *checked.only);
+    tell(nlohmann::json({life.transcript, life.wrong, life.happened})
+             .dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
+  };
+  const auto on_line = [&](const std::string& line) {
+    const auto life = nlohmann::json::parse(line);
+    console.out << life[0].get<std::string>() << '\n';
+    const std::string wrong = life[1];
+    const size_t happened = life[2];
+    if (!wrong.empty()) {
+      failure = Failure{ExitCode::kViolation, wrong};
+    } else if (happened != checked.only->size()) {
+      failure =
+          Failure{ExitCode::kFail, fmt::format("{} of {} faults happened",
+                                               happened, checked.only->size())};
+    }
+  };
+  const GuardedEnd end =
+      ExploreGuarded({.work = work,
+                      .on_line = on_line,
+                      .again = [](const std::string&) { return ""; },
+                      .patience = patience},
+                     checked.options, console);
+  if (end.failure) failure = end.failure;
+  if (end.interrupted) failure = Failure{ExitCode::kFail, "interrupted"};
   console.out << VerdictLine(failure) << std::flush;
   return failure ? TellFailure(*failure, console) : ExitCode::kPass;
+}
+
+ExploreFaultsResult ExploreAll(const Checked& checked, bool in_recovery,
+                               std::chrono::seconds patience,
+                               const Console& console) {
+  ExploreFaultsResult result;
+  const auto work = [&](const backend_sim::ExploreOptions& options,
+                        const TellLine& tell) {
+    for (const uint16_t pairs : checked.pairs) {
+      if (options.Interrupted()) return;
+      const bool too = in_recovery || pairs <= kMaxUsualPairsInRecovery;
+      tell(
+          ToLine(ExploreFaults({.pairs = pairs, .in_recovery = too}, options)));
+    }
+  };
+  const GuardedEnd end =
+      ExploreGuarded({.work = work,
+                      .on_line =
+                          [&](const std::string& line) {
+                            result.pairs.push_back(FaultsFromLine(line));
+                          },
+                      .again = Again,
+                      .patience = patience},
+                     checked.options, console);
+  result.interrupted = end.interrupted;
+  result.ended_by = end.failure;
+  return result;
 }
 
 }  // namespace
@@ -114,6 +180,7 @@ void AddExploreFaultsCommand(CLI::App& explore,
                    "These faults alone, as a failure names them")
       ->type_name("FAULTS");
   AddExploreCommonOptions(*faults, arguments.common);
+  AddExploreTimeout(*faults, arguments.common);
   faults->footer(Footer());
 }
 
@@ -121,17 +188,11 @@ ExitCode ExploreFaultsCommand(const ExploreFaultsArguments& arguments,
                               const Console& console) {
   const auto checked = Check(arguments, console);
   if (!checked) return TellFailure(checked.error(), console);
-  if (checked->only) return LiveOnce(*checked, console);
+  const std::chrono::seconds patience(arguments.common.timeout_seconds);
+  if (checked->only) return LiveOnce(*checked, patience, console);
   const auto begin = std::chrono::steady_clock::now();
-  ExploreFaultsResult result;
-  for (const uint16_t pairs : checked->pairs) {
-    if (console.Interrupted()) break;
-    const bool in_recovery =
-        arguments.in_recovery || pairs <= kMaxUsualPairsInRecovery;
-    result.pairs.push_back(ExploreFaults(
-        {.pairs = pairs, .in_recovery = in_recovery}, checked->options));
-  }
-  result.interrupted = console.Interrupted();
+  ExploreFaultsResult result =
+      ExploreAll(*checked, arguments.in_recovery, patience, console);
   result.seconds =
       std::chrono::duration<double>(std::chrono::steady_clock::now() - begin)
           .count();

@@ -37,12 +37,25 @@ void AddExploreCommonOptions(CLI::App& command,
       ->type_name("FILE");
 }
 
+void AddExploreTimeout(CLI::App& command, ExploreCommonArguments& arguments) {
+  command
+      .add_option("--timeout", arguments.timeout_seconds,
+                  "Seconds of real time for one case")
+      ->check(WholeNumber<uint32_t>())
+      ->capture_default_str()
+      ->type_name("S");
+}
+
 std::expected<backend_sim::ExploreOptions, Failure> CheckExploreCommon(
     const ExploreCommonArguments& arguments, const Console& console) {
   if (arguments.jobs < 1 || arguments.jobs > kMaxJobs) {
     return std::unexpected(Failure{
         ExitCode::kUsage,
         fmt::format("--jobs {}: say 1 to {}", arguments.jobs, kMaxJobs)});
+  }
+  if (arguments.timeout_seconds == 0) {
+    return std::unexpected(
+        Failure{ExitCode::kUsage, "--timeout 0: say 1 or more seconds"});
   }
   if (arguments.json_path && *arguments.json_path != kStandardOutput) {
     const auto writable = CheckWritable(*arguments.json_path);

@@ -22,10 +22,13 @@ namespace virtio_user::cli {
 struct ExploreCommonArguments {
   int64_t jobs = 2;
   std::optional<std::string> json_path;
+  uint32_t timeout_seconds = 60;  // For one case, where that can be said.
 };
 
 void AddExploreCommonOptions(CLI::App& command,
                              ExploreCommonArguments& arguments);
+// --timeout, of those that are guarded.
+void AddExploreTimeout(CLI::App& command, ExploreCommonArguments& arguments);
 
 std::expected<backend_sim::ExploreOptions, Failure> CheckExploreCommon(
     const ExploreCommonArguments& arguments, const Console& console);

@@ -33,18 +33,20 @@ std::vector<std::string> Row(const std::string& name,
           Grouped(count.wrong)};
 }
 
-// The first thing that is not as it must be.
-std::optional<Failure> FailureOf(
-    const std::vector<const ExploreCount*>& counts) {
+// The first thing that is not as it must be. After an interruption there are
+// fewer cases than there must be.
+std::optional<Failure> FailureOf(const std::vector<const ExploreCount*>& counts,
+                                 bool interrupted) {
   for (const ExploreCount* count : counts) {
     if (count->wrong > 0) {
-      return Failure{ExitCode::kFail, count->first_wrong};
+      return Failure{ExitCode::kViolation, count->first_wrong};
     }
   }
+  if (interrupted) return Failure{ExitCode::kFail, "interrupted"};
   for (const ExploreCount* count : counts) {
     if (count->tried == count->must) continue;
     return Failure{
-        ExitCode::kFail,
+        ExitCode::kViolation,
         fmt::format("{}: {} cases were tried, and there are {}", count->name,
                     Grouped(count->tried), Grouped(count->must))};
   }
@@ -90,28 +92,28 @@ std::string Text(const ordered_json& json) {
 }  // namespace
 
 std::optional<Failure> ExploreFeaturesResult::failure() const {
-  if (interrupted) return Failure{ExitCode::kFail, "interrupted"};
   std::vector<const ExploreCount*> all;
   for (const ExploreCount& count : counts) all.push_back(&count);
-  if (auto failed = FailureOf(all)) return failed;
+  if (auto failed = FailureOf(all, interrupted)) return failed;
   if (!proof) {
     if (!proof_needed) return std::nullopt;
     return Failure{ExitCode::kFail, "--prove: " + no_proof};
   }
   for (const Theorem& theorem : proof->theorems) {
     if (theorem.proved) continue;
-    return Failure{ExitCode::kFail,
+    return Failure{ExitCode::kViolation,
                    "not proved: " + theorem.claim + "; " + theorem.why_not};
   }
   return std::nullopt;
 }
 
 std::optional<Failure> ExploreFaultsResult::failure() const {
-  if (interrupted) return Failure{ExitCode::kFail, "interrupted"};
+  if (ended_by) return ended_by;
+  std::vector<const ExploreCount*> all;
   for (const FaultExploration& one : pairs) {
-    if (auto failed = FailureOf(one.Counts())) return failed;
+    for (const ExploreCount* count : one.Counts()) all.push_back(count);
   }
-  return std::nullopt;
+  return FailureOf(all, interrupted);
 }
 
 std::string ExploreReport(const ExploreFeaturesResult& result) {

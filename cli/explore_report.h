@@ -30,6 +30,8 @@ struct ExploreFaultsResult {
   std::vector<backend_sim::FaultExploration> pairs;
   double seconds = 0;
   bool interrupted = false;
+  // A crash, a case without an end.
+  std::optional<Failure> ended_by = {};
 
   std::optional<Failure> failure() const;
 };

@@ -6,27 +6,27 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
-#include <array>
 #include <chrono>
-#include <nlohmann/json.hpp>
-#include <vector>
+#include <optional>
+#include <ostream>
+#include <utility>
 
-#include "backend_sim/simulation/sequences.h"
-#include "cli/text_table.h"
+#include "backend_sim/explore/case_observer.h"
+#include "backend_sim/explore/sequence_explorer.h"
+#include "cli/explore_guard.h"
+#include "cli/explore_line.h"
+#include "cli/explore_sequences_report.h"
+#include "cli/report.h"
 
 namespace virtio_user::cli {
 namespace {
-
-using backend_sim::kLifeOps;
-using backend_sim::LifeOp;
-using backend_sim::SequenceReport;
-using backend_sim::StateReport;
-using nlohmann::ordered_json;
 
 // What is tried completely; deeper levels are tried from each state that is
 // new.
 constexpr uint32_t kCompleteDepth = 6;
 constexpr int64_t kMaxDepth = 64;
+// How one sequence is done again.
+constexpr const char* kOnly = "vuser explore sequences --only ";
 
 constexpr const char* kFooter = R"text(
 what happens:
@@ -40,91 +40,86 @@ examples:
   vuser explore sequences --depth 6
   vuser explore sequences --depth 20
       also says whether there are states beyond
+  vuser explore sequences --only create,set-up,start
+      that sequence alone
+
+exit code: 0 all was tried and all was right, 1 interrupted, 2 wrong arguments,
+4 something was wrong or not all was tried, 5 a case did not end, 6 one crashed
 )text";
 
-struct Outcome {
-  uint32_t depth = 0;     // Completely.
-  uint64_t expected = 0;  // Sequences that there are.
-  SequenceReport sequences = {};
-  StateReport states = {};
-  double seconds = 0;
-  bool interrupted = false;
-
-  std::optional<Failure> failure() const {
-    if (sequences.failing || states.failing) {
-      const auto& script =
-          sequences.failing ? *sequences.failing : *states.failing;
-      return Failure{ExitCode::kFail,
-                     (sequences.failing ? sequences.finding : states.finding) +
-                         "; as a script for vuser replay:\n" + ToText(script)};
+// Lines are what the process tells: first the sequences, then the states.
+ExploreSequencesResult ExploreAll(uint32_t depth,
+                                  const backend_sim::ExploreOptions& options,
+                                  std::chrono::seconds patience,
+                                  const Console& console) {
+  ExploreSequencesResult result{.depth = std::min(depth, kCompleteDepth)};
+  result.expected = backend_sim::SequenceCount(result.depth);
+  const auto work = [&](const backend_sim::ExploreOptions& guarded,
+                        const TellLine& tell) {
+    const auto sequences = ExploreSequences(result.depth, guarded);
+    tell(ToLine(sequences));
+    if (sequences.failing || guarded.Interrupted()) return;
+    tell(ToLine(ExploreLifeStates(depth, guarded)));
+  };
+  bool first = true;
+  const auto on_line = [&](const std::string& line) {
+    if (std::exchange(first, false)) {
+      result.sequences = SequencesFromLine(line);
+    } else {
+      result.states = StatesFromLine(line);
     }
-    if (interrupted) return Failure{ExitCode::kFail, "interrupted"};
-    if (sequences.sequences == expected) return std::nullopt;
-    return Failure{ExitCode::kFail,
-                   fmt::format("{} sequences were run, and there are {}",
-                               sequences.sequences, expected)};
-  }
-};
-
-// All sequences, cut into parts by their first two operations.
-SequenceReport RunAll(uint32_t depth,
-                      const backend_sim::ExploreOptions& options) {
-  if (depth <= 2) return backend_sim::RunSequences({}, depth);
-  SequenceReport report = backend_sim::RunSequences({}, 2);
-  if (report.failing) return report;
-  report.Merge(
-      backend_sim::InParallel(size_t{kLifeOps} * kLifeOps, options, [&] {
-        return [&](size_t part) {
-          const std::array first{static_cast<LifeOp>(part / kLifeOps),
-                                 static_cast<LifeOp>(part % kLifeOps)};
-          return backend_sim::RunSequences(first, depth);
-        };
-      }));
-  return report;
+  };
+  const GuardedEnd end = ExploreGuarded(
+      {.work = work,
+       .on_line = on_line,
+       .again = [](const std::string& ops) { return kOnly + ops; },
+       .patience = patience},
+      options, console);
+  result.interrupted = end.interrupted;
+  result.ended_by = end.failure;
+  return result;
 }
 
-std::string Report(const Outcome& outcome) {
-  std::string text = fmt::format(
-      "sequences of 1 to {} of {} operations: {} run, {} are there, {} steps\n",
-      outcome.depth, kLifeOps, outcome.sequences.sequences, outcome.expected,
-      outcome.sequences.steps);
-  TextTable table({"depth", "transitions tried", "new states"},
-                  TextTable::Others::kRight);
-  uint64_t transitions = 0;
-  for (const auto& level : outcome.states.levels) {
-    table.Add({std::to_string(level.depth), std::to_string(level.transitions),
-               std::to_string(level.new_states)});
-    transitions += level.transitions;
-  }
-  text += fmt::format(
-      "from each new state, every operation: {} states, {} transitions\n\n{}\n",
-      outcome.states.states, transitions, table.Text());
-  text += outcome.states.closed
-              ? "the last level found no new state: there are no more\n"
-              : "the last level still found new states: --depth goes deeper\n";
-  text += fmt::format("{:.1f} s\n", outcome.seconds);
-  text += outcome.failure() ? "verdict: fail\n" : "verdict: pass\n";
-  return text;
+// One sequence: what each operation came to, then the verdict.
+ExitCode PlayOnce(const backend_sim::LifeOps& ops,
+                  const backend_sim::ExploreOptions& options,
+                  std::chrono::seconds patience, const Console& console) {
+  const auto work = [&](const backend_sim::ExploreOptions& guarded,
+                        const TellLine& tell) {
+    const backend_sim::ObservedCase observed(guarded.observer, TextOf(ops));
+    const auto on_step = [&](backend_sim::LifeOp op, const std::string& lines) {
+      tell(fmt::format("# {}\n{}", LifeOpName(op), lines));
+    };
+    tell(ToLine(PlayAgain(ops, on_step)));
+  };
+  std::optional<Failure> failure;
+  const auto on_line = [&](const std::string& line) {
+    if (!line.starts_with('{')) {
+      console.out << line << '\n';
+      return;
+    }
+    const auto report = SequencesFromLine(line);
+    if (report.failing) failure = {ExitCode::kViolation, report.finding};
+  };
+  const GuardedEnd end =
+      ExploreGuarded({.work = work,
+                      .on_line = on_line,
+                      .again = [](const std::string&) { return ""; },
+                      .patience = patience},
+                     options, console);
+  if (end.failure) failure = end.failure;
+  if (end.interrupted) failure = Failure{ExitCode::kFail, "interrupted"};
+  console.out << VerdictLine(failure) << std::flush;
+  return failure ? TellFailure(*failure, console) : ExitCode::kPass;
 }
 
-std::string Json(const Outcome& outcome) {
-  ordered_json levels = ordered_json::array();
-  for (const auto& level : outcome.states.levels) {
-    levels.push_back({{"depth", level.depth},
-                      {"transitions", level.transitions},
-                      {"new_states", level.new_states}});
+std::string OpNames() {
+  std::string names;
+  for (uint32_t op = 0; op < backend_sim::kLifeOps; ++op) {
+    if (!names.empty()) names += ", ";
+    names += LifeOpName(static_cast<backend_sim::LifeOp>(op));
   }
-  ordered_json report{{"depth", outcome.depth},
-                      {"sequences", outcome.sequences.sequences},
-                      {"expected_sequences", outcome.expected},
-                      {"steps", outcome.sequences.steps},
-                      {"states", outcome.states.states},
-                      {"closed", outcome.states.closed},
-                      {"levels", levels},
-                      {"seconds", outcome.seconds},
-                      {"pass", !outcome.failure().has_value()}};
-  if (const auto failure = outcome.failure()) report["failure"] = failure->text;
-  return report.dump(2) + "\n";
+  return names;
 }
 
 }  // namespace
@@ -134,6 +129,7 @@ void AddExploreSequencesCommand(CLI::App& explore,
   CLI::App* const sequences = explore.add_subcommand(
       "sequences", "Every sequence of lifecycle operations");
   AddExploreCommonOptions(*sequences, arguments.common);
+  AddExploreTimeout(*sequences, arguments.common);
   sequences
       ->add_option(
           "--depth", arguments.depth,
@@ -141,6 +137,10 @@ void AddExploreSequencesCommand(CLI::App& explore,
                       "from states that are new",
                       kCompleteDepth))
       ->capture_default_str();
+  sequences
+      ->add_option("--only", arguments.only,
+                   "This sequence alone, as a failure names it")
+      ->type_name("OPS");
   sequences->footer(kFooter);
 }
 
@@ -154,21 +154,24 @@ ExitCode ExploreSequencesCommand(const ExploreSequencesArguments& arguments,
          fmt::format("--depth {}: say 1 to {}", arguments.depth, kMaxDepth)},
         console);
   }
-  const auto depth = static_cast<uint32_t>(arguments.depth);
-  const auto begin = std::chrono::steady_clock::now();
-  Outcome outcome{.depth = std::min(depth, kCompleteDepth)};
-  outcome.expected = backend_sim::SequenceCount(outcome.depth);
-  outcome.sequences = RunAll(outcome.depth, *options);
-  if (!outcome.sequences.failing) {
-    outcome.states = backend_sim::ExploreStates(
-        depth, [&](const StateReport&) { return !options->Interrupted(); });
+  const std::chrono::seconds patience(arguments.common.timeout_seconds);
+  if (arguments.only) {
+    const auto ops = backend_sim::ParseLifeOps(*arguments.only);
+    if (ops) return PlayOnce(*ops, *options, patience, console);
+    return TellFailure(
+        {ExitCode::kUsage,
+         "--only " + *arguments.only +
+             ": say operations with commas between; there is " + OpNames()},
+        console);
   }
-  outcome.interrupted = options->Interrupted();
-  outcome.seconds =
+  const auto begin = std::chrono::steady_clock::now();
+  ExploreSequencesResult result = ExploreAll(
+      static_cast<uint32_t>(arguments.depth), *options, patience, console);
+  result.seconds =
       std::chrono::duration<double>(std::chrono::steady_clock::now() - begin)
           .count();
-  return WriteExploreResult({Report(outcome), Json(outcome)}, outcome.failure(),
-                            arguments.common, console);
+  return WriteExploreResult({ExploreReport(result), ExploreJson(result)},
+                            result.failure(), arguments.common, console);
 }
 
 }  // namespace virtio_user::cli

@@ -4,6 +4,8 @@
 #define CLI_EXPLORE_SEQUENCES_COMMAND_H_
 
 #include <cstdint>
+#include <optional>
+#include <string>
 
 #include "cli/console.h"
 #include "cli/exit_code.h"
@@ -18,6 +20,7 @@ namespace virtio_user::cli {
 struct ExploreSequencesArguments {
   ExploreCommonArguments common;
   int64_t depth = 6;
+  std::optional<std::string> only;
 };
 
 // Declares `vuser explore sequences`; `arguments` outlives `explore`.

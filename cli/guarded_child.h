@@ -39,7 +39,15 @@ struct GuardedChild {
   std::function<void(int pipe)> work;
   // In this process.
   std::function<void(std::span<const std::byte>)> on_bytes;
+  // Of real time, without that in which this process was stopped too.
   std::chrono::milliseconds timeout{60'000};
+  // In place of `timeout`, asked several times a second: whether its time is
+  // over. `stall` has to be taken off (StallWatch).
+  std::function<bool(std::chrono::nanoseconds stall)> overdue = {};
+  // At an interruption, before it is killed: asks it to end by itself, within
+  // `grace`.
+  std::function<void()> ask_to_end = {};
+  std::chrono::milliseconds grace{1000};
 };
 
 // Returns when the child is gone. Standard error is the child's too; standard

@@ -26,7 +26,7 @@ void Progress::Update(uint64_t done, uint64_t total) {
   const Clock::time_point now = Clock::now();
   if (now - last_drawn_ < kRedrawTime) return;
   last_drawn_ = now;
-  Draw(fmt::format("{}: {} of {} packets ({} %)", phase_, done, total,
+  Draw(fmt::format("{}: {} of {} {} ({} %)", phase_, done, total, unit_,
                    done * 100 / total));
 }
 

@@ -16,7 +16,9 @@ namespace virtio_user::cli {
 // terminal, otherwise a line for each phase when it ends.
 class Progress {
  public:
-  explicit Progress(const Console& console) : console_(console) {}
+  // `unit`: what is counted, such as "packets"; outlives this.
+  Progress(const Console& console, std::string_view unit)
+      : console_(console), unit_(unit) {}
   ~Progress() { Erase(); }
 
   void Begin(std::string phase);
@@ -33,6 +35,7 @@ class Progress {
   void Erase();
 
   const Console& console_;
+  const std::string_view unit_;
   std::string phase_;
   Clock::time_point last_drawn_{};
   bool drawn_ = false;  // The terminal's last line is ours.

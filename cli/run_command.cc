@@ -216,7 +216,7 @@ std::expected<void, Failure> CheckRoom(const RunOptions& options) {
 }
 
 RunResult Run(const RunOptions& options, const Console& console) {
-  Progress progress(console);
+  Progress progress(console, "packets");
   MessageTap::OnLine on_line;
   if (options.verbose) {
     on_line = [&](const std::string& line) { progress.Line(line); };

@@ -16,7 +16,9 @@
 #include <cstring>
 #include <new>
 
+#include "cli/child_process.h"
 #include "cli/progress.h"
+#include "cli/stall_watch.h"
 
 namespace virtio_user::cli {
 namespace {
@@ -122,9 +124,12 @@ class Fleet {
 
   void Spawn(uint32_t worker) {
     std::fflush(nullptr);
+    const pid_t parent = getpid();
     const pid_t child = fork();
     if (child == 0) {
-      signal(SIGINT, SIG_IGN);  // The parent ends us.
+      BeginChild(parent);
+      // Nobody waits for a reader that is gone.
+      close(pipe_[0]);
       Work(slot(worker));
       _exit(0);
     }
@@ -159,12 +164,13 @@ class Fleet {
   }
 
   void Watch() {
-    Progress progress(console_);
+    Progress progress(console_, "seeds");
     progress.Begin("simulate");
     while (AnyLeft()) {
       pollfd readable{.fd = pipe_[0], .events = POLLIN, .revents = 0};
       poll(&readable, 1, kTickMilliseconds);
       ReadNotes();
+      MoveOn(stalls_.Take());
       for (uint32_t i = 0; i < options_.workers; ++i) Look(i);
       uint64_t done = 0;
       for (uint32_t i = 0; i < options_.workers; ++i) done += slot(i).seeds;
@@ -181,6 +187,18 @@ class Fleet {
 
   bool AnyLeft() const {
     return std::ranges::any_of(children_, [](pid_t pid) { return pid > 0; });
+  }
+
+  // Nobody did anything in that time.
+  void MoveOn(Clock::duration stall) {
+    if (stall == Clock::duration::zero()) return;
+    for (uint32_t i = 0; i < options_.workers; ++i) {
+      int64_t begun = slot(i).begun.load();
+      // If it fails, the seed has just ended.
+      if (begun != 0) {
+        slot(i).begun.compare_exchange_strong(begun, begun + stall.count());
+      }
+    }
   }
 
   // Whether a worker is well; one that has died is replaced.
@@ -202,10 +220,8 @@ class Fleet {
     if (console_.Interrupted()) return;
     const std::string text =
         hung ? fmt::format("no end after {} s", options_.patience.count())
-        : WIFSIGNALED(status)
-            ? fmt::format("died by signal {} ({})", WTERMSIG(status),
-                          strsignal(WTERMSIG(status)))
-            : fmt::format("ended with exit code {}", WEXITSTATUS(status));
+             : (WIFSIGNALED(status) ? "died by " : "ended with ") +
+                   DeathText(status);
     result_.failures.push_back(
         {.seed = its.seed.load(),
          .verdict = hung ? SeedVerdict::kHang : SeedVerdict::kCrash,
@@ -253,6 +269,7 @@ class Fleet {
   const std::function<SeedOutcome(uint64_t)>& run_;
   const Console& console_;
   FleetResult result_;
+  StallWatch stalls_;  // From before the first worker, so that none is missed.
   void* shared_ = MAP_FAILED;
   std::array<int, 2> pipe_{-1, -1};
   std::vector<pid_t> children_;  // By worker; -1: it has ended.

@@ -9,7 +9,7 @@
 
 #include "backend_sim/simulation/shrinker.h"
 #include "cli/atomic_file.h"
-#include "cli/printable_text.h"
+#include "cli/explore_output.h"
 #include "cli/replay_run.h"
 #include "cli/seed_fleet.h"
 #include "cli/simulate_command.h"
@@ -24,48 +24,50 @@ constexpr const char* kFooter = R"text(
 what happens:
   The run has to fail. Operations are left out, then numbers made plain, as
   long as it fails in the same way: the same checker, or again a crash or a
-  hang. What is left is a script for vuser replay.
+  hang. What is left is a script for vuser replay. Every run is in a process
+  of its own. SIGINT ends it; what it has come to is written.
 
 examples:
   vuser shrink 4711 --output short.txt
   vuser replay short.txt --html short.html
 )text";
 
-// A run in this process; what killed the process before is run in another.
-class Trial {
- public:
-  Trial(const ShrinkArguments& arguments, const Console& console)
-      : options_{.wants_hashes = false,
-                 .patience = std::chrono::seconds(arguments.timeout_seconds)},
-        silent_{.out = console.out, .err = null_} {}
-
-  SeedOutcome Apart(const Script& script) {
-    options_.count = 1;
-    options_.workers = 1;
-    const FleetResult result =
-        RunFleet(options_, [&](uint64_t) { return Run(script); }, silent_);
-    SeedOutcome outcome;
-    if (result.failures.empty()) return outcome;
-    outcome.verdict = result.failures.front().verdict;
-    outcome.text = result.failures.front().text;
-    return outcome;
-  }
-
-  static SeedOutcome Run(const Script& script) {
-    backend_sim::SimulationOptions options;
-    options.trace = {.keep_last = 0, .keep_all = false};
-    return OutcomeOf(backend_sim::RunScript(script, options));
-  }
-
- private:
-  FleetOptions options_;
-  std::ostream null_{nullptr};
-  Console silent_;
-};
+SeedOutcome RunOnce(const Script& script) {
+  backend_sim::SimulationOptions options;
+  options.trace = {.keep_last = 0, .keep_all = false};
+  return OutcomeOf(backend_sim::RunScript(script, options));
+}
 
 // "descriptors" of "descriptors: 4 was closed twice (step 3)".
 std::string CheckerOf(const SeedOutcome& outcome) {
   return outcome.text.substr(0, outcome.text.find(':'));
+}
+
+bool SameWay(const SeedOutcome& got, const SeedOutcome& wanted) {
+  if (got.verdict != wanted.verdict) return false;
+  const bool found = wanted.verdict == SeedVerdict::kViolation ||
+                     wanted.verdict == SeedVerdict::kLiveness;
+  return !found || CheckerOf(got) == CheckerOf(wanted);
+}
+
+Failure Interrupted() { return {ExitCode::kFail, "interrupted"}; }
+
+// What is wrong with them, or nothing.
+std::optional<Failure> WrongArguments(const ShrinkArguments& arguments) {
+  const auto usage = [](std::string text) {
+    return Failure{ExitCode::kUsage, std::move(text)};
+  };
+  if (arguments.timeout_seconds == 0) {
+    return usage("--timeout 0: say 1 or more seconds");
+  }
+  if (!arguments.output_path) return std::nullopt;
+  if (arguments.output_path->empty()) {
+    return usage("--output \"\": say a file's path");
+  }
+  if (const auto ok = CheckWritable(*arguments.output_path); !ok) {
+    return usage("--output " + *arguments.output_path + ": " + ok.error());
+  }
+  return std::nullopt;
 }
 
 // What a seed draws depends on what becomes of it, so it is run; elsewhere,
@@ -75,14 +77,117 @@ std::expected<Script, Failure> ScriptOf(const ShrinkArguments& arguments,
   const auto what = ResolveReplay(arguments.input);
   if (!what) return std::unexpected(what.error());
   if (const auto* const script = std::get_if<Script>(&*what)) return *script;
-  return ReplayGuarded([&](RunWriter& writer) { ReplayTwice(*what, writer); },
-                       2 * std::chrono::seconds(arguments.timeout_seconds),
-                       console)
-      .run.script();
+  const Replay replay = ReplayGuarded(
+      [&](RunWriter& writer) { ReplayTwice(*what, writer); },
+      2 * std::chrono::seconds(arguments.timeout_seconds), console);
+  if (replay.verdict.code == ExitCode::kFail) {
+    return std::unexpected(console.Interrupted()
+                               ? Interrupted()
+                               : Failure{ExitCode::kFail, replay.verdict.text});
+  }
+  return replay.run.script();
 }
 
-bool IsFatal(SeedVerdict verdict) {
-  return verdict == SeedVerdict::kCrash || verdict == SeedVerdict::kHang;
+// From the run that fails to the shortest one.
+class Shrinking {
+ public:
+  Shrinking(const TrialWorker::Run& run, const ShrinkArguments& arguments,
+            const Console& console)
+      : worker_(run, std::chrono::seconds(arguments.timeout_seconds), console) {
+    options_.max_runs = arguments.max_runs;
+  }
+
+  // How `script` fails, if it does.
+  std::expected<SeedOutcome, Failure> Judge(const Script& script) {
+    const auto outcome = worker_.TryAfresh(script);
+    if (!outcome) return std::unexpected(NoOutcome());
+    if (outcome->verdict == SeedVerdict::kPass) {
+      return std::unexpected(
+          Failure{ExitCode::kUsage,
+                  "this run does not fail: there is nothing to shrink"});
+    }
+    best_ = *outcome;
+    return *outcome;
+  }
+
+  backend_sim::Shrunk Shrink(const Script& script) {
+    const SeedOutcome wanted = best_;
+    return backend_sim::Shrink(
+        script,
+        [&](const Script& candidate) { return Fails(candidate, wanted); },
+        options_);
+  }
+
+  // Why it ended before its end; nothing: it did not.
+  const std::optional<Failure>& ended_by() const { return ended_by_; }
+  // Of the best script.
+  const SeedOutcome& best() const { return best_; }
+
+ private:
+  Failure NoOutcome() const {
+    if (!worker_.trouble().empty()) return {ExitCode::kFail, worker_.trouble()};
+    return Interrupted();
+  }
+
+  bool Fails(const Script& candidate, const SeedOutcome& wanted) {
+    if (ended_by_) return false;
+    // What ends its process begins in a new one each time anyway.
+    const bool fatal = wanted.verdict == SeedVerdict::kCrash ||
+                       wanted.verdict == SeedVerdict::kHang;
+    auto outcome =
+        fatal ? worker_.TryAfresh(candidate) : worker_.Try(candidate);
+    // Once more where no run before has left anything.
+    if (!fatal && outcome && SameWay(*outcome, wanted)) {
+      outcome = worker_.TryAfresh(candidate);
+    }
+    if (!outcome) {
+      ended_by_ = NoOutcome();
+      // It is looked at before each run.
+      options_.max_runs = 0;
+      return false;
+    }
+    if (!SameWay(*outcome, wanted)) return false;
+    best_ = *outcome;
+    return true;
+  }
+
+  TrialWorker worker_;
+  backend_sim::ShrinkOptions options_;
+  SeedOutcome best_;
+  std::optional<Failure> ended_by_;
+};
+
+// Before there is anything to write.
+ExitCode Stop(const Failure& failure, const Console& console) {
+  if (console.Interrupted()) {
+    console.out << "verdict: interrupted\n" << std::flush;
+  }
+  return TellFailure(failure, console);
+}
+
+// The script where it belongs, then the verdict.
+ExitCode Tell(const Shrinking& shrinking, const backend_sim::Shrunk& shrunk,
+              const ShrinkArguments& arguments, size_t operations,
+              const Console& console) {
+  const SeedOutcome& best = shrinking.best();
+  const std::string text = fmt::format("{}# {}: {}\n", ToText(shrunk.script),
+                                       VerdictName(best.verdict), best.text);
+  if (arguments.output_path) {
+    const auto written = WriteFileAtomically(*arguments.output_path, text);
+    if (!written) {
+      return TellFailure({ExitCode::kFail, written.error()}, console);
+    }
+  } else {
+    console.out << text;
+  }
+  const auto& ended_by = shrinking.ended_by();
+  const bool cut = !shrunk.complete && !ended_by;
+  console.out << fmt::format(
+      "verdict: {}{} with {} operations instead of {}, after {} runs{}\n",
+      ended_by ? ended_by->text + ": so far " : "", VerdictName(best.verdict),
+      shrunk.script.operations.size(), operations, shrunk.runs,
+      cut ? " (--max-runs ended it)" : "");
+  return ended_by ? ended_by->code : ExitCodeOf(best.verdict);
 }
 
 }  // namespace
@@ -113,54 +218,24 @@ void AddShrinkCommand(CLI::App& app, ShrinkArguments& arguments) {
       ->check(WholeNumber<uint32_t>());
 }
 
+ExitCode ShrinkScript(const Script& script, const TrialWorker::Run& run,
+                      const ShrinkArguments& arguments,
+                      const Console& console) {
+  Shrinking shrinking(run, arguments, console);
+  const auto wanted = shrinking.Judge(script);
+  if (!wanted) return Stop(wanted.error(), console);
+  const backend_sim::Shrunk shrunk = shrinking.Shrink(script);
+  return Tell(shrinking, shrunk, arguments, script.operations.size(), console);
+}
+
 ExitCode ShrinkCommand(const ShrinkArguments& arguments,
                        const Console& console) {
+  if (const auto wrong = WrongArguments(arguments)) {
+    return TellFailure(*wrong, console);
+  }
   const auto script = ScriptOf(arguments, console);
-  if (!script) {
-    console.err << "vuser: " << Printable(script.error().text) << std::endl;
-    return script.error().code;
-  }
-  if (arguments.output_path) {
-    if (const auto ok = CheckWritable(*arguments.output_path); !ok) {
-      console.err << "vuser: " << Printable(*arguments.output_path) << ": "
-                  << ok.error() << std::endl;
-      return ExitCode::kUsage;
-    }
-  }
-  Trial judge(arguments, console);
-  const SeedOutcome wanted = judge.Apart(*script);
-  if (wanted.verdict == SeedVerdict::kPass) {
-    console.err << "vuser: this run does not fail: there is nothing to shrink"
-                << std::endl;
-    return ExitCode::kUsage;
-  }
-  const bool apart = IsFatal(wanted.verdict);
-  const auto fails = [&](const Script& candidate) {
-    const SeedOutcome got =
-        apart ? judge.Apart(candidate) : Trial::Run(candidate);
-    if (apart) return got.verdict == wanted.verdict;
-    return got.verdict == wanted.verdict && CheckerOf(got) == CheckerOf(wanted);
-  };
-  const backend_sim::Shrunk shrunk =
-      backend_sim::Shrink(*script, fails, {.max_runs = arguments.max_runs});
-  const SeedOutcome last = judge.Apart(shrunk.script);
-  const std::string text = fmt::format("{}# {}: {}\n", ToText(shrunk.script),
-                                       VerdictName(last.verdict), last.text);
-  if (arguments.output_path) {
-    const auto written = WriteFileAtomically(*arguments.output_path, text);
-    if (!written) {
-      console.err << "vuser: " << written.error() << std::endl;
-      return ExitCode::kFail;
-    }
-  } else {
-    console.out << text;
-  }
-  console.out << fmt::format(
-      "verdict: {} with {} operations instead of {}, after {} runs{}\n",
-      VerdictName(last.verdict), shrunk.script.operations.size(),
-      script->operations.size(), shrunk.runs,
-      shrunk.complete ? "" : " (--max-runs ended it)");
-  return ExitCodeOf(last.verdict);
+  if (!script) return Stop(script.error(), console);
+  return ShrinkScript(*script, RunOnce, arguments, console);
 }
 
 }  // namespace virtio_user::cli

@@ -7,9 +7,11 @@
 #include <optional>
 #include <string>
 
+#include "backend_sim/simulation/script.h"
 #include "cli/console.h"
 #include "cli/exit_code.h"
 #include "cli/replay_command.h"
+#include "cli/trial_worker.h"
 
 namespace CLI {
 class App;
@@ -31,6 +33,12 @@ void AddShrinkCommand(CLI::App& app, ShrinkArguments& arguments);
 // that of the failure; kUsage where there is none.
 ExitCode ShrinkCommand(const ShrinkArguments& arguments,
                        const Console& console);
+
+// The same of a script; `run` is what a process of its own does with each. The
+// output has been checked.
+ExitCode ShrinkScript(const backend_sim::Script& script,
+                      const TrialWorker::Run& run,
+                      const ShrinkArguments& arguments, const Console& console);
 
 }  // namespace virtio_user::cli
 

@@ -8,7 +8,10 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <charconv>
+#include <filesystem>
+#include <limits>
 #include <ostream>
+#include <system_error>
 #include <thread>
 
 #include "backend_sim/simulation/scenario.h"
@@ -59,10 +62,39 @@ std::array<uint64_t, 2> Words(const std::string& hash) {
   return words;
 }
 
+// Whether two options name the same file, or both the output.
+bool SamePath(const std::string& one, const std::string& other) {
+  if (one == "-" || other == "-") return one == other;
+  std::error_code error;
+  return std::filesystem::weakly_canonical(one, error) ==
+         std::filesystem::weakly_canonical(other, error);
+}
+
+// Where the reports go: nothing, or why they cannot.
+std::string WrongPaths(const SimulateArguments& arguments) {
+  const auto& json = arguments.json_path;
+  const auto& hashes = arguments.hashes_path;
+  if (json && hashes && SamePath(*json, *hashes)) {
+    return fmt::format("--json {} --hashes {}: say two files", *json, *hashes);
+  }
+  for (const auto& path : {json, hashes}) {
+    if (!path || *path == "-") continue;
+    if (const auto writable = CheckWritable(*path); !writable) {
+      return *path + ": " + writable.error();
+    }
+  }
+  return "";
+}
+
 // Nothing, or why it cannot be.
 std::string WrongArguments(const SimulateArguments& arguments) {
   if (arguments.seeds == 0 || arguments.seeds > kMaxSeeds) {
     return fmt::format("--seeds {}: say 1 to {}", arguments.seeds, kMaxSeeds);
+  }
+  constexpr uint64_t kMostSeed = std::numeric_limits<uint64_t>::max();
+  if (!arguments.seed && arguments.from > kMostSeed - (arguments.seeds - 1)) {
+    return fmt::format("--from {} --seeds {}: the last one would be beyond {}",
+                       arguments.from, arguments.seeds, kMostSeed);
   }
   if (arguments.steps == 0 || arguments.steps > kMaxSteps) {
     return fmt::format("--steps {}: say 1 to {}", arguments.steps, kMaxSteps);
@@ -79,13 +111,7 @@ std::string WrongArguments(const SimulateArguments& arguments) {
                        *arguments.personality,
                        fmt::join(backend_sim::BackendNames(), ", "));
   }
-  for (const auto& path : {arguments.json_path, arguments.hashes_path}) {
-    if (!path || *path == "-") continue;
-    if (const auto writable = CheckWritable(*path); !writable) {
-      return *path + ": " + writable.error();
-    }
-  }
-  return "";
+  return WrongPaths(arguments);
 }
 
 bool WriteTo(const std::string& path, const std::string& text,

@@ -215,10 +215,10 @@ std::vector<BadInput> BadRest() {
       {{"probe", "sim", "--json", "/nowhere/x"}, "--json /nowhere/x: cannot"},
       {{},
        "no command: say run, probe, bench, "
-       "explore, simulate, shrink or replay"},
+       "replay, simulate, shrink or explore"},
       {{"fly"},
        "fly: no such command; say run, probe, bench, "
-       "explore, simulate, shrink or replay"},
+       "replay, simulate, shrink or explore"},
   };
 }
 

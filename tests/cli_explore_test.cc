@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "cli/explore_report.h"
+#include "cli/explore_sequences_report.h"
 #include "tests/cli_support.h"
 #include "tests/support/temp_dir.h"
 
@@ -16,6 +17,7 @@ namespace virtio_user::cli {
 namespace {
 
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 ExploreFeaturesResult GoodFeatures() {
   ExploreFeaturesResult result;
@@ -43,7 +45,7 @@ TEST(ExploreReportTest, FewerCasesThanThereAreFail) {
   ExploreFeaturesResult result = GoodFeatures();
   result.counts[0].tried -= 1;
   ASSERT_TRUE(result.failure());
-  EXPECT_EQ(result.failure()->code, ExitCode::kFail);
+  EXPECT_EQ(result.failure()->code, ExitCode::kViolation);
   EXPECT_EQ(result.failure()->text,
             "the seed's 17 bits: 6,291,455 cases were tried, and there are "
             "6,291,456");
@@ -117,14 +119,84 @@ TEST(ExploreFaultsCommandTest, Only_FaultsThatDoNotHappenFail) {
   EXPECT_EQ(outcome.LastLine(), "verdict: FAIL (0 of 1 faults happened)");
 }
 
+TEST(ExploreFaultsCommandTest, Only_WithoutAFault) {
+  const Outcome outcome =
+      RunVuser({"explore", "faults", "--pairs", "1", "--only", "none"});
+  EXPECT_EQ(outcome.code, 0) << outcome.err;
+  EXPECT_EQ(outcome.LastLine(), "verdict: pass");
+}
+
+TEST(ExploreSequencesCommandTest, ThreeOperations_TableAndJson) {
+  const testing_support::TempDir dir;
+  const std::string path = dir.Join("sequences.json");
+  const Outcome outcome =
+      RunVuser({"explore", "sequences", "--depth", "3", "--json", path});
+  EXPECT_EQ(outcome.code, 0) << outcome.err;
+  EXPECT_EQ(outcome.LastLine(), "verdict: pass");
+  EXPECT_THAT(outcome.out, HasSubstr("1884 run, 1884 are there"));
+  EXPECT_THAT(outcome.out, HasSubstr("the last level still found new states"));
+  std::ifstream file(path);
+  const auto json = nlohmann::json::parse(file);
+  EXPECT_EQ(json["sequences"], 1884);
+  EXPECT_EQ(json["levels"].size(), 3u);
+}
+
+TEST(ExploreSequencesCommandTest, Only_ShowsThatSequence) {
+  const Outcome outcome =
+      RunVuser({"explore", "sequences", "--only", "create,set-up,start"});
+  EXPECT_EQ(outcome.code, 0) << outcome.err;
+  EXPECT_EQ(outcome.out,
+            "# create\ncreate\n# set-up\nnegotiate\nconfigure a=1\n# start\n"
+            "start\nverdict: pass\n");
+}
+
+TEST(ExploreSequencesReportTest, OfWhatWasInterruptedNothingIsSaid) {
+  ExploreSequencesResult result{.depth = 6, .expected = 3257436};
+  result.interrupted = true;
+  result.states.levels = {{.depth = 1, .transitions = 12, .new_states = 4}};
+  EXPECT_EQ(result.failure()->code, ExitCode::kFail);
+  const std::string text = ExploreReport(result);
+  EXPECT_THAT(text, Not(HasSubstr("the last level")));
+  EXPECT_THAT(text, HasSubstr("verdict: FAIL (interrupted)\n"));
+}
+
+TEST(ExploreSequencesReportTest, WhatWasFoundIsAViolationWithItsScript) {
+  ExploreSequencesResult result{.depth = 1, .expected = 12};
+  result.sequences = {.sequences = 2,
+                      .steps = 2,
+                      .failing = backend_sim::Script(),
+                      .finding = "link: x"};
+  result.sequences.failing->operations = {
+      {.kind = backend_sim::OpKind::kCreate}};
+  EXPECT_EQ(result.failure()->code, ExitCode::kViolation);
+  EXPECT_THAT(ExploreReport(result), HasSubstr("create\n"));
+  EXPECT_THAT(ExploreReport(result), HasSubstr("verdict: FAIL (link: x)\n"));
+}
+
+TEST(ExploreSequencesReportTest, FewerThanThereAreAreAViolation) {
+  ExploreSequencesResult result{.depth = 1, .expected = 12};
+  result.sequences.sequences = 11;
+  EXPECT_EQ(result.failure()->code, ExitCode::kViolation);
+}
+
 TEST(ExploreCommandTest, WrongArgumentsAreNamed) {
   struct Bad {
     std::vector<std::string> arguments;
     std::string text;
   };
   const Bad all[] = {
-      {{"explore"}, "subcommand"},
-      {{"explore", "stars"}, "vuser: see vuser explore --help"},
+      {{"explore"},
+       "no explore command: say features, faults or sequences\n"
+       "vuser: see vuser explore --help"},
+      {{"explore", "stars"},
+       "stars: no such explore command; say features, faults or sequences\n"
+       "vuser: see vuser explore --help"},
+      {{"explore", "faults", "--timeout", "0"}, "--timeout 0: say 1 or more"},
+      {{"explore", "sequences", "--timeout", "0"}, "--timeout 0: say 1 or"},
+      {{"explore", "sequences", "--depth", "0"}, "--depth 0: say 1 to 64"},
+      {{"explore", "sequences", "--only", "create,fly"},
+       "--only create,fly: say operations with commas between; there is "
+       "create"},
       {{"explore", "features", "--jobs", "0"}, "--jobs 0: say 1 to 1024"},
       {{"explore", "faults", "--pairs", "0"}, "--pairs 0: say 1 to 128"},
       {{"explore", "faults", "--pairs", "129"}, "--pairs 129: say 1 to 128"},

@@ -11,8 +11,10 @@
 #include <sstream>
 #include <stdexcept>
 #include <string>
+#include <thread>
 
 #include "cli/guarded_child.h"
+#include "tests/cli_process_support.h"
 
 namespace virtio_user::cli {
 namespace {
@@ -46,14 +48,6 @@ Ended RunWork(const std::function<void(int)>& work,
                           .timeout = timeout},
                          console);
   return ended;
-}
-
-// A core file of a death that was wanted helps nobody.
-void DieBy(int number) {
-  const rlimit none{.rlim_cur = 0, .rlim_max = 0};
-  setrlimit(RLIMIT_CORE, &none);
-  signal(number, SIG_DFL);
-  raise(number);
 }
 
 TEST(GuardedChild, WhatItWritesArrives) {
@@ -118,6 +112,68 @@ TEST(GuardedChild, AnInterruptionEndsIt) {
       std::chrono::seconds(30), &interrupted);
 
   EXPECT_EQ(ended.end.how, How::kInterrupted);
+}
+
+TEST(GuardedChild, AskedToEndItEndsByItself) {
+  const std::atomic<bool> interrupted{true};
+  SharedValue<std::atomic<bool>> asked;
+  std::ostringstream out;
+  const Console console{.out = out, .err = out, .interrupted = &interrupted};
+  std::string said;
+
+  const ChildEnd end = RunGuarded(
+      {.work =
+           [&](int pipe) {
+             while (!asked.get()->load())
+               std::this_thread::sleep_for(std::chrono::milliseconds(1));
+             Say(pipe, "x");
+           },
+       .on_bytes =
+           [&](std::span<const std::byte> bytes) {
+             said.append(bytes.size(), 'x');
+           },
+       .ask_to_end = [&] { *asked = true; },
+       .grace = std::chrono::seconds(60)},
+      console);
+
+  EXPECT_EQ(end.how, How::kInterrupted);
+  EXPECT_EQ(said, "x");
+}
+
+TEST(GuardedChild, ItDiesWithItsParent) {
+  SharedValue<std::atomic<bool>> running;
+  ForkedGroup group([&] {
+    (void)RunWork([&](int) {
+      *running = true;
+      for (;;) pause();
+    });
+    return 0;
+  });
+  ASSERT_TRUE(SoonTrue([&] { return running.get()->load(); }));
+
+  group.KillLeader();
+
+  EXPECT_TRUE(group.AllGone());
+}
+
+TEST(GuardedChild, ATimeInWhichAllAreStoppedDoesNotCount) {
+  SharedValue<std::atomic<bool>> running;
+  ForkedGroup group([&] {
+    const Ended ended = RunWork(
+        [&](int) {
+          *running = true;
+          WorkForAWhile();
+        },
+        std::chrono::seconds(3));
+    return static_cast<int>(ended.end.how);
+  });
+  ASSERT_TRUE(SoonTrue([&] { return running.get()->load(); }));
+
+  group.Send(SIGSTOP);
+  std::this_thread::sleep_for(std::chrono::milliseconds(3500));
+  group.Send(SIGCONT);
+
+  EXPECT_EQ(group.ExitCode(), static_cast<int>(How::kFinished));
 }
 
 }  // namespace

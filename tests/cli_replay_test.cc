@@ -155,6 +155,24 @@ TEST_F(ReplayTest, ABadLineIsNamedWithWhatIsAllowed) {
   }
 }
 
+// A line may be as long as the file.
+TEST_F(ReplayTest, OfALongLineTheBeginningIsShown) {
+  const std::string much(1'000'000, 'x');
+  for (const std::string& line :
+       {much, "create " + much, "set " + much + " 1", "set pairs " + much,
+        "set backend " + much, "set pairs " + std::string(100, '0') + "1"}) {
+    const std::string path = File("bad.script", line + "\n");
+
+    const Outcome outcome = RunVuser({"replay", path});
+
+    EXPECT_EQ(outcome.code, 2);
+    EXPECT_THAT(outcome.err, HasSubstr("line 1: "));
+    EXPECT_THAT(outcome.err, HasSubstr(line.substr(0, 50)));
+    EXPECT_THAT(outcome.err, HasSubstr("...\""));
+    EXPECT_LT(outcome.err.size(), 1000u + path.size());
+  }
+}
+
 struct BadUse {
   std::vector<std::string> arguments;
   std::string error;

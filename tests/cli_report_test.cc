@@ -192,7 +192,7 @@ TEST(ProgressTest, WithoutATerminal_EachPhaseIsALine) {
   std::ostringstream out;
   std::ostringstream err;
   const Console console{.out = out, .err = err};
-  Progress progress(console);
+  Progress progress(console, "packets");
   progress.Begin("start");
   progress.Update(1, 2);
   progress.End(0.25);
@@ -205,14 +205,14 @@ TEST(ProgressTest, OnATerminal_OneLineChangesAndIsGoneAtTheEnd) {
   std::ostringstream err;
   const Console console{.out = out, .err = err, .err_is_terminal = true};
   {
-    Progress progress(console);
+    Progress progress(console, "seeds");
     progress.Begin("echo");
     progress.Update(1, 2);
     progress.End(0.25);
   }
   EXPECT_EQ(err.str(),
             "\r\x1b[Kecho\r\x1b[K"
-            "echo: 1 of 2 packets (50 %)\r\x1b[K");
+            "echo: 1 of 2 seeds (50 %)\r\x1b[K");
 }
 
 }  // namespace

@@ -35,7 +35,7 @@ std::string HashOf(const std::vector<std::string>& arguments) {
 RunResult RunOn(Environment& environment, const RunOptions& options) {
   std::ostringstream text;
   const Console console{.out = text, .err = text};
-  Progress progress(console);
+  Progress progress(console, "packets");
   return Runner(options, environment, console, progress).Run();
 }
 

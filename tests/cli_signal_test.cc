@@ -29,6 +29,7 @@ namespace {
 
 using ::testing::EndsWith;
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 // Far more than what is asked for and far less than --timeout, so that a busy
 // machine fails nothing.
@@ -186,6 +187,21 @@ TEST_P(SignalTest, WhileProbeWaits_EndsAndRemovesTheSocketFile) {
   ASSERT_EQ(kill(pid_, GetParam()), 0);
   EXPECT_EQ(WaitForEnd(), 1);
   EXPECT_FALSE(std::filesystem::exists(path_));
+}
+
+TEST_P(SignalTest, DuringAnExploration_EndsAndSaysNoMoreThanItKnows) {
+  for (const char* what : {"faults", "sequences"}) {
+    Start({"explore", what});
+    ASSERT_TRUE(Eventually([&] { return Catches(GetParam()); }));
+    std::this_thread::sleep_for(std::chrono::milliseconds(100));
+    const testing_support::Stopwatch watch;
+    ASSERT_EQ(kill(pid_, GetParam()), 0);
+    EXPECT_EQ(WaitForEnd(), 1);
+    EXPECT_LT(watch.elapsed(), kPrompt);
+    EXPECT_THAT(Output(), EndsWith("verdict: FAIL (interrupted)\n"));
+    EXPECT_THAT(Output(), Not(HasSubstr("the last level")));
+    std::filesystem::remove(out_);
+  }
 }
 
 INSTANTIATE_TEST_SUITE_P(Signals, SignalTest,

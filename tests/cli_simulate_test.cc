@@ -1,19 +1,23 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
-// vuser simulate and vuser shrink, and the processes that they run.
+// vuser simulate, and the processes that it runs.
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
+#include <chrono>
 #include <csignal>
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <sstream>
+#include <thread>
 
 #include "cli/seed_fleet.h"
 #include "cli/simulate_command.h"
+#include "tests/cli_process_support.h"
 #include "tests/cli_support.h"
 #include "tests/support/temp_dir.h"
 
@@ -76,6 +80,15 @@ TEST(Simulate, WritesJson) {
   EXPECT_EQ(report["operations"].size(), backend_sim::kOpKinds);
 }
 
+TEST(Simulate, TheLastSeedThereIsCanBeRun) {
+  const Outcome outcome =
+      RunVuser({"simulate", "--from", "18446744073709551614", "--seeds", "2",
+                "--steps", "9"});
+
+  EXPECT_EQ(outcome.code, 0) << outcome.err;
+  EXPECT_THAT(outcome.out, HasSubstr("2 of 2 seeds"));
+}
+
 TEST(Simulate, RefusesWhatMakesNoSense) {
   for (const auto& [arguments, word] :
        std::vector<std::pair<std::vector<std::string>, std::string>>{
@@ -85,7 +98,11 @@ TEST(Simulate, RefusesWhatMakesNoSense) {
            {{"--personality", "nobody"}, "lib-vhost"},
            {{"--seed", "1", "--seeds", "2"}, "--seed"},
            {{"--seeds", "-1"}, "-1"},
-           {{"--json", "/nowhere/x.json"}, "/nowhere/x.json"}}) {
+           {{"--json", "/nowhere/x.json"}, "/nowhere/x.json"},
+           {{"--json", "-", "--hashes", "-"}, "--json - --hashes -: say two"},
+           {{"--json", "/tmp/x", "--hashes", "/tmp/./x"}, "say two files"},
+           {{"--from", "18446744073709551615", "--seeds", "3"},
+            "the last one would be beyond 18446744073709551615"}}) {
     std::vector<std::string> all{"simulate"};
     all.insert(all.end(), arguments.begin(), arguments.end());
     const Outcome outcome = RunVuser(all);
@@ -175,25 +192,76 @@ TEST(SeedFleet, EachVerdictHasAnExitCodeOfItsOwn) {
             ExitCode::kNondeterminism);
 }
 
-// --- Shrinking ---------------------------------------------------------------
+// --- Without those who wait for them -----------------------------------------
 
-TEST(ShrinkCommand, HasNothingToDoWithARunThatPasses) {
-  const Outcome outcome = RunVuser({"shrink", "1", "--steps", "40"});
+TEST(SeedFleet, WorkersDieWithTheirParent) {
+  SharedValue<std::atomic<uint32_t>> running;
+  ForkedGroup group([&] {
+    Fleet fleet;
+    (void)fleet.Run([&](uint64_t) -> SeedOutcome {
+      ++*running;
+      for (;;) pause();
+    });
+    return 0;
+  });
+  ASSERT_TRUE(SoonTrue([&] { return running.get()->load() == 2; }));
 
-  EXPECT_EQ(outcome.code, 2);
-  EXPECT_THAT(outcome.err, HasSubstr("does not fail"));
+  group.KillLeader();
+
+  EXPECT_TRUE(group.AllGone());
 }
 
-TEST(ShrinkCommand, SaysWhatIsWrongWithItsInput) {
-  TempDir dir;
-  const std::string path = dir.Join("script");
-  std::ofstream(path) << "create\nfly\n";
+// A pipe that nobody reads is full after some thousand hashes.
+TEST(SeedFleet, WorkersWithHashesDieWithTheirParent) {
+  SharedValue<std::atomic<uint64_t>> seeds;
+  ForkedGroup group([&] {
+    Fleet fleet;
+    fleet.options.count = uint64_t{1} << 40;
+    fleet.options.wants_hashes = true;
+    (void)fleet.Run([&](uint64_t) {
+      ++*seeds;
+      return SeedOutcome();
+    });
+    return 0;
+  });
+  ASSERT_TRUE(SoonTrue([&] { return seeds.get()->load() > 100; }));
 
-  EXPECT_THAT(RunVuser({"shrink", path}).err, HasSubstr("line 2"));
-  EXPECT_THAT(RunVuser({"shrink", "/nowhere/script"}).err,
-              HasSubstr("No such file"));
-  EXPECT_EQ(RunVuser({"shrink", path}).code, 2);
-  EXPECT_EQ(RunVuser({"shrink"}).code, 2);
+  group.KillLeader();
+
+  EXPECT_TRUE(group.AllGone());
+}
+
+TEST(SeedFleet, ATimeInWhichAllAreStoppedIsNoHang) {
+  SharedValue<std::atomic<bool>> running;
+  ForkedGroup group([&] {
+    Fleet fleet;
+    fleet.options.count = 1;
+    fleet.options.patience = std::chrono::seconds(3);
+    const FleetResult result = fleet.Run([&](uint64_t) {
+      *running = true;
+      WorkForAWhile();
+      return SeedOutcome();
+    });
+    return static_cast<int>(result.failures.size());
+  });
+  ASSERT_TRUE(SoonTrue([&] { return running.get()->load(); }));
+
+  group.Send(SIGSTOP);
+  std::this_thread::sleep_for(std::chrono::milliseconds(3500));
+  group.Send(SIGCONT);
+
+  EXPECT_EQ(group.ExitCode(), 0);
+}
+
+TEST(SeedFleet, ProgressIsOfSeeds) {
+  Fleet fleet;
+  fleet.console.err_is_terminal = true;
+  (void)fleet.Run([](uint64_t) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(100));
+    return SeedOutcome();
+  });
+
+  EXPECT_THAT(fleet.err.str(), HasSubstr("of 20 seeds ("));
 }
 
 }  // namespace

@@ -83,7 +83,7 @@ class SimKernelEnvironment final : public Environment {
 RunResult RunOn(Environment& environment, const RunOptions& options) {
   std::ostringstream text;
   const Console console{.out = text, .err = text};
-  Progress progress(console);
+  Progress progress(console, "packets");
   return Runner(options, environment, console, progress).Run();
 }
 

@@ -37,6 +37,7 @@ std::string TextOf(const FaultChoices& choices) {
 
 std::optional<FaultChoices> ParseFaultChoices(std::string_view text) {
   FaultChoices choices;
+  if (text == "none") return choices;
   while (true) {
     const size_t comma = text.find(',');
     const auto choice = ParseOne(text.substr(0, comma));

@@ -52,7 +52,7 @@ using FaultChoices = std::vector<FaultChoice>;
 
 // "refused@17", several with commas between; none: "none".
 std::string TextOf(const FaultChoices& choices);
-// Nothing: it is no such text.
+// The way back. Nothing: it is no such text.
 std::optional<FaultChoices> ParseFaultChoices(std::string_view text);
 
 }  // namespace backend_sim

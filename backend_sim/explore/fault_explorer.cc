@@ -17,6 +17,11 @@ uint64_t WaysOf(const BackendCall& call) {
       [&](const FaultWay& way) { return call.answered || !way.needs_answer; }));
 }
 
+// "pairs 2, faults refused@6,late@9".
+std::string CaseName(uint16_t pairs, const FaultChoices& faults) {
+  return "pairs " + std::to_string(pairs) + ", faults " + TextOf(faults);
+}
+
 struct Counts {
   ExploreCount single;
   ExploreCount two;
@@ -68,6 +73,8 @@ class Explorer {
 
   FaultLifeResult Try(const FaultChoices& faults, bool keep_calls,
                       ExploreCount& count) const {
+    const std::string name = CaseName(what_.pairs, faults);
+    const ObservedCase observed(options_.observer, name);
     FaultLifeResult life = LiveWithFaults({.pairs = what_.pairs,
                                            .faults = faults,
                                            .keep_calls = keep_calls,
@@ -75,8 +82,7 @@ class Explorer {
     if (life.happened != faults.size()) return life;
     ++count.tried;
     if (!life.wrong.empty()) {
-      count.Wrong("pairs " + std::to_string(what_.pairs) + ", faults " +
-                  TextOf(faults) + ": " + life.wrong);
+      count.Wrong(name + ": " + life.wrong);
     }
     return life;
   }
@@ -107,6 +113,9 @@ ExploreCount ExploreDescriptors(const FaultExplorerOptions& what,
   ExploreCount all = InParallel(faults.size(), options, [&] {
     return [&](size_t part) {
       ExploreCount count;
+      const std::string name = "pairs " + std::to_string(what.pairs) + ", " +
+                               faults[part].Text() + " fails";
+      const ObservedCase observed(options.observer, name);
       const FaultLifeResult life =
           LiveWithFaults({.pairs = what.pairs,
                           .fd_fault = faults[part],
@@ -115,8 +124,7 @@ ExploreCount ExploreDescriptors(const FaultExplorerOptions& what,
       const auto& made = life.fd_calls[faults[part].backend ? 1 : 0];
       count.tried = made[kind] >= faults[part].nth ? 1 : 0;
       if (!life.wrong.empty()) {
-        count.Wrong("pairs " + std::to_string(what.pairs) + ", " +
-                    faults[part].Text() + " fails: " + life.wrong);
+        count.Wrong(name + ": " + life.wrong);
       }
       return count;
     };
@@ -125,6 +133,14 @@ ExploreCount ExploreDescriptors(const FaultExplorerOptions& what,
     for (const uint64_t count : side) all.must += count;
   }
   return all;
+}
+
+FaultLifeResult LiveFaultless(const FaultExplorerOptions& what,
+                              const ExploreOptions& options) {
+  const ObservedCase observed(options.observer, CaseName(what.pairs, {}));
+  return LiveWithFaults({.pairs = what.pairs,
+                         .keep_calls = true,
+                         .make_backend = what.make_backend});
 }
 
 }  // namespace
@@ -147,15 +163,11 @@ FaultExploration ExploreFaults(const FaultExplorerOptions& what,
                                const ExploreOptions& options) {
   FaultExploration result;
   result.pairs = what.pairs;
-  FaultLifeResult faultless =
-      LiveWithFaults({.pairs = what.pairs,
-                      .keep_calls = true,
-                      .make_backend = what.make_backend});
+  FaultLifeResult faultless = LiveFaultless(what, options);
   result.calls = faultless.first_life_calls;
   result.single.name = "one fault";
   if (!faultless.wrong.empty()) {
-    result.single.Wrong("pairs " + std::to_string(what.pairs) +
-                        ", no fault: " + faultless.wrong);
+    result.single.Wrong(CaseName(what.pairs, {}) + ": " + faultless.wrong);
     return result;
   }
   faultless.calls.resize(faultless.first_life_calls);

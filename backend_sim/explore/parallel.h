@@ -10,6 +10,8 @@
 #include <thread>
 #include <vector>
 
+#include "backend_sim/explore/case_observer.h"
+
 namespace backend_sim {
 
 // How much is done at once, and whether it goes on.
@@ -17,6 +19,8 @@ struct ExploreOptions {
   unsigned jobs = 2;  // Threads, at least 1.
   // Borrowed; null, or what ends everything early once it is set.
   const std::atomic<bool>* interrupted = nullptr;
+  // Borrowed; null, or who is told of each case, by all threads.
+  CaseObserver* observer = nullptr;
 
   bool Interrupted() const {
     return interrupted != nullptr &&

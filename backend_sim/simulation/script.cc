@@ -16,19 +16,28 @@ std::string_view Trimmed(std::string_view line) {
   return line.substr(begin, end - begin + 1);
 }
 
+// So much of a line is shown; no name and no value is longer.
+constexpr size_t kMostShown = 60;
+
+std::string Quoted(std::string_view text) {
+  const bool whole = text.size() <= kMostShown;
+  return "\"" + std::string(text.substr(0, kMostShown)) +
+         (whole ? "\"" : "...\"");
+}
+
 // Why it is none.
 std::string WrongOperation(std::string_view line) {
   const std::string_view name = line.substr(0, line.find_first_of(" \t"));
   std::string names;
   for (const OpInfo& info : AllOps()) {
     if (info.name == name) {
-      return "\"" + std::string(line) +
-             "\": behind an operation stand a=, b= and salt= with whole "
-             "numbers below 2^32, or nothing";
+      return Quoted(line) +
+             ": behind an operation stand a=, b= and salt= with whole numbers "
+             "below 2^32, or nothing";
     }
     names += (names.empty() ? "" : ", ") + std::string(info.name);
   }
-  return "no such operation: \"" + std::string(name) + "\"; there is " + names;
+  return "no such operation: " + Quoted(name) + "; there is " + names;
 }
 
 // What is wrong with a line that is not empty.
@@ -45,8 +54,12 @@ std::optional<std::string> TakeLine(std::string_view line, Script& script) {
   std::string_view rest = Trimmed(line.substr(4));
   const size_t space = rest.find_first_of(" \t");
   if (space == std::string_view::npos) return "\"set\" takes name and value";
-  return SetFromText(rest.substr(0, space), Trimmed(rest.substr(space)),
-                     script.scenario);
+  const std::string_view name = rest.substr(0, space);
+  const std::string_view value = Trimmed(rest.substr(space));
+  if (std::max(name.size(), value.size()) > kMostShown) {
+    return Quoted(line) + ": no name and no value is so long";
+  }
+  return SetFromText(name, value, script.scenario);
 }
 
 }  // namespace
