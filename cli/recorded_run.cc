@@ -29,6 +29,7 @@ enum Tag : uint32_t {
   kFindingText,
   kHash,        // Text.
   kSecondHash,  // Text.
+  kFailure,     // Text.
 };
 
 struct ItemHead {
@@ -94,6 +95,10 @@ void RunWriter::OnOperation(const Operation& operation) {
   Write(kOperation, BytesOf(operation));
 }
 
+void RunWriter::OnFailure(std::string_view why) {
+  Write(kFailure, BytesOf(std::string(why)));
+}
+
 void RunWriter::OnLastPhase() { Write(kLastPhase, {}); }
 
 void RunWriter::OnRecord(const TraceRecord& record) {
@@ -141,6 +146,11 @@ void RunReader::OnItem(uint32_t tag, std::span<const std::byte> bytes) {
       break;
     case kRecord:
       OnRecord(ValueOf<TraceRecord>(bytes));
+      break;
+    case kFailure:
+      if (!run_.operations.empty() && !run_.last_phase) {
+        run_.operations.back().why = TextOf(bytes);
+      }
       break;
     case kLastPhase:
       run_.last_phase = run_.records.size();

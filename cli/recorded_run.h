@@ -27,6 +27,7 @@ struct RecordedOperation {
   backend_sim::LifeState after = backend_sim::LifeState::kNone;
   // Nothing: the process ended in it.
   std::optional<backend_sim::OpResult> result = {};
+  std::string why = {};  // A call in it failed.
   // In `records`; its note is not among them.
   size_t first_record = 0;
   size_t end_record = 0;
@@ -65,6 +66,7 @@ class RunWriter final : public backend_sim::RunObserver {
 
   void OnScenario(const backend_sim::Scenario& scenario) override;
   void OnOperation(const backend_sim::Operation& operation) override;
+  void OnFailure(std::string_view why) override;
   void OnLastPhase() override;
   void OnRecord(const backend_sim::TraceRecord& record) override;
   void Finish(const backend_sim::RunReport& report);

@@ -36,7 +36,9 @@ std::string Header(size_t number, const RecordedOperation& recorded) {
   if (recorded.result) {
     text += fmt::format(" -> {}", LifeStateName(recorded.after));
   }
-  return text + "\n";
+  text += "\n";
+  if (!recorded.why.empty()) text += "    why: " + recorded.why + "\n";
+  return text;
 }
 
 }  // namespace

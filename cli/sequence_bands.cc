@@ -70,12 +70,15 @@ std::string Who(const SequenceBand& band) {
       "<div class=\"who a-{}\" title=\"{}\"><div class=\"stay\"><span "
       "class=\"no\">{}</span>"
       "<b>{}</b> <span class=\"result {}\">{}</span>"
-      "<div class=\"args\">{}{}<code>{}</code></div></div></div>",
+      "<div class=\"args\">{}{}<code>{}</code></div>{}</div></div>",
       actor, HtmlText(ToText(band.operation)), band.number,
       HtmlText(text.substr(0, space)), result_class,
       band.result ? ResultName(*band.result) : "did not come back",
       HtmlText(meaning), meaning.empty() ? "" : " ",
-      HtmlText(text.substr(space)));
+      HtmlText(text.substr(space)),
+      band.why.empty()
+          ? std::string()
+          : "<div class=\"args\">" + HtmlText(band.why) + "</div>");
 }
 
 // Several that did nothing, folded.

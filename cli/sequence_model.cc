@@ -37,7 +37,8 @@ SequenceBand BandOf(size_t number, const RecordedOperation& recorded) {
           .operation = recorded.operation,
           .before = recorded.before,
           .after = recorded.after,
-          .result = recorded.result};
+          .result = recorded.result,
+          .why = recorded.why};
 }
 
 void Place(SequenceModel& model, SequenceBand band) {

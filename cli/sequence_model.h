@@ -73,6 +73,7 @@ struct SequenceBand {
   backend_sim::LifeState before = backend_sim::LifeState::kNone;
   backend_sim::LifeState after = backend_sim::LifeState::kNone;
   std::optional<backend_sim::OpResult> result = {};
+  std::string why = {};  // A call in it failed.
   std::vector<SequenceRow> rows = {};
   // How things are behind it.
   bool connected = false;

@@ -95,8 +95,9 @@ size_t FaultsSeen(const Coverage& coverage) {
       coverage.faults, [](uint64_t count) { return count != 0; }));
 }
 
-std::string ReplayLine(const SimulateSummary& summary, uint64_t seed) {
-  std::string line = fmt::format("vuser replay {}", seed);
+std::string LineFor(std::string_view command, const SimulateSummary& summary,
+                    uint64_t seed) {
+  std::string line = fmt::format("vuser {} {}", command, seed);
   if (summary.arguments.steps != backend_sim::SeedRunOptions{}.steps) {
     line += fmt::format(" --steps {}", summary.arguments.steps);
   }
@@ -114,9 +115,10 @@ std::string FailuresText(const SimulateSummary& summary) {
   std::string text;
   const auto& failures = summary.result.failures;
   for (size_t i = 0; i < std::min(failures.size(), kMostFailures); ++i) {
-    text += fmt::format("seed {}: {}: {}\n  {}\n", failures[i].seed,
+    text += fmt::format("seed {}: {}: {}\n  {}\n  {}\n", failures[i].seed,
                         VerdictName(failures[i].verdict), failures[i].text,
-                        ReplayLine(summary, failures[i].seed));
+                        LineFor("replay", summary, failures[i].seed),
+                        LineFor("shrink", summary, failures[i].seed));
   }
   if (failures.size() > kMostFailures) {
     text += fmt::format("... and {} more\n", failures.size() - kMostFailures);
@@ -167,7 +169,8 @@ std::string SimulateJson(const SimulateSummary& summary) {
     failures.push_back({{"seed", failure.seed},
                         {"verdict", VerdictName(failure.verdict)},
                         {"text", failure.text},
-                        {"replay", ReplayLine(summary, failure.seed)}});
+                        {"replay", LineFor("replay", summary, failure.seed)},
+                        {"shrink", LineFor("shrink", summary, failure.seed)}});
   }
   ordered_json operations;
   constexpr std::array<const char*, kOpResults> kResults{"done", "failed",

@@ -115,6 +115,7 @@ OpResult Simulation::ResultOf(const Result<void>& done, const char* name,
   }
   CheckComplaints();  // They tell why.
   why_not_ = done.error().text();
+  if (options_.observer != nullptr) options_.observer->OnFailure(why_not_);
   if (why_not_.empty()) {
     Find(CheckerId::kError, std::string(name) + " failed without a word");
   }

@@ -3,6 +3,8 @@
 #ifndef BACKEND_SIM_SIMULATION_RUN_OBSERVER_H_
 #define BACKEND_SIM_SIMULATION_RUN_OBSERVER_H_
 
+#include <string_view>
+
 #include "backend_sim/simulation/operation.h"
 #include "backend_sim/simulation/scenario.h"
 #include "backend_sim/trace.h"
@@ -17,6 +19,9 @@ class RunObserver {
 
   virtual void OnScenario(const Scenario& scenario) = 0;
   virtual void OnOperation(const Operation& operation) = 0;
+  // A call of the device failed, in the operation that was told last or in the
+  // last phase.
+  virtual void OnFailure(std::string_view why) = 0;
   // No operation follows. What follows is the liveness phase, unless something
   // was found, and then the end of everything.
   virtual void OnLastPhase() = 0;

@@ -213,7 +213,7 @@ class Simulation {
   // Since the session began: a fault, a lie, a hostile ring.
   bool disturbed_ = false;
   bool ring_broken_ = false;  // Of the driver's.
-  bool lasts_ = false;  // And not over with the next start.
+  bool lasts_ = false;        // And not over with the next start.
   bool rings_corrupted_ = false;
   // By a shrink: a stopped back-end hears of parts at the next start.
   bool region_cut_ = false;

@@ -221,8 +221,10 @@ class VhostUserStack final : public SimStack {
   void BackendRequest(uint32_t choice) override {
     const uint32_t number = choice % 12;
     const uint32_t flags = (choice / 12) % 4 == 0 ? 9 : 1 + (choice / 12) % 16;
-    const uint32_t size =
-        (choice / 192) % 5 == 4 ? 0xffffffff : ((choice / 192) % 5) * 8;
+    // What can be a request has at most 256 bytes.
+    constexpr std::array<uint32_t, 8> kSizes{0,  0,   8,     0,
+                                             16, 257, 65536, 0xffffffff};
+    const uint32_t size = kSizes[choice / 192 % kSizes.size()];
     Request(number, flags, size);
   }
 
