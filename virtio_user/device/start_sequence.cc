@@ -3,6 +3,7 @@
 #include "virtio_user/device/start_sequence.h"
 
 #include <cinttypes>
+#include <cstddef>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -195,14 +196,22 @@ bool IsInside(const RingLayout& layout, RingPosition position) {
   return layout.format == RingFormat::kSplit || position.index < layout.num;
 }
 
-// Whether a place lies before the one at which the ring was to go on.
-bool IsBehind(VringBase answer, const VringState& vring) {
+// Whether the device has used nothing since the ring went on at vring.base.
+bool NothingUsed(const VringState& vring) {
   const RingLayout& layout = vring.ring.layout;
-  const RingPosition stood = vring.base.AvailPosition();
-  const RingPosition avail = answer.AvailPosition();
-  return IsInside(layout, avail) &&
-         RingDistance(layout, stood, avail) >
-             RingDistance(layout, stood, vring.ring.published);
+  if (layout.format == RingFormat::kSplit) {
+    const auto used = SharedWord<uint16_t>(layout.device + kUsedIdxOffset)
+                          .load(std::memory_order_acquire);
+    return static_cast<int16_t>(used - vring.base.avail) <= 0;
+  }
+  // The next one that it uses is marked there.
+  const RingPosition stood = vring.base.UsedPosition();
+  const auto flags =
+      SharedWord<uint16_t>(layout.desc + stood.index * sizeof(PackedDesc) +
+                           offsetof(PackedDesc, flags))
+          .load(std::memory_order_acquire);
+  const uint16_t marks = flags & (kPackedFlagAvail | kPackedFlagUsed);
+  return marks != (stood.wrap ? kPackedFlagAvail | kPackedFlagUsed : 0);
 }
 
 // A split ring's used index, which the device has written, is never ahead of
@@ -225,7 +234,7 @@ Result<void> CheckNotBehind(const VringBaseQuery& query,
 Result<void> KeepBase(const VringBaseQuery& query, const StopPlan& plan) {
   VringState& vring = plan.vrings[query.vring];
   const RingLayout& layout = vring.ring.layout;
-  if (plan.undoes && IsBehind(query.base, vring)) return {};
+  if (plan.undoes && NothingUsed(vring)) return {};
   const RingPosition published = vring.ring.published;
   const auto is_sound = [&](RingPosition position) {
     return IsInside(layout, position) &&

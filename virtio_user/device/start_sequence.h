@@ -62,7 +62,8 @@ struct StopPlan {
   uint16_t active_pairs = 1;      // Those that may be enabled.
   Pollers pollers = Pollers::kHaveLeft;
   // Of a start that has failed: rings that did not come to run are answered
-  // for as if they had never run, and stand where they stood.
+  // for as if they had never run. Where nothing was used, they stand where they
+  // stood.
   bool undoes = false;
 };
 
