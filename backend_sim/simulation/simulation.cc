@@ -239,6 +239,12 @@ void Simulation::NoteFaults(OpKind kind, LifeState before) {
   faults_noted_ = seen;
 }
 
+// Another one takes its place: what it has complained of is its own.
+void Simulation::LeavePeer() {
+  CheckComplaints();
+  if (stack_->temper() == Temper::kBad) Disturb();
+}
+
 RunReport Simulation::Finish() {
   if (options_.observer != nullptr) options_.observer->OnLastPhase();
   if (!over_) Recover();

@@ -198,6 +198,7 @@ class Simulation {
   // Faults that have come to pass, of every kind.
   uint64_t happened();
   void NewSession();
+  void LeavePeer();
 
   const Scenario scenario_;
   const SimulationOptions options_;

@@ -22,6 +22,7 @@ constexpr uint32_t kMaxPairs = 8;
 void Simulation::Recover() {
   stack_->entropy().Begin(last_salt_);
   (void)DoFault({.kind = OpKind::kClearFaults});
+  LeavePeer();
   stack_->PeerIsItselfAgain();
   peer_there_ = true;
   // Whoever was disturbed begins anew, as an embedder does whose packets do
@@ -77,7 +78,11 @@ bool Simulation::BringUp() {
       return false;
     }
   }
-  if (life() == LifeState::kCreated) (void)Negotiate(0);
+  if (life() == LifeState::kCreated && Negotiate(0) != OpResult::kDone) {
+    // The peer of before may have had less.
+    if (peer_varied_) (void)Destroy();
+    return false;
+  }
   if (life() == LifeState::kNegotiated &&
       (driver_->whole_pairs() == 0 || pairs_incomplete_)) {
     driver_->DropRings();

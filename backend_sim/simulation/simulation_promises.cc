@@ -210,12 +210,17 @@ void Simulation::NoteCommand(const CommandOutcome& outcome) {
     const auto command = std::to_integer<uint8_t>(outcome.request[1]);
     if (vlan && command == virtio_user::kCtrlVlanDel) said_.erase(key);
   }
+  if (rings_corrupted_) {
+    commanded_ = device_->control_state();
+    return;
+  }
   if (outcome.notified && device_->control_state() != commanded_) {
     Find(CheckerId::kControl,
          "control_state() is not what the acked commands say");
     commanded_ = device_->control_state();
   }
-  if (outcome.notified && commanded_.mac && device_->mac() != commanded_.mac) {
+  const bool readable = device_->accepted().Has(virtio_user::Feature::kNetMac);
+  if (readable && commanded_.mac && device_->mac() != commanded_.mac) {
     Find(CheckerId::kControl, "mac() is not the address that was set");
   }
 }

@@ -67,6 +67,8 @@ OpResult Simulation::DoCommand(const Operation& operation) {
 }
 
 void Simulation::JudgeCommand(const CommandOutcome& outcome, bool well_formed) {
+  // Whoever writes nonsense into rings has packets written anywhere.
+  if (rings_corrupted_) return;
   if (outcome.scribbled && well_formed) {
     Find(CheckerId::kControl, "bytes beside the ack were written");
   }
@@ -207,12 +209,10 @@ OpResult Simulation::RemoveRingMemory() {
   stack_->memory().PoisonFreed(false);
   driver_->DropRings();
   stack_->memory().PoisonFreed(true);
-  (void)Timed("ring memory removed", [&]() -> Result<void> {
-    for (const SimRegionId id : stack_->memory().region_ids()) {
-      (void)stack_->memory().RemoveRegion(id);
-    }
-    return {};
-  });
+  for (const SimRegionId id : stack_->memory().region_ids()) {
+    (void)Timed("ring memory removed",
+                [&] { return stack_->memory().RemoveRegion(id); });
+  }
   pairs_incomplete_ = false;
   if (ran && device_->state() == DeviceState::kRunning) {
     Find(CheckerId::kState, "the device runs on rings whose memory is gone");
@@ -229,6 +229,7 @@ OpResult Simulation::DoPeer(const Operation& operation) {
       if (stack_->PeerCloses()) Disturb();
       return OpResult::kDone;
     case OpKind::kPeerConnects:
+      LeavePeer();
       other_peer_ = operation.a % 4 != 0;
       peer_varied_ |= other_peer_;
       peer_there_ = true;
