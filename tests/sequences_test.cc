@@ -4,7 +4,6 @@
 
 #include <gtest/gtest.h>
 
-#include <array>
 #include <set>
 
 namespace backend_sim {
@@ -14,37 +13,6 @@ TEST(Sequences, AreAsManyAsTheyMustBe) {
   EXPECT_EQ(SequenceCount(1), 12u);
   EXPECT_EQ(SequenceCount(2), 12u + 144);
   EXPECT_EQ(SequenceCount(6), 3257436u);
-}
-
-TEST(Sequences, AllOfThemAreRunAndNothingIsFound) {
-  for (uint32_t depth = 1; depth <= 4; ++depth) {
-    const SequenceReport report = RunSequences({}, depth);
-    EXPECT_EQ(report.finding, "");
-    EXPECT_EQ(report.sequences, SequenceCount(depth));
-  }
-}
-
-TEST(Sequences, PartsAreTheWhole) {
-  SequenceReport all = RunSequences({}, 1);
-  for (uint32_t op = 0; op < kLifeOps; ++op) {
-    const std::array first{static_cast<LifeOp>(op)};
-    all.Merge(RunSequences(first, 3));
-  }
-  EXPECT_EQ(all.sequences, SequenceCount(3));
-}
-
-TEST(Sequences, StatesEndSomewhere) {
-  const StateReport report =
-      ExploreStates(30, [](const StateReport&) { return true; });
-
-  EXPECT_EQ(report.finding, "");
-  EXPECT_TRUE(report.closed);
-  EXPECT_GT(report.states, 100u);
-  // From each state every operation was tried.
-  uint64_t transitions = 0;
-  for (const StateLevel& level : report.levels)
-    transitions += level.transitions;
-  EXPECT_EQ(transitions, report.states * kLifeOps);
 }
 
 TEST(Sequences, ALifeGoesWhereItsOperationsLead) {

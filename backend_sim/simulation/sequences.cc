@@ -3,11 +3,7 @@
 #include "backend_sim/simulation/sequences.h"
 
 #include <array>
-#include <unordered_set>
 #include <utility>
-
-#include "backend_sim/odometer_entropy.h"
-#include "virtio_user/base/check.h"
 
 namespace backend_sim {
 namespace {
@@ -29,8 +25,6 @@ SimulationOptions LifeOptions(std::shared_ptr<MappingPool> mappings) {
   return {.trace = {.keep_last = 0, .keep_all = false},
           .mappings = std::move(mappings)};
 }
-
-std::string Found(const RunReport& report) { return report.FirstText(); }
 
 }  // namespace
 
@@ -101,73 +95,6 @@ bool LifePlayer::Play(LifeOp op) {
       return Do({.kind = OpKind::kPoll});
   }
   return true;
-}
-
-SequenceReport RunSequences(std::span<const LifeOp> first, uint32_t depth) {
-  VU_CHECK(first.size() < depth);
-  SequenceReport report;
-  const auto mappings = std::make_shared<MappingPool>();
-  OdometerEntropy odometer;
-  // Of a sequence, so many operations are those of the one before it.
-  size_t shared = first.size();
-  do {
-    LifePlayer player(mappings);
-    size_t length = first.size();
-    bool good = true;
-    for (const LifeOp op : first) good = good && player.Play(op);
-    while (good && length < depth) {
-      good = player.Play(static_cast<LifeOp>(odometer.Choose(kLifeOps)));
-      ++length;
-    }
-    report.sequences += length - shared;
-    report.steps += length;
-    const RunReport run = player.TakeDown();
-    if (!run.findings.empty()) {
-      report.finding = Found(run);
-      report.failing = player.script();
-      return report;
-    }
-    shared = first.size() + odometer.Next();
-  } while (!odometer.done());
-  return report;
-}
-
-StateReport ExploreStates(
-    uint32_t depth, const std::function<bool(const StateReport&)>& go_on) {
-  StateReport report;
-  const auto mappings = std::make_shared<MappingPool>();
-  std::unordered_set<uint64_t> seen;
-  seen.insert(LifePlayer(mappings).StateHash());
-  std::vector<std::vector<LifeOp>> frontier{{}};
-  for (uint32_t level = 1; level <= depth && !frontier.empty(); ++level) {
-    if (!go_on(report)) return report;
-    StateLevel counts{.depth = level};
-    std::vector<std::vector<LifeOp>> next;
-    for (const std::vector<LifeOp>& way : frontier) {
-      for (uint32_t i = 0; i < kLifeOps; ++i) {
-        LifePlayer player(mappings);
-        for (const LifeOp op : way) (void)player.Play(op);
-        (void)player.Play(static_cast<LifeOp>(i));
-        ++counts.transitions;
-        const uint64_t state = player.StateHash();
-        const RunReport run = player.TakeDown();
-        if (!run.findings.empty()) {
-          report.finding = Found(run);
-          report.failing = player.script();
-          return report;
-        }
-        if (!seen.insert(state).second) continue;
-        ++counts.new_states;
-        next.push_back(way);
-        next.back().push_back(static_cast<LifeOp>(i));
-      }
-    }
-    report.states += counts.new_states;
-    report.levels.push_back(counts);
-    report.closed = counts.new_states == 0;
-    frontier = std::move(next);
-  }
-  return report;
 }
 
 }  // namespace backend_sim

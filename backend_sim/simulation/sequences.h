@@ -6,10 +6,8 @@
 #define BACKEND_SIM_SIMULATION_SEQUENCES_H_
 
 #include <cstdint>
-#include <functional>
 #include <memory>
 #include <optional>
-#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -77,10 +75,6 @@ struct SequenceReport {
   }
 };
 
-// All sequences of 1 to `depth` operations that begin with `first`, but for
-// `first` itself and what is shorter. Requires: first.size() < depth.
-SequenceReport RunSequences(std::span<const LifeOp> first, uint32_t depth);
-
 // What is there beyond: from each state that was not seen before, every
 // operation.
 struct StateLevel {
@@ -95,9 +89,6 @@ struct StateReport {
   std::optional<Script> failing;
   std::string finding;
 };
-// `go_on` is asked before each level.
-StateReport ExploreStates(uint32_t depth,
-                          const std::function<bool(const StateReport&)>& go_on);
 
 }  // namespace backend_sim
 

@@ -2,6 +2,8 @@
 //
 // Simulation: where a run stands, as a number.
 
+#include <algorithm>
+
 #include "backend_sim/simulation/simulation.h"
 #include "backend_sim/trace.h"
 
@@ -20,13 +22,28 @@ void AddDevice(virtio_user::Device& device, TraceHash& hash) {
              uint64_t{vring.ring.published.index} << 32);
   }
   const virtio_user::ControlState& control = device.control_state();
-  hash.Add(control.promiscuous);
+  hash.Add(control.promiscuous | control.all_multicast << 1 |
+           control.mac.has_value() << 2 |
+           uint64_t{control.unicast_table.size()} << 8 |
+           uint64_t{control.vlans.count()} << 32);
 }
 
-void AddPeer(const PeerView& view, TraceHash& hash) {
+// Which of our regions it has, by their order, and how many others: addresses
+// only grow.
+void AddRegions(const RegionList& theirs, const RegionList& ours,
+                TraceHash& hash) {
+  hash.Add(theirs.size());
+  for (const auto& region : ours) {
+    hash.Add(static_cast<uint64_t>(std::ranges::count(theirs, region)));
+  }
+}
+
+void AddPeer(const PeerView& view, const RegionList& ours, TraceHash& hash) {
   hash.Add(view.connected | uint64_t{view.was_told} << 1);
   hash.Add(view.told);
-  for (const RegionList& regions : view.region_lists) hash.Add(regions.size());
+  for (const RegionList& theirs : view.region_lists) {
+    AddRegions(theirs, ours, hash);
+  }
   for (const RingModel* const ring : view.rings) {
     if (!ring->mentioned() && !ring->enabled()) continue;
     hash.Add(
@@ -45,7 +62,9 @@ uint64_t Simulation::StateHash() {
   hash.Add(static_cast<uint64_t>(life()));
   hash.Add(disturbed_ | rings_corrupted_ << 2 | memory_trouble_ << 3 |
            rings_kept_ << 4 | pairs_incomplete_ << 5 | peer_there_ << 6 |
-           other_peer_ << 7 | peer_varied_ << 8);
+           other_peer_ << 7 | peer_varied_ << 8 | reset_untold_ << 9 |
+           pairs_untold_ << 10 | up_told_ << 11 | lasts_ << 12 |
+           region_cut_ << 13 | ring_broken_ << 14);
   hash.Add(stack_->waiting_faults());
   hash.Add(stack_->memory().region_ids().size());
   if (driver_ != nullptr) {
@@ -53,7 +72,7 @@ uint64_t Simulation::StateHash() {
              uint64_t{driver_->control() != nullptr} << 32);
   }
   if (device_ != nullptr) AddDevice(*device_, hash);
-  AddPeer(stack_->View(), hash);
+  AddPeer(stack_->View(), device_ ? OurRegions() : RegionList(), hash);
   return hash.Value()[0];
 }
 

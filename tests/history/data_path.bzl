@@ -1,4 +1,0 @@
-"""What was wrong on data paths, planted again (docs/history.md)."""
-
-def data_path_bugs():
-    pass
