@@ -86,9 +86,10 @@ size_t PacketEngine::StepPair(size_t index) {
   if (!rx.started() && !tx.started()) return 0;
   Pair& pair = PairOf(index);
   ForgetOldLives(pair, rx, tx);
+  size_t work = ReadKick(rx, pair);
   const size_t kicks = ReadKick(tx, pair);
   pair.tx.awake |= kicks != 0;
-  size_t work = ReadKick(rx, pair) + kicks;
+  work += kicks;
   work += Deliver(rx, pair);
   const RingBehaviour& behaviour = host_.personality().rings;
   if (host_.Serving(tx) && (pair.tx.awake || !behaviour.sleeps)) {

@@ -16,14 +16,13 @@ class SimQuiescer final : public virtio_user::Quiescer {
       virtio_user::Duration /*budget*/) override {
     ++wait_count_;
     for (const virtio_user::RingGate* gate : gates) {
-      if (gate->open()) {
-        return virtio_user::Fail(virtio_user::ErrorCode::kWrongState,
-                                 "a ring's gate is open: its poller may never "
-                                 "leave");
-      }
       if (gate->busy()) {
         return virtio_user::Fail(virtio_user::ErrorCode::kDeadline,
                                  "a poller is still inside a ring");
+      }
+      if (gate->open()) {
+        return virtio_user::Fail(virtio_user::ErrorCode::kWrongState,
+                                 "a ring's gate is open: a poller may come in");
       }
     }
     return {};

@@ -80,7 +80,7 @@ TEST(TrialWorker, AScriptArrivesAsItIs) {
   Worker worker;
   Script script = SomeScript();
   script.scenario.backend = "vdpa";
-  script.scenario.pairs = 7;
+  script.scenario.pairs = 3;
   for (uint32_t i = 0; i < 20'000; ++i) {
     script.operations.push_back(
         {.kind = OpKind::kTransmit, .a = i, .b = 1, .salt = ~i});

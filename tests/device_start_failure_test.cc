@@ -12,6 +12,8 @@
 #include <vector>
 
 #include "tests/fakes/recording_rig.h"
+#include "virtio_user/ring/shared_memory.h"
+#include "virtio_user/spec/ring.h"
 
 namespace virtio_user {
 namespace {
@@ -284,12 +286,47 @@ TEST(StartFailure, TheUndoKeepsWhereTheBackendStoodInEachRing) {
   rig.backend->base_answers[0] = 3;
   ASSERT_TRUE(rig.device->Stop());
   rig.backend->base_answers[0] = 4;
+  StoreRelaxed<uint16_t>(
+      rig.device->vring(0).ring.layout.device + kUsedIdxOffset, 4);
   rig.backend->FailWhenSent(14, Error::Make(ErrorCode::kRefused, "enable 0"));
 
   ASSERT_FALSE(rig.device->Start());
 
   EXPECT_EQ(rig.device->vring(0).base.avail, 4);
   EXPECT_EQ(rig.device->state(), DeviceState::kNegotiated);
+}
+
+// The undo answers for a ring that never ran as if it were new.
+TEST(StartFailure, ARingOfWhichNothingWasUsedStandsWhereItStood) {
+  RecordingRig rig;
+  ASSERT_TRUE(rig.Run(1));
+  rig.device->vring(0).ring.published.index = 5;
+  rig.backend->base_answers[0] = 3;
+  StoreRelaxed<uint16_t>(
+      rig.device->vring(0).ring.layout.device + kUsedIdxOffset, 3);
+  ASSERT_TRUE(rig.device->Stop());
+  rig.backend->base_answers[0] = 0;
+  rig.backend->FailWhenSent(14, Error::Make(ErrorCode::kRefused, "enable 0"));
+
+  ASSERT_FALSE(rig.device->Start());
+
+  EXPECT_EQ(rig.device->vring(0).base.avail, 3);
+  EXPECT_EQ(rig.device->state(), DeviceState::kNegotiated);
+}
+
+TEST(StartFailure, ABaseBehindWhatWasUsedNeedsAReset) {
+  RecordingRig rig;
+  ASSERT_TRUE(rig.Run(1));
+  rig.device->vring(0).ring.published.index = 5;
+  rig.backend->base_answers[0] = 2;
+  StoreRelaxed<uint16_t>(
+      rig.device->vring(0).ring.layout.device + kUsedIdxOffset, 3);
+
+  const Result<void> stopped = rig.device->Stop();
+
+  ASSERT_FALSE(stopped);
+  EXPECT_THAT(stopped.error().text(), testing::HasSubstr("3 is used already"));
+  EXPECT_EQ(rig.device->state(), DeviceState::kNeedsReset);
 }
 
 TEST(StartFailure, S11_StartWithoutAPeerIsAnErrorThatSaysSo) {

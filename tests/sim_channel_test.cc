@@ -358,12 +358,15 @@ TEST(SimQuiescerTest, ABusyGateNeverBecomesIdle) {
   const virtio_user::RingGate* const gates[] = {&gate};
   EXPECT_TRUE(quiescer.WaitIdle(gates, Duration(0)).has_value());
   gate.Open();
+  EXPECT_EQ(quiescer.WaitIdle(gates, Duration(0)).error().code(),
+            ErrorCode::kWrongState);
   ASSERT_TRUE(gate.Enter());
+  gate.Close();
   EXPECT_EQ(quiescer.WaitIdle(gates, Duration(0)).error().code(),
             ErrorCode::kDeadline);
   gate.Leave();
   EXPECT_TRUE(quiescer.WaitIdle(gates, Duration(0)).has_value());
-  EXPECT_EQ(quiescer.wait_count(), 3u);
+  EXPECT_EQ(quiescer.wait_count(), 4u);
 }
 
 }  // namespace

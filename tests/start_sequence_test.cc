@@ -14,6 +14,8 @@
 #include "tests/mocks/expected_messages.h"
 #include "tests/mocks/mock_vhost_backend.h"
 #include "tests/ring_support.h"
+#include "virtio_user/ring/shared_memory.h"
+#include "virtio_user/spec/ring.h"
 
 namespace virtio_user {
 namespace {
@@ -277,6 +279,8 @@ TEST(StopSequence, H6_TheBaseThatAStopGotIsWhatTheNextStartSends) {
   Rings rings(1);
   rings.vrings[0].ring.published.index = 3;
   rings.vrings[1].ring.published.index = 0xffff;
+  StoreRelaxed<uint16_t>(rings.vrings[1].ring.layout.device + kUsedIdxOffset,
+                         0xfff8);
   StrictMock<MockVhostBackend> backend;
   ExpectedMessages expected(backend);
   expected.Stop(1, {3, 0xfff8});
