@@ -112,6 +112,7 @@ Device::~Device() {
   // then are the descriptors that it was given closed.
   const MutexLock lock(mu_);
   backend_->BeginCall(options_.call_budget);
+  last_stop_ = true;
   (void)StopLocked();
   backend_->link().Detach();
 }

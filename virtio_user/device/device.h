@@ -370,6 +370,8 @@ class Device final : private MemoryListener {
   bool device_announces_ VU_GUARDED_BY(mu_) = false;
   // The next Start is the first that this peer sees of the driver.
   bool announce_due_ VU_GUARDED_BY(mu_) = false;
+  // By the destructor: nobody goes on, and nobody looks into rings any more.
+  bool last_stop_ VU_GUARDED_BY(mu_) = false;
   // Rings may run at the other end; false once the peer is gone.
   bool backend_runs_ VU_GUARDED_BY(mu_) = false;
   MemoryTable shared_ VU_GUARDED_BY(mu_);  // What the back-end has.

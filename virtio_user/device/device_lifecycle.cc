@@ -205,12 +205,12 @@ Result<void> Device::StopBackend(const Result<void>& idle) {
   while (pairs < MaxPairsLocked() && vrings_[TxVring(pairs)].configured()) {
     ++pairs;
   }
-  const SequenceResult done =
-      RunStop(*backend_,
-              {.vrings = vrings_,
-               .configured_pairs = pairs,
-               .active_pairs = std::max(active_pairs(), uint16_t{1}),
-               .pollers = idle ? Pollers::kHaveLeft : Pollers::kMayBeInside});
+  const SequenceResult done = RunStop(
+      *backend_, {.vrings = vrings_,
+                  .configured_pairs = pairs,
+                  .active_pairs = std::max(active_pairs(), uint16_t{1}),
+                  .pollers = idle && !last_stop_ ? Pollers::kHaveLeft
+                                                 : Pollers::kMayBeInside});
   backend_runs_ = false;
   device_announces_ = false;
   active_pairs_.store(0, std::memory_order_release);
