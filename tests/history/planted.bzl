@@ -26,6 +26,7 @@ _BUGS = {
 def planted_bugs():
     vu_test(
         name = "simulation_planted_test",
+        size = "medium",
         deps = ["//backend_sim/simulation"],
     )
     for name, test in _BUGS.items():
