@@ -13,14 +13,6 @@ constexpr size_t kAnswerBytes = kWireHeaderBytes + sizeof(uint64_t);
 constexpr uint32_t kMostPayload = 256;
 constexpr uint32_t kConfigChange = 2;
 
-uint64_t Value(std::span<const std::byte> bytes) {
-  uint64_t value = 0;
-  for (size_t i = 0; i < sizeof(value); ++i) {
-    value |= std::to_integer<uint64_t>(bytes[i]) << (8 * i);
-  }
-  return value;
-}
-
 bool CanBeRequest(const WireHeader& header) {
   return (header.flags & kWireVersionBits) == kWireVersion &&
          (header.flags & kWireReply) == 0 && header.size <= kMostPayload;
@@ -69,7 +61,8 @@ std::optional<std::string> AskedRequests::TakeAnswers(
   std::vector<std::byte>& bytes = stream.to_backend;
   while (bytes.size() >= kAnswerBytes) {
     const WireHeader header = DecodeHeader(bytes);
-    const uint64_t value = Value(std::span(bytes).subspan(kWireHeaderBytes));
+    const uint64_t value =
+        Get(std::span(bytes).subspan(kWireHeaderBytes), kU64Value);
     bytes.erase(bytes.begin(), bytes.begin() + kAnswerBytes);
     const std::string name = "the answer to request " +
                              std::to_string(header.request) +

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "backend_sim/simulation/simulation.h"
+#include "backend_sim/wire.h"
 #include "virtio_user/spec/net.h"
 
 namespace backend_sim {
@@ -21,13 +22,9 @@ using virtio_user::Result;
 
 namespace {
 
-uint64_t Number(std::span<const std::byte> bytes) {
-  uint64_t value = 0;
-  for (size_t i = 0; i < bytes.size(); ++i) {
-    value |= std::to_integer<uint64_t>(bytes[i]) << (8 * i);
-  }
-  return value;
-}
+// virtio: "Setting MAC Address Filtering" and "VLAN Filtering".
+constexpr WireField kTableEntries{"entries", 0, 4};
+constexpr WireField kVlanId{"vid", 0, 2};
 
 MacAddress ToMac(std::span<const std::byte> bytes) {
   MacAddress mac;
@@ -58,13 +55,12 @@ void Apply(std::span<const std::byte> request,
       }
       state.unicast_table.clear();
       state.multicast_table.clear();
-      for (uint64_t i = 0; i < Number(data.first(4)); ++i) {
+      for (uint64_t i = 0; i < Get(data, kTableEntries); ++i) {
         state.unicast_table.push_back(ToMac(data.subspan(4 + i * kMacBytes)));
       }
       break;
     case CtrlClass::kVlan:
-      state.vlans.set(Number(data.first(2)),
-                      command == virtio_user::kCtrlVlanAdd);
+      state.vlans.set(Get(data, kVlanId), command == virtio_user::kCtrlVlanAdd);
       break;
     case CtrlClass::kGuestOffloads:
       state.guest_offloads = virtio_user::FeatureSet();

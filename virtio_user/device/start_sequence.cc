@@ -196,13 +196,17 @@ bool IsInside(const RingLayout& layout, RingPosition position) {
   return layout.format == RingFormat::kSplit || position.index < layout.num;
 }
 
+// What the device has written last. Pairs with its release store.
+uint16_t UsedIndex(const RingLayout& layout) {
+  return SharedWord<uint16_t>(layout.device + kUsedIdxOffset)
+      .load(std::memory_order_acquire);
+}
+
 // Whether the device has used nothing since the ring went on at vring.base.
 bool NothingUsed(const VringState& vring) {
   const RingLayout& layout = vring.ring.layout;
   if (layout.format == RingFormat::kSplit) {
-    const auto used = SharedWord<uint16_t>(layout.device + kUsedIdxOffset)
-                          .load(std::memory_order_acquire);
-    return static_cast<int16_t>(used - vring.base.avail) <= 0;
+    return static_cast<int16_t>(UsedIndex(layout) - vring.base.avail) <= 0;
   }
   // The next one that it uses is marked there.
   const RingPosition stood = vring.base.UsedPosition();
@@ -219,8 +223,7 @@ bool NothingUsed(const VringState& vring) {
 Result<void> CheckNotBehind(const VringBaseQuery& query,
                             const RingLayout& layout) {
   if (layout.format == RingFormat::kPacked) return {};
-  const auto used = SharedWord<uint16_t>(layout.device + kUsedIdxOffset)
-                        .load(std::memory_order_acquire);
+  const uint16_t used = UsedIndex(layout);
   if (static_cast<int16_t>(query.base.avail - used) >= 0) return {};
   return Fail(ErrorCode::kProtocol,
               "GET_VRING_BASE of ring %u answered %u, and %u is used already; "
