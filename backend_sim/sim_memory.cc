@@ -311,6 +311,11 @@ void SimMemory::PoisonFreed(bool poison) {
   poison_freed_ = poison;
 }
 
+void SimMemory::PermitFreed() {
+  const Lock lock(*this);
+  for (const Region& region : regions_) Permit(region.entry.host);
+}
+
 void SimMemory::FailAllocate(uint64_t nth) {
   const Lock lock(*this);
   fail_allocate_in_ = nth;

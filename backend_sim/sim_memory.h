@@ -85,6 +85,9 @@ class SimMemory final : public virtio_user::MemoryProvider {
   // Whether Free poisons (it does at first). What was freed while it did not
   // stays readable until its region goes, as memory that EAL frees does.
   void PoisonFreed(bool poison);
+  // What was freed before may be touched again, holding the pattern: a device
+  // whose rings are corrupt reads and writes anywhere in its regions.
+  void PermitFreed();
   // Makes the `nth` Allocate from now on (1: the next) fail, once.
   void FailAllocate(uint64_t nth);
 

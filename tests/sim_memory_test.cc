@@ -322,6 +322,18 @@ TEST_F(SimMemoryTest, WhatWasFreedMayStayReadableUntilItsRegionGoes) {
   fds_.Unmap(*mapped);
 }
 
+TEST_F(SimMemoryTest, WhatWasFreedMayBePermittedAgain) {
+  SimMemory memory(fds_, trace_, {.initial_regions = 0});
+  ASSERT_TRUE(memory.AddRegion(4096).has_value());
+  const auto used = memory.Allocate(128, 64);
+  ASSERT_TRUE(used.has_value());
+  memory.Free(*used);
+  EXPECT_EQ(backend_sim::IsForbidden(*used), backend_sim::kCanForbid);
+  memory.PermitFreed();
+  EXPECT_FALSE(backend_sim::IsForbidden(*used));
+  EXPECT_EQ(used->front(), backend_sim::kPoison);
+}
+
 TEST_F(SimMemoryTest, ARemovedRegionThatSomebodyStillMapsIsPoisoned) {
   SimMemory memory(fds_, trace_, {.initial_regions = 0});
   const SimRegionId id = *memory.AddRegion(4096);

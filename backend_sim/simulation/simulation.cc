@@ -205,6 +205,7 @@ void Simulation::NewSession() {
   CheckComplaints();  // Of the last one.
   disturbed_ = lasts_ = region_cut_ = false;
   rings_corrupted_ = false;
+  stack_->memory().PoisonFreed(true);
   memory_trouble_ = false;
 }
 

@@ -208,7 +208,7 @@ OpResult Simulation::RemoveRingMemory() {
   // The device may look at its rings until it was told.
   stack_->memory().PoisonFreed(false);
   driver_->DropRings();
-  stack_->memory().PoisonFreed(true);
+  stack_->memory().PoisonFreed(!rings_corrupted_);
   for (const SimRegionId id : stack_->memory().region_ids()) {
     (void)Timed("ring memory removed",
                 [&] { return stack_->memory().RemoveRegion(id); });
@@ -303,6 +303,9 @@ OpResult Simulation::CorruptRing(const Operation& operation) {
   const uint16_t value = kValues[operation.salt % kValues.size()];
   virtio_user::StoreRelaxed<uint16_t>(memory.data() + 2 * word, value);
   rings_corrupted_ = true;
+  // The device follows it wherever it leads.
+  stack_->memory().PoisonFreed(false);
+  stack_->memory().PermitFreed();
   return OpResult::kDone;
 }
 

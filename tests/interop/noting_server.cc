@@ -64,9 +64,13 @@ int Begin(int vid) {
   return 0;
 }
 
-void End(int) {
+// lib/vhost, which tells the front-end how far the ring has come, knows it from
+// here alone.
+void End(int vid) {
   const std::scoped_lock lock(mutex);
+  if (device < 0) return;
   device = -1;
+  rte_vhost_set_vring_base(vid, kTx, queue->next_avail(), queue->next_used());
 }
 
 const rte_vhost_device_ops& Ops() {
