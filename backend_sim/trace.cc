@@ -77,6 +77,7 @@ void Trace::Add(const TraceRecord& record) {
 }
 
 void Trace::AddLocked(const TraceRecord& record) {
+  if (mute_) return;
   hash_.Add(record);
   ++count_;
   if (options_.on_record) options_.on_record(record);
@@ -106,6 +107,11 @@ void Trace::AddMessage(const Message& message) {
     AddLocked(record);
     left = left.subspan(count);
   }
+}
+
+void Trace::Mute(bool mute) {
+  const virtio_user::MutexLock lock(mutex_);
+  mute_ = mute;
 }
 
 std::string Trace::hash() const {

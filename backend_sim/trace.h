@@ -104,6 +104,8 @@ class Trace {
     std::span<const std::byte> payload = {};
   };
   void AddMessage(const Message& message);
+  // Whether records are let go of, as if they had not been added.
+  void Mute(bool mute);
 
   // 32 hex digits.
   std::string hash() const;
@@ -118,6 +120,7 @@ class Trace {
   mutable virtio_user::Mutex mutex_;
   TraceHash hash_ VU_GUARDED_BY(mutex_);
   uint64_t count_ VU_GUARDED_BY(mutex_) = 0;
+  bool mute_ VU_GUARDED_BY(mutex_) = false;
   // All records, or, from keep_last on, a ring whose oldest is at `oldest_`.
   std::vector<TraceRecord> kept_ VU_GUARDED_BY(mutex_);
   size_t oldest_ VU_GUARDED_BY(mutex_) = 0;

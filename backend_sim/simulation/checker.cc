@@ -68,6 +68,9 @@ constexpr std::array<CheckerInfo, kCheckers> kInfos{{
      "what the back-end asks is answered, and a request that cannot be one "
      "ends its stream",
      "vhost-user: Back-end communication"},
+    {CheckerId::kInterrupts, "interrupts",
+     "what an embedder waits on is what the back-end signals",
+     "vhost-user: SET_VRING_CALL; the contract of InterruptMap"},
     {CheckerId::kLiveness, "liveness",
      "once the faults are over, the device starts, in few steps",
      "the contract of Device::Reattach and Start"},

@@ -33,10 +33,11 @@ enum class CheckerId : uint8_t {
   kLies,
   kEvents,
   kRequests,
+  kInterrupts,
   kLiveness,
   kTraffic,
 };
-inline constexpr size_t kCheckers = 21;
+inline constexpr size_t kCheckers = 22;
 
 struct CheckerInfo {
   CheckerId id;

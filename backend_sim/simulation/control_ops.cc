@@ -147,7 +147,7 @@ OpResult Simulation::Create() {
     NewSession();
     ForgetCommands();
     pairs_untold_ = false;
-    up_told_ = device_->link() == virtio_user::LinkState::kUp;
+    link_told_ = device_->link();
     if (device_->state() != DeviceState::kCreated) {
       Find(CheckerId::kState, "a new device is not kCreated");
     }

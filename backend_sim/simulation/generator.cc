@@ -61,7 +61,9 @@ Swarm Swarm::Draw(Entropy& entropy) {
     const auto at = static_cast<size_t>(info.kind);
     const bool on = entropy.Chance({1, 2});
     const uint32_t factor = 1u << entropy.Choose(4);
-    const bool allowed = on && !(calm && Disturbs(info.kind));
+    // It takes as long as ten lives.
+    const bool rare = info.kind == OpKind::kAge && !entropy.Chance({1, 32});
+    const bool allowed = on && !rare && !(calm && Disturbs(info.kind));
     swarm.weights[at] = allowed ? BaseWeight(info.kind) * factor : 0;
     swarm.total += swarm.weights[at];
   }

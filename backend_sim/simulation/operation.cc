@@ -43,6 +43,7 @@ constexpr std::array<OpInfo, kOpKinds> kOps{{
     {OpKind::kTransmit, "transmit", Actor::kData, 2},
     {OpKind::kReceive, "receive", Actor::kData, 2},
     {OpKind::kComplete, "complete", Actor::kData, 1},
+    {OpKind::kAge, "age", Actor::kData, 2},
     {OpKind::kCorruptRing, "corrupt-ring", Actor::kRings, 2},
     {OpKind::kFault, "fault", Actor::kFault, 2},
     {OpKind::kFailFd, "fail-fd", Actor::kFault, 2},

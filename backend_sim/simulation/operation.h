@@ -58,6 +58,7 @@ enum class OpKind : uint8_t {
   kTransmit,          // a: pair; b: frames.
   kReceive,           // a: pair; b: packets at most.
   kComplete,          // a: pair.
+  kAge,               // a: pair; b: how far. Its rings come round, or nearly.
   kCorruptRing,       // a: ring; b: what.
   kFault,             // a: FaultKind and how soon; b: its argument.
   kFailFd,            // a: FdCall; b: how soon.
@@ -66,7 +67,7 @@ enum class OpKind : uint8_t {
   kClearFaults,       // What was planted and has not happened, never does.
   kAdvance,           // a: milliseconds.
 };
-inline constexpr size_t kOpKinds = 36;
+inline constexpr size_t kOpKinds = 37;
 
 // Of one kind of operation, for people and scripts.
 struct OpInfo {

@@ -7,10 +7,11 @@
 namespace backend_sim {
 namespace {
 
-// A frame: 14 bytes as Ethernet has them, the pair, the number, then bytes
-// that count on from it.
+// A frame: 14 bytes as Ethernet has them, the pair, the number, the length,
+// then bytes that count on from the number.
 constexpr size_t kNumberAt = 16;
-constexpr size_t kPatternAt = 24;
+constexpr size_t kLengthAt = 24;
+constexpr size_t kPatternAt = 26;
 
 std::byte PatternByte(uint64_t number, size_t at) {
   return static_cast<std::byte>((number * 31 + at) & 0xff);
@@ -26,6 +27,8 @@ std::vector<std::byte> MakeFrame(uint16_t pair, uint64_t number, size_t bytes) {
   for (size_t i = 0; i < 8; ++i) {
     frame[kNumberAt + i] = static_cast<std::byte>(number >> (8 * i) & 0xff);
   }
+  frame[kLengthAt] = static_cast<std::byte>(frame.size() >> 8 & 0xff);
+  frame[kLengthAt + 1] = static_cast<std::byte>(frame.size() & 0xff);
   for (size_t i = kPatternAt; i < frame.size(); ++i) {
     frame[i] = PatternByte(number, i);
   }

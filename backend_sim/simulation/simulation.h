@@ -142,15 +142,20 @@ class Simulation {
   size_t RegionBytes(uint32_t index);
   size_t RegionCount();
   OpResult DoPeer(const Operation& operation);
-  OpResult DoData(const Operation& operation);
-  OpResult CorruptRing(const Operation& operation);
   OpResult DoFault(const Operation& operation);
   void Between();
+
+  // data_ops.cc
+  OpResult DoData(const Operation& operation);
+  void Receive(uint16_t pair, uint32_t most);
+  OpResult Age(uint16_t pair, uint32_t how_far);
+  OpResult CorruptRing(const Operation& operation);
 
   // simulation_checks.cc
   void CheckStep();
   void CheckPeer();
   void CheckRings(const PeerView& view);
+  void CheckInterrupts(const PeerView& view);
   void CheckMemory(const PeerView& view);
   void CheckRegions(const RegionList& theirs);
   void CheckStoppedMemory(const PeerView& view);
@@ -208,6 +213,7 @@ class Simulation {
 
   size_t step_ = 0;
   bool over_ = false;
+  bool aged_ = false;  // Once in a run: it takes long.
   std::vector<Finding> findings_;
   Coverage coverage_;
   std::array<uint64_t, kSeenFaults> faults_noted_{};
@@ -232,7 +238,8 @@ class Simulation {
   LifeState last_life_ = LifeState::kNone;  // After it.
   bool reset_untold_ = false;  // kNeedsReset was entered, and Poll not called.
   bool pairs_untold_ = false;  // Likewise, VQ_PAIRS_SET was refused.
-  bool up_told_ = false;       // What the embedder knows of the link.
+  // What the embedder knows of the link.
+  virtio_user::LinkState link_told_ = virtio_user::LinkState::kDown;
   // What acked commands since Negotiate have come to, as the driver knows.
   virtio_user::ControlState commanded_;
   // The same as a device of its own keeps it, by what replaces what.

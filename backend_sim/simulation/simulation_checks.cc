@@ -187,6 +187,7 @@ void Simulation::CheckPeer() {
                                 " pairs, and " + std::to_string(active) +
                                 " are active");
   }
+  CheckInterrupts(view);
   CheckMemory(view);
 }
 
@@ -222,6 +223,27 @@ void Simulation::CheckRings(const PeerView& view) {
                                   " enabled, and " + std::to_string(active) +
                                   " pairs are active");
     }
+  }
+}
+
+void Simulation::CheckInterrupts(const PeerView& view) {
+  const std::vector<int> rx_calls = device_->interrupt_map().rx_call_fds;
+  const size_t rings =
+      std::min<size_t>(view.rings.size(), 2 * size_t{device_->queue_pairs()});
+  for (size_t i = 0; i < rings; ++i) {
+    const RingModel& ring = *view.rings[i];
+    if (!ring.started()) continue;
+    const int call = i % 2 == 0
+                         ? rx_calls[i / 2]
+                         : device_->vring(static_cast<uint16_t>(i)).call.get();
+    const auto waited_on = stack_->fds().FileOf(call);
+    if (ring.call().valid() &&
+        stack_->peer_fds().FileOf(ring.call().get()) == waited_on) {
+      continue;
+    }
+    Find(CheckerId::kInterrupts, "what the back-end signals for ring " +
+                                     std::to_string(i) +
+                                     " is not what is waited on");
   }
 }
 

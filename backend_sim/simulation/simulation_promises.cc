@@ -17,6 +17,7 @@ namespace backend_sim {
 
 using virtio_user::CtrlClass;
 using virtio_user::DeviceEvents;
+using virtio_user::LinkState;
 using virtio_user::MacAddress;
 using virtio_user::Result;
 
@@ -127,9 +128,14 @@ void Simulation::CheckEvents(const DeviceEvents& events) {
     Find(CheckerId::kError, "Poll tells of trouble without a reason");
   }
   if (events.reason) why_not_ = events.reason->text();
-  const bool up = device_->link() == virtio_user::LinkState::kUp;
-  if (std::exchange(up_told_, up) != up && !events.link_changed) {
+  const LinkState link = device_->link();
+  const LinkState told = std::exchange(link_told_, link);
+  if ((link == LinkState::kUp) != (told == LinkState::kUp) &&
+      !events.link_changed) {
     Find(CheckerId::kEvents, "the link is another one, and Poll does not tell");
+  }
+  if (link == LinkState::kPeerWaiting && told != link && !events.peer_waiting) {
+    Find(CheckerId::kEvents, "a peer waits, and Poll does not tell");
   }
   if (std::exchange(pairs_untold_, false) && !events.pairs_refused) {
     Find(CheckerId::kEvents, "pairs were refused, and Poll does not tell why");

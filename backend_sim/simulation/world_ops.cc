@@ -9,7 +9,6 @@
 
 #include "backend_sim/simulation/simulation.h"
 #include "backend_sim/simulation/timed.h"
-#include "virtio_user/ring/shared_memory.h"
 
 namespace backend_sim {
 
@@ -251,62 +250,6 @@ OpResult Simulation::DoPeer(const Operation& operation) {
                                 std::chrono::milliseconds(operation.a % 5000));
       return OpResult::kDone;
   }
-}
-
-// --- Data --------------------------------------------------------------------
-
-OpResult Simulation::DoData(const Operation& operation) {
-  if (driver_ == nullptr || driver_->pair_count() == 0) {
-    return OpResult::kNothing;
-  }
-  const auto pair = static_cast<uint16_t>(operation.a % driver_->pair_count());
-  if (!driver_->has_pair(pair)) return OpResult::kNothing;
-  // Done also where a gate is closed: then nothing may come of it.
-  switch (operation.kind) {
-    case OpKind::kTransmit:
-      if (driver_->Transmit(pair, 1 + operation.b % 8, operation.salt) != 0 &&
-          life() != LifeState::kRunning) {
-        Find(CheckerId::kState, "a ring took packets, and the device is " +
-                                    std::string(LifeStateName(life())));
-      }
-      break;
-    case OpKind::kReceive: {
-      const auto wrong = driver_->Receive(pair, 1 + operation.b % 16);
-      if (wrong && !rings_corrupted_ && stack_->temper() == Temper::kGood) {
-        Find(CheckerId::kPackets, *wrong);
-      }
-      break;
-    }
-    default:
-      (void)driver_->Complete(pair);
-      break;
-  }
-  return OpResult::kDone;
-}
-
-// A word of what the device writes, or of anything in the ring.
-OpResult Simulation::CorruptRing(const Operation& operation) {
-  if (driver_ == nullptr || driver_->pair_count() == 0) {
-    return OpResult::kNothing;
-  }
-  const auto vring =
-      static_cast<uint16_t>(operation.a % (2 * driver_->pair_count()));
-  const std::span<std::byte> memory = driver_->RingMemory(vring);
-  if (memory.empty()) return OpResult::kNothing;
-  constexpr std::array<uint16_t, 6> kValues{0, 0xffff, 1, 0x8000, 0x7fff, 2};
-  const size_t words = memory.size() / 2;
-  // Mostly the last part of the ring, which is the device's.
-  const size_t place = operation.b / 8;
-  const size_t word = operation.b % 4 != 0 && words > 64
-                          ? words - 1 - place % (words / 2)
-                          : place % words;
-  const uint16_t value = kValues[operation.salt % kValues.size()];
-  virtio_user::StoreRelaxed<uint16_t>(memory.data() + 2 * word, value);
-  rings_corrupted_ = true;
-  // The device follows it wherever it leads.
-  stack_->memory().PoisonFreed(false);
-  stack_->memory().PermitFreed();
-  return OpResult::kDone;
 }
 
 // --- Faults ------------------------------------------------------------------
