@@ -46,6 +46,8 @@ struct PeerView {
   std::vector<const RingModel*> rings = {};  // By the device's index.
   // Regions that it has; one list for each part of it that keeps its own.
   std::vector<RegionList> region_lists = {};
+  // SET_FEATURES has it forget what it was told to signal.
+  bool forgets_calls = false;
   // Frames are spread over the queues of so many pairs; nothing: what they are
   // spread over has no such queues.
   std::optional<size_t> spread_over = {};

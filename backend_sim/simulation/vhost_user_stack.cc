@@ -113,12 +113,14 @@ class VhostUserStack final : public SimStack {
 
   PeerView View() override {
     VhostModel& model = world_.model();
-    PeerView view{.connected = world_.server().connected(),
-                  .offered = model.personality().features,
-                  .told = model.session().features,
-                  .was_told = model.session().features_set,
-                  .by_itself = Bit(kBitProtocolFeatures),
-                  .region_lists = {{}}};
+    PeerView view{
+        .connected = world_.server().connected(),
+        .offered = model.personality().features,
+        .told = model.session().features,
+        .was_told = model.session().features_set,
+        .by_itself = Bit(kBitProtocolFeatures),
+        .region_lists = {{}},
+        .forgets_calls = model.personality().messages.features_wipe_rings};
     for (const RingModel& ring : model.rings()) view.rings.push_back(&ring);
     for (const RegionDescription& region : model.memory().Descriptions()) {
       view.region_lists[0].emplace_back(region.user, region.size);
