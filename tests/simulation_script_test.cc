@@ -45,6 +45,14 @@ TEST(SimulationScript, EveryOperationHasANameOfItsOwn) {
   }
 }
 
+TEST(SimulationScript, MayBeTheWholeOutputOfShrink) {
+  const auto script = ScriptFromText(
+      "create\n# violation: left: one (step 0)\n"
+      "verdict: violation with 1 operations instead of 4, after 9 runs\n");
+  ASSERT_TRUE(script.has_value()) << script.error();
+  EXPECT_EQ(script->operations.size(), 1u);
+}
+
 TEST(SimulationScript, SaysWhatIsWrongAndWhere) {
   EXPECT_THAT(ErrorOf("create\nfly\n"), HasSubstr("line 2"));
   EXPECT_THAT(ErrorOf("create\nfly\n"), HasSubstr("\"fly\""));

@@ -58,16 +58,22 @@ OpResult Simulation::Age(uint16_t pair, uint32_t how_far) {
   constexpr uint32_t kBurst = 32;
   constexpr uint32_t kPatience = 64;  // Turns without a frame that is taken.
   const uint32_t most = 65536 - kBurst + how_far % (2 * kBurst);
-  for (uint32_t sent = 0, idle = 0; sent < most && idle < kPatience;) {
+  uint32_t sent = 0;
+  uint32_t idle = 0;
+  while (sent < most && idle < kPatience) {
     const auto taken = static_cast<uint32_t>(
         driver_->Transmit(pair, std::min(kBurst, most - sent), 0));
-    (void)stack_->ServeRings();
+    (void)stack_->Step();
     Receive(pair, kBurst);
     (void)driver_->Complete(pair);
     sent += taken;
     idle = taken == 0 ? idle + 1 : 0;
   }
   stack_->trace().Mute(false);
+  if (idle == kPatience && stack_->temper() == Temper::kGood) {
+    Find(CheckerId::kTraffic,
+         "after " + std::to_string(sent) + " frames a ring takes no more");
+  }
   return OpResult::kDone;
 }
 

@@ -81,7 +81,7 @@ std::expected<Script, std::string> ScriptFromText(std::string_view text) {
     const std::string_view line = Trimmed(text.substr(0, end));
     text.remove_prefix(std::min(end + 1, text.size()));
     ++number;
-    if (line.empty()) continue;
+    if (line.empty() || line.starts_with("verdict: ")) continue;
     if (auto wrong = TakeLine(line, script)) {
       return std::unexpected("line " + std::to_string(number) + ": " + *wrong);
     }

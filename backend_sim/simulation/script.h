@@ -24,7 +24,8 @@ struct Script {
 
 // One line each: "set NAME VALUE", then the operations. '#' begins a comment.
 std::string ToText(const Script& script);
-// Or what is wrong, with the line's number.
+// Or what is wrong, with the line's number. A verdict is no part of it: the
+// whole output of `vuser shrink` is a script.
 std::expected<Script, std::string> ScriptFromText(std::string_view text);
 // A GoogleTest that runs it and expects that nothing is found.
 std::string ToGoogleTest(const Script& script, std::string_view name);

@@ -21,6 +21,10 @@ _BUGS = {
     "P13": _TEST,
     "P14": _TEST,
     "P15": _TEST,
+    "P16": _TEST,
+    "P17": _TEST,
+    "P18": _TEST,
+    "P19": _TEST,
 }
 
 def planted_bugs():
