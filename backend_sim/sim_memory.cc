@@ -209,7 +209,7 @@ Result<void> SimMemory::RemoveRegion(SimRegionId id) {
   Notify(Event(MemoryEvent::Kind::kRemoving, MemoryEvent::Owner::kProvider,
                found->entry.host));
   // Whoever maps its file still, without being one who listens, sees it too.
-  if (found->file.use_count() > 1) {
+  if (found->file.use_count() > 1 && poison_freed_) {
     Poison(found->entry.host.first(
         std::min(found->pristine, found->entry.host.size())));
     Forbid(found->entry.host);
@@ -253,8 +253,10 @@ Result<void> SimMemory::ShrinkRegion(SimRegionId id, size_t bytes) {
                host.last(bytes)));
   // What was shrunk before may have been in use further behind.
   const size_t touched = std::min(found->pristine, host.size());
-  if (touched > left) Poison(host.subspan(left, touched - left));
-  Forbid(host.subspan(left));
+  if (poison_freed_) {
+    if (touched > left) Poison(host.subspan(left, touched - left));
+    Forbid(host.subspan(left));
+  }
   found->entry.host = host.first(left);
   RebuildTable();
   return {};
@@ -314,6 +316,20 @@ void SimMemory::PoisonFreed(bool poison) {
 void SimMemory::PermitFreed() {
   const Lock lock(*this);
   for (const Region& region : regions_) Permit(region.entry.host);
+}
+
+void SimMemory::PoisonAllFreed() {
+  const Lock lock(*this);
+  for (const Region& region : regions_) {
+    const std::span<std::byte> host = region.entry.host;
+    const size_t end = std::min(region.pristine, host.size());
+    size_t at = 0;
+    for (const auto& [offset, length] : region.used) {
+      if (at < offset) Poison(host.subspan(at, std::min(offset, end) - at));
+      at = offset + length;
+    }
+    if (at < end) Poison(host.subspan(at, end - at));
+  }
 }
 
 void SimMemory::FailAllocate(uint64_t nth) {

@@ -85,9 +85,12 @@ class SimMemory final : public virtio_user::MemoryProvider {
   // Whether Free poisons (it does at first). What was freed while it did not
   // stays readable until its region goes, as memory that EAL frees does.
   void PoisonFreed(bool poison);
-  // What was freed before may be touched again, holding the pattern: a device
-  // whose rings are corrupt reads and writes anywhere in its regions.
+  // What was freed may be touched from here on, and so may a region that goes
+  // while Free does not poison: a device whose rings are corrupt reads and
+  // writes anywhere in what it was told of.
   void PermitFreed();
+  // Poisons all that is not allocated, whenever it was freed.
+  void PoisonAllFreed();
   // Makes the `nth` Allocate from now on (1: the next) fail, once.
   void FailAllocate(uint64_t nth);
 

@@ -77,7 +77,7 @@ void Trace::Add(const TraceRecord& record) {
 }
 
 void Trace::AddLocked(const TraceRecord& record) {
-  if (mute_) return;
+  if (mute_ && record.kind != TraceKind::kViolation) return;
   hash_.Add(record);
   ++count_;
   if (options_.on_record) options_.on_record(record);

@@ -35,6 +35,7 @@ enum class TraceKind : uint8_t {
   kRingBroken = 13,
   kMemory = 14,  // detail: MemoryChange; words: published, bytes.
   kNote = 15,    // A mark that the embedder sets. words: its own.
+  kAged = 16,    // Frames that are not in the trace. words: sent, came back.
 };
 
 enum class Direction : uint8_t { kToBackend = 0, kToFrontend = 1 };
@@ -104,7 +105,8 @@ class Trace {
     std::span<const std::byte> payload = {};
   };
   void AddMessage(const Message& message);
-  // Whether records are let go of, as if they had not been added.
+  // Whether records other than violations are let go of, as if they had not
+  // been added.
   void Mute(bool mute);
 
   // 32 hex digits.

@@ -197,6 +197,10 @@ std::string EventText(const TraceRecord& record) {
       return MemoryText(record);
     case TraceKind::kNote:
       return "   note " + Hex(record.words[0]);
+    case TraceKind::kAged:
+      return "   " + RingName(record) + ": " + std::to_string(record.words[0]) +
+             " frames, of which " + std::to_string(record.words[1]) +
+             " came back, each like those that are shown";
     case TraceKind::kRingStart:
       return "   " + RingName(record) + ": starts, size " +
              std::to_string(record.words[0]) + ", base " +

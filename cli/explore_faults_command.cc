@@ -175,11 +175,13 @@ void AddExploreFaultsCommand(CLI::App& explore,
   faults->add_flag("--in-recovery", arguments.in_recovery,
                    "The second fault in the recovery too with more than 4\n"
                    "pairs, which takes minutes");
+  AddExploreCommonOptions(*faults, arguments.common);
   faults
       ->add_option("--only", arguments.only,
                    "These faults alone, as a failure names them")
-      ->type_name("FAULTS");
-  AddExploreCommonOptions(*faults, arguments.common);
+      ->type_name("FAULTS")
+      ->excludes("--in-recovery")
+      ->excludes("--json");
   AddExploreTimeout(*faults, arguments.common);
   faults->footer(Footer());
 }

@@ -54,6 +54,7 @@ std::optional<Failure> FailureOf(const std::vector<const ExploreCount*>& counts,
 }
 
 std::string ProofText(const ExploreFeaturesResult& result) {
+  if (!result.proof && result.no_proof.empty()) return "";
   if (!result.proof) return "\nno proof: " + result.no_proof + "\n";
   std::string text =
       "\nfor all masks and options, by " + result.proof->solver + ":\n";

@@ -140,7 +140,9 @@ void AddExploreSequencesCommand(CLI::App& explore,
   sequences
       ->add_option("--only", arguments.only,
                    "This sequence alone, as a failure names it")
-      ->type_name("OPS");
+      ->type_name("OPS")
+      ->excludes("--depth")
+      ->excludes("--json");
   sequences->footer(kFooter);
 }
 

@@ -12,6 +12,7 @@
 #include <chrono>
 #include <cstdio>
 #include <cstring>
+#include <filesystem>
 #include <memory>
 #include <ostream>
 
@@ -148,8 +149,13 @@ ExitCode Show(const Replay& replay, const ToReplay& what,
                 << std::flush;
     return replay.verdict.code;
   }
-  const auto written = WriteFileAtomically(
-      *arguments.html_path, SequenceDiagram(replay, CommandLine(arguments)));
+  const std::string page = SequenceDiagram(replay, CommandLine(arguments));
+  if (*arguments.html_path == "-") {
+    console.out << page << std::flush;
+    console.err << ReplayConclusion(replay) << std::flush;
+    return replay.verdict.code;
+  }
+  const auto written = WriteFileAtomically(*arguments.html_path, page);
   if (!written) {
     return Fail({ExitCode::kFail,
                  "--html " + *arguments.html_path + ": " + written.error()},
@@ -218,7 +224,14 @@ ExitCode ReplayCommand(const ReplayArguments& arguments,
     return Fail({ExitCode::kUsage, "--gtest and --html exclude each other"},
                 console);
   }
-  if (arguments.html_path) {
+  if (arguments.html_path && *arguments.html_path != "-") {
+    std::error_code error;
+    if (std::filesystem::equivalent(*arguments.html_path, arguments.what,
+                                    error)) {
+      return Fail({ExitCode::kUsage, "--html " + *arguments.html_path +
+                                         ": that is the script itself"},
+                  console);
+    }
     const auto writable = CheckWritable(*arguments.html_path);
     if (!writable) {
       return Fail({ExitCode::kUsage,

@@ -60,7 +60,9 @@ std::optional<Failure> WrongArguments(const ShrinkArguments& arguments) {
   if (arguments.timeout_seconds == 0) {
     return usage("--timeout 0: say 1 or more seconds");
   }
-  if (!arguments.output_path) return std::nullopt;
+  if (!arguments.output_path || *arguments.output_path == "-") {
+    return std::nullopt;
+  }
   if (arguments.output_path->empty()) {
     return usage("--output \"\": say a file's path");
   }
@@ -70,13 +72,20 @@ std::optional<Failure> WrongArguments(const ShrinkArguments& arguments) {
   return std::nullopt;
 }
 
+struct ToShrink {
+  Script script;
+  bool cut_off = false;  // The seed had drawn no more when its time was over.
+};
+
 // What a seed draws depends on what becomes of it, so it is run; elsewhere,
 // since this one may crash.
-std::expected<Script, Failure> ScriptOf(const ShrinkArguments& arguments,
-                                        const Console& console) {
+std::expected<ToShrink, Failure> ScriptOf(const ShrinkArguments& arguments,
+                                          const Console& console) {
   const auto what = ResolveReplay(arguments.input);
   if (!what) return std::unexpected(what.error());
-  if (const auto* const script = std::get_if<Script>(&*what)) return *script;
+  if (const auto* const script = std::get_if<Script>(&*what)) {
+    return ToShrink{.script = *script};
+  }
   const Replay replay = ReplayGuarded(
       [&](RunWriter& writer) { ReplayTwice(*what, writer); },
       2 * std::chrono::seconds(arguments.timeout_seconds), console);
@@ -85,7 +94,10 @@ std::expected<Script, Failure> ScriptOf(const ShrinkArguments& arguments,
                                ? Interrupted()
                                : Failure{ExitCode::kFail, replay.verdict.text});
   }
-  return replay.run.script();
+  // It said nothing of its end, and did not die.
+  const bool cut_off =
+      replay.run.hash.empty() && replay.verdict.code == ExitCode::kLiveness;
+  return ToShrink{.script = replay.run.script(), .cut_off = cut_off};
 }
 
 // From the run that fails to the shortest one.
@@ -172,13 +184,16 @@ ExitCode Tell(const Shrinking& shrinking, const backend_sim::Shrunk& shrunk,
   const SeedOutcome& best = shrinking.best();
   const std::string text = fmt::format("{}# {}: {}\n", ToText(shrunk.script),
                                        VerdictName(best.verdict), best.text);
-  if (arguments.output_path) {
+  if (arguments.output_path && *arguments.output_path != "-") {
     const auto written = WriteFileAtomically(*arguments.output_path, text);
     if (!written) {
       return TellFailure({ExitCode::kFail, written.error()}, console);
     }
   } else {
-    console.out << text;
+    console.out << text << std::flush;
+    if (!console.out) {
+      return TellFailure({ExitCode::kFail, "the script is lost"}, console);
+    }
   }
   const auto& ended_by = shrinking.ended_by();
   const bool cut = !shrunk.complete && !ended_by;
@@ -235,7 +250,15 @@ ExitCode ShrinkCommand(const ShrinkArguments& arguments,
   }
   const auto script = ScriptOf(arguments, console);
   if (!script) return Stop(script.error(), console);
-  return ShrinkScript(*script, RunOnce, arguments, console);
+  if (script->cut_off) {
+    return TellFailure(
+        {ExitCode::kLiveness,
+         fmt::format("the run has no end within {} s, and may have one later: "
+                     "give more --timeout",
+                     2 * arguments.timeout_seconds)},
+        console);
+  }
+  return ShrinkScript(script->script, RunOnce, arguments, console);
 }
 
 }  // namespace virtio_user::cli

@@ -77,10 +77,11 @@ std::string WrongPaths(const SimulateArguments& arguments) {
   if (json && hashes && SamePath(*json, *hashes)) {
     return fmt::format("--json {} --hashes {}: say two files", *json, *hashes);
   }
-  for (const auto& path : {json, hashes}) {
+  for (const auto& [name, path] :
+       {std::pair("--json", json), std::pair("--hashes", hashes)}) {
     if (!path || *path == "-") continue;
     if (const auto writable = CheckWritable(*path); !writable) {
-      return *path + ": " + writable.error();
+      return fmt::format("{} \"{}\": {}", name, *path, writable.error());
     }
   }
   return "";

@@ -104,6 +104,10 @@ std::string LineFor(std::string_view command, const SimulateSummary& summary,
   if (summary.arguments.personality) {
     line += " --personality " + *summary.arguments.personality;
   }
+  if (summary.arguments.timeout_seconds !=
+      SimulateArguments{}.timeout_seconds) {
+    line += fmt::format(" --timeout {}", summary.arguments.timeout_seconds);
+  }
   return line;
 }
 
@@ -134,10 +138,10 @@ std::string SimulateText(const SimulateSummary& summary) {
     return "verdict: nothing was run: " + result.trouble + "\n";
   }
   const double seconds = std::max(result.seconds, 1e-9);
-  std::string text =
-      fmt::format("{} of {} seeds from {}, {} steps each, {} processes\n",
-                  result.seeds, summary.fleet.count, summary.fleet.first,
-                  summary.arguments.steps, summary.fleet.workers);
+  std::string text = fmt::format(
+      "{} of {} seeds from {}, {} steps each, {} process{}\n", result.seeds,
+      summary.fleet.count, summary.fleet.first, summary.arguments.steps,
+      summary.fleet.workers, summary.fleet.workers == 1 ? "" : "es");
   text +=
       fmt::format("{:.1f} s: {:.0f} seeds/s, {:.0f} steps/s, {:.0f} events/s\n",
                   seconds, static_cast<double>(result.seeds) / seconds,

@@ -367,6 +367,22 @@ TEST_F(ReplayTest, ATestOfASeedHasItsScript) {
             ToText(backend_sim::RunSeed(14, {.steps = 9}).script));
 }
 
+TEST_F(ReplayTest, ThePageGoesToTheOutputToo) {
+  const auto outcome =
+      RunVuser({"replay", "15", "--steps", "10", "--html", "-"});
+  EXPECT_EQ(outcome.out.rfind("<!DOCTYPE html>", 0), 0u);
+  EXPECT_THAT(outcome.out, EndsWith("</html>\n"));
+  EXPECT_THAT(outcome.err, HasSubstr("verdict: "));
+}
+
+TEST_F(ReplayTest, AScriptIsNotOverwrittenByItsPage) {
+  const std::string path = File("a.script", "create\n");
+  const auto outcome = RunVuser({"replay", path, "--html", path});
+  EXPECT_EQ(outcome.code, 2);
+  EXPECT_THAT(outcome.err, HasSubstr("that is the script itself"));
+  EXPECT_EQ(Read(path), "create\n");
+}
+
 TEST_F(ReplayTest, ItWritesAPage) {
   const std::string path = folder_.Join("run.html");
 

@@ -5,6 +5,8 @@
 #include <sys/mman.h>
 
 #include <algorithm>
+#include <array>
+#include <span>
 #include <vector>
 
 #include "backend_sim/poison.h"
@@ -332,6 +334,32 @@ TEST_F(SimMemoryTest, WhatWasFreedMayBePermittedAgain) {
   memory.PermitFreed();
   EXPECT_FALSE(backend_sim::IsForbidden(*used));
   EXPECT_EQ(used->front(), backend_sim::kPoison);
+}
+
+TEST_F(SimMemoryTest, AllThatWasFreedIsPoisonedAfterwards) {
+  SimMemory memory(fds_, trace_, {.initial_regions = 0});
+  ASSERT_TRUE(memory.AddRegion(4096).has_value());
+  std::array<std::span<std::byte>, 4> parts;
+  for (auto& part : parts) {
+    part = *memory.Allocate(128, 64);
+    std::ranges::fill(part, std::byte{1});
+  }
+  memory.PoisonFreed(false);
+  memory.Free(parts[1]);
+  memory.Free(parts[3]);
+  memory.PermitFreed();
+  EXPECT_EQ(parts[1].front(), std::byte{1});
+  memory.PoisonAllFreed();
+  for (const size_t i : {1, 3}) {
+    EXPECT_EQ(backend_sim::IsForbidden(parts[i]), backend_sim::kCanForbid);
+    backend_sim::Permit(parts[i]);
+    EXPECT_EQ(parts[i].front(), backend_sim::kPoison);
+    EXPECT_EQ(parts[i].back(), backend_sim::kPoison);
+  }
+  for (const size_t i : {0, 2}) {
+    EXPECT_EQ(parts[i].front(), std::byte{1});
+    EXPECT_EQ(parts[i].back(), std::byte{1});
+  }
 }
 
 TEST_F(SimMemoryTest, ARemovedRegionThatSomebodyStillMapsIsPoisoned) {

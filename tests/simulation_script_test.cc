@@ -53,7 +53,16 @@ TEST(SimulationScript, MayBeTheWholeOutputOfShrink) {
   EXPECT_EQ(script->operations.size(), 1u);
 }
 
+TEST(SimulationScript, NothingIsNoScript) {
+  for (const char* const text :
+       {"", "\n\n", "# vuser replay script\n", "verdict: interrupted\n"}) {
+    EXPECT_THAT(ErrorOf(text), HasSubstr("no script in it")) << text;
+  }
+}
+
 TEST(SimulationScript, SaysWhatIsWrongAndWhere) {
+  EXPECT_THAT(ErrorOf("set backend legacy\nset queue_size 1"),
+              HasSubstr("queue_size is 1"));
   EXPECT_THAT(ErrorOf("create\nfly\n"), HasSubstr("line 2"));
   EXPECT_THAT(ErrorOf("create\nfly\n"), HasSubstr("\"fly\""));
   EXPECT_THAT(ErrorOf("create a=x"), HasSubstr("line 1"));

@@ -69,7 +69,8 @@ constexpr std::array<CheckerInfo, kCheckers> kInfos{{
      "ends its stream",
      "vhost-user: Back-end communication"},
     {CheckerId::kInterrupts, "interrupts",
-     "what an embedder waits on is what the back-end signals",
+     "the call descriptor that an embedder waits on is the one that the "
+     "back-end signals",
      "vhost-user: SET_VRING_CALL; the contract of InterruptMap"},
     {CheckerId::kLiveness, "liveness",
      "once the faults are over, the device starts, in few steps",

@@ -58,6 +58,7 @@ OpResult Simulation::Age(uint16_t pair, uint32_t how_far) {
   constexpr uint32_t kBurst = 32;
   constexpr uint32_t kPatience = 64;  // Turns without a frame that is taken.
   const uint32_t most = 65536 - kBurst + how_far % (2 * kBurst);
+  const uint64_t came_before = driver_->book(pair).come_count();
   uint32_t sent = 0;
   uint32_t idle = 0;
   while (sent < most && idle < kPatience) {
@@ -70,6 +71,10 @@ OpResult Simulation::Age(uint16_t pair, uint32_t how_far) {
     idle = taken == 0 ? idle + 1 : 0;
   }
   stack_->trace().Mute(false);
+  stack_->trace().Add(
+      {.kind = TraceKind::kAged,
+       .ring = virtio_user::TxVring(pair),
+       .words = {sent, driver_->book(pair).come_count() - came_before}});
   if (idle == kPatience && stack_->temper() == Temper::kGood) {
     Find(CheckerId::kTraffic,
          "after " + std::to_string(sent) + " frames a ring takes no more");

@@ -200,6 +200,10 @@ std::optional<std::string> CheckScenario(const Scenario& scenario) {
            "; a split ring has a power of two (packed rings: packed 1 and a "
            "back-end that has them)";
   }
+  if (scenario.backend == "legacy" && scenario.queue_size < 2) {
+    return "queue_size is 1; a legacy packet has a descriptor for its header "
+           "and one for its data";
+  }
   constexpr uint32_t kLeastMtu = 68;  // virtio, of mtu.
   if (scenario.mtu != 0 && scenario.mtu < kLeastMtu) {
     return "mtu is " + std::to_string(scenario.mtu) +

@@ -76,15 +76,21 @@ std::string ToText(const Script& script) {
 std::expected<Script, std::string> ScriptFromText(std::string_view text) {
   Script script;
   size_t number = 0;
+  size_t lines = 0;
   while (!text.empty()) {
     const size_t end = std::min(text.find('\n'), text.size());
     const std::string_view line = Trimmed(text.substr(0, end));
     text.remove_prefix(std::min(end + 1, text.size()));
     ++number;
     if (line.empty() || line.starts_with("verdict: ")) continue;
+    ++lines;
     if (auto wrong = TakeLine(line, script)) {
       return std::unexpected("line " + std::to_string(number) + ": " + *wrong);
     }
+  }
+  if (lines == 0) {
+    return std::unexpected(
+        "there is no script in it: no line \"set NAME VALUE\", no operation");
   }
   if (auto wrong = CheckScenario(script.scenario)) {
     return std::unexpected(*wrong);

@@ -202,8 +202,10 @@ uint64_t Simulation::happened() {
 void Simulation::NewSession() {
   CheckComplaints();  // Of the last one.
   disturbed_ = lasts_ = region_cut_ = false;
-  rings_corrupted_ = false;
-  stack_->memory().PoisonFreed(true);
+  if (std::exchange(rings_corrupted_, false)) {
+    stack_->memory().PoisonFreed(true);
+    stack_->memory().PoisonAllFreed();
+  }
   memory_trouble_ = false;
 }
 

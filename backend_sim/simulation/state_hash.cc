@@ -63,9 +63,8 @@ uint64_t Simulation::StateHash() {
   hash.Add(disturbed_ | rings_corrupted_ << 2 | memory_trouble_ << 3 |
            rings_kept_ << 4 | pairs_incomplete_ << 5 | peer_there_ << 6 |
            other_peer_ << 7 | peer_varied_ << 8 | reset_untold_ << 9 |
-           pairs_untold_ << 10 |
-           (link_told_ == virtio_user::LinkState::kUp) << 11 | lasts_ << 12 |
-           region_cut_ << 13 | ring_broken_ << 14);
+           pairs_untold_ << 10 | static_cast<uint64_t>(link_told_) << 24 |
+           lasts_ << 12 | region_cut_ << 13 | ring_broken_ << 14);
   hash.Add(stack_->waiting_faults());
   hash.Add(stack_->memory().region_ids().size());
   if (driver_ != nullptr) {
