@@ -368,9 +368,7 @@ TEST_F(ReplayTest, ATestOfASeedHasItsScript) {
 }
 
 TEST_F(ReplayTest, ThePageGoesToTheOutputToo) {
-  const auto outcome =
-      RunVuser({"replay", "15", "--steps", "10", "--html", "-"});
-  EXPECT_EQ(outcome.out.rfind("<!DOCTYPE html>", 0), 0u);
+  const auto outcome = RunVuser({"replay", "15", "--html", "-"});
   EXPECT_THAT(outcome.out, EndsWith("</html>\n"));
   EXPECT_THAT(outcome.err, HasSubstr("verdict: "));
 }
