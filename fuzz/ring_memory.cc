@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: BSD-3-Clause
+
+#include "fuzz/ring_memory.h"
+
+#include <algorithm>
+#include <cstring>
+#include <new>
+
+#include "virtio_user/base/check.h"
+
+namespace fuzz {
+
+using virtio_user::RingFormat;
+using virtio_user::RingLayout;
+
+namespace {
+
+constexpr std::align_val_t kAlign{RingLayout::kAlign};
+constexpr size_t kDescriptorBytes = 16;
+// An address that is brought near is at most so far outside.
+constexpr uint64_t kMargin = 16;
+
+}  // namespace
+
+void RingMemory::Freed::operator()(std::byte* memory) const {
+  ::operator delete(memory, kAlign);
+}
+
+RingMemory::Memory RingMemory::Allocate(size_t bytes) {
+  return Memory(static_cast<std::byte*>(::operator new(bytes, kAlign)));
+}
+
+RingMemory::RingMemory(RingFormat format, uint16_t num)
+    : ring_memory_(Allocate(RingLayout::BytesFor(format, num))),
+      buffer_memory_(Allocate(kBufferBytes)),
+      ring_(ring_memory_.get(), RingLayout::BytesFor(format, num)),
+      buffers_(buffer_memory_.get(), kBufferBytes) {
+  const auto layout = RingLayout::PlaceIn(ring_, format, num);
+  VU_CHECK(layout.has_value());
+  layout_ = *layout;
+  Wipe();
+}
+
+void RingMemory::Wipe() {
+  std::ranges::fill(ring_, std::byte{0});
+  std::ranges::fill(buffers_, std::byte{0});
+}
+
+void RingMemory::Write(size_t offset, std::span<const std::byte> bytes) {
+  for (const std::span<std::byte> part : {ring_, buffers_}) {
+    if (offset >= part.size()) {
+      offset -= part.size();
+      continue;
+    }
+    const size_t count = std::min(part.size() - offset, bytes.size());
+    std::memcpy(part.data() + offset, bytes.data(), count);
+    bytes = bytes.subspan(count);
+    offset = 0;
+  }
+  for (uint16_t i = 0; i < layout_.num; ++i) {
+    std::byte* const at = layout_.desc + i * kDescriptorBytes;
+    uint64_t address = 0;
+    std::memcpy(&address, at, sizeof(address));
+    const uint64_t first = kBase - kMargin;
+    const uint64_t range = kBufferBytes + 2 * kMargin;
+    if (address - first < range) continue;
+    address = first + address % range;
+    std::memcpy(at, &address, sizeof(address));
+  }
+}
+
+virtio_user::Result<std::span<std::byte>> RingMemory::Resolve(
+    virtio_user::DeviceBuffer buffer) {
+  const uint64_t offset = buffer.addr.value - kBase;
+  if (buffer.addr.value < kBase || offset > kBufferBytes ||
+      buffer.bytes > kBufferBytes - offset) {
+    return virtio_user::Fail(virtio_user::ErrorCode::kInvalidArgument,
+                             "a buffer of %u bytes outside of memory",
+                             buffer.bytes);
+  }
+  return buffers_.subspan(offset, buffer.bytes);
+}
+
+RingMemory& WipedMemory(RingFormat format, uint8_t size_choice) {
+  constexpr uint8_t kSplitSizes = 5;
+  constexpr uint16_t kMost = RingMemory::kMostDescriptors;
+  static std::array<std::unique_ptr<RingMemory>, 2 * kMost> memories;
+  const bool packed = format == RingFormat::kPacked;
+  const auto num = static_cast<uint16_t>(
+      packed ? 1 + size_choice % kMost : 1u << (size_choice % kSplitSizes));
+  auto& memory = memories[num - 1 + (packed ? kMost : 0)];
+  if (memory == nullptr) memory = std::make_unique<RingMemory>(format, num);
+  memory->Wipe();
+  return *memory;
+}
+
+}  // namespace fuzz

@@ -1,0 +1,58 @@
+#!/bin/bash
+# Fuzzes one target with libFuzzer.
+#
+#   run.sh TARGET BINARY [--dict=FILE] --seeds FILE... -- [--timeout_secs=N]
+#          [--clean] [--fuzzing_output_root=FOLDER] [--regression] [libFuzzer's]
+#
+# The corpus and what it finds are kept in FOLDER/TARGET (by default
+# ${TMPDIR:-/tmp}/fuzzing), and the next run goes on from there; --clean forgets
+# them first. --regression runs the seeds and ends.
+set -euo pipefail
+
+target=$1 binary=$2
+shift 2
+dict=() seeds=() engine=()
+while [[ $# -gt 0 && $1 != -- ]]; do
+  case $1 in
+    --dict=*) dict=(-dict="$(readlink -f "${1#*=}")") ;;
+    --seeds) ;;
+    *) seeds+=("$(readlink -f "$1")") ;;
+  esac
+  shift
+done
+shift || true
+
+seconds=0 clean=no regression=no folder=${TMPDIR:-/tmp}/fuzzing
+for argument in "$@"; do
+  case $argument in
+    --timeout_secs=*) seconds=${argument#*=} ;;
+    --clean) clean=yes ;;
+    --fuzzing_output_root=*) folder=${argument#*=} ;;
+    --regression) regression=yes ;;
+    -*) engine+=("$argument") ;;
+    *)
+      echo "run: $argument: no such option" >&2
+      exit 2
+      ;;
+  esac
+done
+[[ $seconds =~ ^[0-9]+$ ]] || {
+  echo "run: --timeout_secs=$seconds: seconds are a whole number" >&2
+  exit 2
+}
+binary=$(readlink -f "$binary")
+if ! grep -q LLVMFuzzerRunDriver "$binary"; then
+  echo "run: $target was built without libFuzzer; build it with --config=fuzz" >&2
+  exit 2
+fi
+if [[ $regression == yes ]]; then
+  exec "$binary" -runs=0 "${seeds[@]}"
+fi
+
+folder=$folder/$target
+[[ $clean == no ]] || rm -rf "$folder"
+mkdir -p "$folder/corpus" "$folder/artifacts"
+[[ ${#seeds[@]} == 0 ]] || cp -n -- "${seeds[@]}" "$folder/corpus/"
+cd "$folder"
+exec "$binary" -artifact_prefix="$folder/artifacts/" \
+  -max_total_time="$seconds" "${dict[@]}" "${engine[@]}" corpus

@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//
+// In whatever order an embedder starts, stops, resets and reattaches, whatever
+// the driver commands, memory does and the back-end answers or fails to: every
+// checker of the simulator holds, and the device comes back to life.
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+
+#include "backend_sim/simulation/simulation.h"
+#include "fuzz/finding.h"
+#include "fuzz/life_counters.h"
+#include "fuzz/script_bytes.h"
+
+namespace {
+
+using backend_sim::RunReport;
+using backend_sim::Script;
+using backend_sim::Simulation;
+
+RunReport Run(const Script& script) {
+  // What was mapped in one run is wiped and mapped again in the next.
+  static const auto kMappings = std::make_shared<backend_sim::MappingPool>();
+  Simulation simulation(
+      script.scenario,
+      {.trace = {.keep_last = 0, .keep_all = false}, .mappings = kMappings});
+  for (const backend_sim::Operation& operation : script.operations) {
+    if (!simulation.Step(operation)) break;
+  }
+  RunReport report = simulation.Finish();
+  fuzz::CountLife(simulation.coverage());
+  return report;
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  const Script script = fuzz::ScriptOf(std::as_bytes(std::span(data, size)));
+  const RunReport report = Run(script);
+  if (report.findings.empty()) return 0;
+  const backend_sim::Finding& first = report.findings.front();
+  fuzz::Report({backend_sim::InfoOf(first.checker).name, "simulation"},
+               first.Text() + "\n" + backend_sim::ToText(script));
+}
