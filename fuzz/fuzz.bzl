@@ -63,7 +63,7 @@ def cc_fuzz_test(
         srcs = ["//fuzz:replay.sh"],
         args = [
             "$(location :%s)" % binary,
-            "$(locations :%s_corpus)" % name,
+            "$(locations :%s_corpus)" % name if corpus else "",
         ],
         data = [
             ":" + binary,
@@ -88,6 +88,7 @@ def _oss_fuzz(name, binary, corpus, dicts, options):
     native.genrule(
         name = name + "_oss_fuzz",
         testonly = True,
+        tags = ["manual"],  # It needs zip.
         srcs = corpus + dicts + [options],
         outs = [name + "_oss_fuzz.tar"],
         tools = [
