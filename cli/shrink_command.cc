@@ -52,6 +52,11 @@ bool SameWay(const SeedOutcome& got, const SeedOutcome& wanted) {
 
 Failure Interrupted() { return {ExitCode::kFail, "interrupted"}; }
 
+// The script goes to the output otherwise.
+bool ToFile(const ShrinkArguments& arguments) {
+  return arguments.output_path && *arguments.output_path != "-";
+}
+
 // What is wrong with them, or nothing.
 std::optional<Failure> WrongArguments(const ShrinkArguments& arguments) {
   const auto usage = [](std::string text) {
@@ -60,9 +65,7 @@ std::optional<Failure> WrongArguments(const ShrinkArguments& arguments) {
   if (arguments.timeout_seconds == 0) {
     return usage("--timeout 0: say 1 or more seconds");
   }
-  if (!arguments.output_path || *arguments.output_path == "-") {
-    return std::nullopt;
-  }
+  if (!ToFile(arguments)) return std::nullopt;
   if (arguments.output_path->empty()) {
     return usage("--output \"\": say a file's path");
   }
@@ -184,7 +187,7 @@ ExitCode Tell(const Shrinking& shrinking, const backend_sim::Shrunk& shrunk,
   const SeedOutcome& best = shrinking.best();
   const std::string text = fmt::format("{}# {}: {}\n", ToText(shrunk.script),
                                        VerdictName(best.verdict), best.text);
-  if (arguments.output_path && *arguments.output_path != "-") {
+  if (ToFile(arguments)) {
     const auto written = WriteFileAtomically(*arguments.output_path, text);
     if (!written) {
       return TellFailure({ExitCode::kFail, written.error()}, console);

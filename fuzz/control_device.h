@@ -45,7 +45,6 @@ class ControlDevice {
   size_t calls_ = 0;
   size_t most_acks_ = 0;
   uint16_t served_ = 0;  // As the used index counts.
-  size_t interrupts_ = 0;
   bool broken_ = false;
 };
 

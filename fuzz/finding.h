@@ -21,7 +21,7 @@ struct FindingName {
 // that any engine keeps the input.
 [[noreturn]] void Report(FindingName name, std::string_view text);
 
-// Report, unless `holds`. The site is the line that asks.
+// Report, unless `holds`. The site is the function that asks.
 inline void Expect(
     bool holds, std::string_view checker, std::string_view text,
     const std::source_location& where = std::source_location::current()) {

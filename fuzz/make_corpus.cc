@@ -19,6 +19,7 @@
 #include "backend_sim/seeded_entropy.h"
 #include "backend_sim/simulation/generator.h"
 #include "backend_sim/simulation/simulation.h"
+#include "fuzz/reader.h"
 #include "fuzz/request_writer.h"
 #include "fuzz/script_bytes.h"
 
@@ -67,15 +68,10 @@ std::vector<Seed> Masks() {
                        virtio_user::FeatureSet device,
                        virtio_user::FeatureSet choice) {
     Bytes bytes;
-    const auto put = [&](uint64_t word, size_t count) {
-      for (size_t i = 0; i < count; ++i) {
-        bytes.push_back(static_cast<std::byte>(word >> (8 * i) & 0xff));
-      }
-    };
-    put(options, 2);
+    fuzz::Append(bytes, options, 2);
     for (const auto& set : {device, choice, choice}) {
-      put(set.low(), 8);
-      put(set.high(), 8);
+      fuzz::Append(bytes, set.low(), 8);
+      fuzz::Append(bytes, set.high(), 8);
     }
     seeds.push_back({name, bytes});
   };
@@ -92,6 +88,26 @@ std::vector<Seed> Masks() {
     const std::string name = std::to_string(requirement.bit);
     add("alone_" + name, oracle::kAllOptionSets - 1, bit, bit);
     add("without_" + name, oracle::kAllOptionSets - 1, all & ~bit, all);
+  }
+  return seeds;
+}
+
+// A session as it should be, and one for each of its answers in each way that
+// vhost_user_reply_fuzz spoils one.
+std::vector<Seed> Answers() {
+  constexpr uint8_t kAnswers = 20;
+  constexpr uint8_t kWays = 6;
+  constexpr uint8_t kFirstWay = 96;
+  std::vector<Seed> seeds = {{"as_it_should_be", Bytes(1)}};
+  for (uint8_t answer = 0; answer < kAnswers; ++answer) {
+    for (uint8_t way = 0; way < kWays; ++way) {
+      Bytes bytes(1 + answer);
+      fuzz::Append(bytes, kFirstWay + way, 1);
+      fuzz::Append(bytes, 0xff000804, 4);
+      seeds.push_back(
+          {"answer_" + std::to_string(answer) + "_way_" + std::to_string(way),
+           bytes});
+    }
   }
   return seeds;
 }
@@ -119,9 +135,10 @@ std::vector<Seed> Requests() {
 }  // namespace
 
 int main(int argc, char** argv) {
-  const std::array<Target, 3> targets{{{"control_queue_fuzz", &Requests},
+  const std::array<Target, 4> targets{{{"control_queue_fuzz", &Requests},
                                        {"feature_mask_fuzz", &Masks},
-                                       {"start_stop_fuzz", &Lives}}};
+                                       {"start_stop_fuzz", &Lives},
+                                       {"vhost_user_reply_fuzz", &Answers}}};
   for (const Target& target : targets) {
     if (argc != 3 || target.name != argv[1]) continue;
     const std::filesystem::path folder = argv[2];

@@ -7,8 +7,16 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <vector>
 
 namespace fuzz {
+
+// `count` bytes of `number`, as Reader::Number takes them.
+inline void Append(std::vector<std::byte>& to, uint64_t number, size_t count) {
+  for (size_t i = 0; i < count; ++i) {
+    to.push_back(static_cast<std::byte>(number >> (8 * i) & 0xff));
+  }
+}
 
 // Takes an input apart; 0 and nothing once it has ended. The bytes outlive it.
 class Reader {
@@ -16,15 +24,17 @@ class Reader {
   explicit Reader(std::span<const std::byte> bytes) : left_(bytes) {}
 
   bool empty() const { return left_.empty(); }
-  uint8_t Byte() {
-    const auto one = Take(1);
-    return one.empty() ? uint8_t{0} : std::to_integer<uint8_t>(one[0]);
+  // Of at most 8 bytes, the least significant one first.
+  uint64_t Number(size_t bytes) {
+    const auto taken = Take(bytes);
+    uint64_t number = 0;
+    for (size_t i = 0; i < taken.size(); ++i) {
+      number |= std::to_integer<uint64_t>(taken[i]) << (8 * i);
+    }
+    return number;
   }
-  // Least significant byte first.
-  uint16_t Word() {
-    const uint8_t low = Byte();
-    return static_cast<uint16_t>(low | Byte() << 8);
-  }
+  uint8_t Byte() { return static_cast<uint8_t>(Number(1)); }
+  uint16_t Word() { return static_cast<uint16_t>(Number(2)); }
   // A byte that says how many follow, and those.
   std::span<const std::byte> Chunk() { return Take(Byte()); }
 

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <span>
 
+#include "fuzz/reader.h"
 #include "fuzz/ring_memory.h"
 #include "virtio_user/ring/ring_layout.h"
 #include "virtio_user/spec/ring.h"
@@ -58,16 +59,16 @@ class Writer {
   Writer(RingFormat format, bool event_index)
       : memory_(WipedMemory(format, kSizeChoice)) {
     const bool packed = format == RingFormat::kPacked;
-    Put(static_cast<uint64_t>((packed ? 1 : 0) | (event_index ? 2 : 0) |
-                              kSizeChoice << 4),
-        1);
+    Append(bytes_,
+           static_cast<uint64_t>((packed ? 1 : 0) | (event_index ? 2 : 0) |
+                                 kSizeChoice << 4),
+           1);
   }
 
   // Writes without a notification behind it.
   void Quietly(size_t at, const Bytes& bytes) { Chunk(at | 0x8000, bytes); }
   void AndNotify(size_t at, const Bytes& bytes) { Chunk(at, bytes); }
 
-  const RingMemory& memory() const { return memory_; }
   size_t BufferAt(size_t at) { return memory_.ring().size() + at; }
   size_t AreaAt(const std::byte* area, size_t at) {
     return static_cast<size_t>(area - memory_.ring().data()) + at;
@@ -76,26 +77,15 @@ class Writer {
   Bytes Take() { return std::move(bytes_); }
 
  private:
-  void Put(uint64_t number, size_t count) {
-    for (size_t i = 0; i < count; ++i) {
-      bytes_.push_back(static_cast<std::byte>(number >> (8 * i) & 0xff));
-    }
-  }
   void Chunk(size_t place, const Bytes& bytes) {
-    Put(place, 2);
-    Put(bytes.size(), 1);
+    Append(bytes_, place, 2);
+    Append(bytes_, bytes.size(), 1);
     bytes_.insert(bytes_.end(), bytes.begin(), bytes.end());
   }
 
   RingMemory& memory_;
   Bytes bytes_;
 };
-
-void Append(Bytes& to, uint64_t number, size_t count) {
-  for (size_t i = 0; i < count; ++i) {
-    to.push_back(static_cast<std::byte>(number >> (8 * i) & 0xff));
-  }
-}
 
 // Split: address, length, flags, next. Packed: address, length, id, flags.
 Bytes Descriptors(RingFormat format, const std::vector<Piece>& pieces,
@@ -111,7 +101,6 @@ Bytes Descriptors(RingFormat format, const std::vector<Piece>& pieces,
     Append(bytes, pieces[i].bytes, 4);
     Append(bytes, packed ? 0 : flags, 2);
     Append(bytes, packed ? flags : (more ? i + 1 : 0), 2);
-    if (!packed) continue;
   }
   return bytes;
 }
@@ -129,14 +118,9 @@ Bytes Table(RingFormat format, size_t bytes) {
 }
 
 std::vector<Piece> PiecesOf(size_t request, Shape shape) {
-  if (shape == Shape::kPieces) {
-    std::vector<Piece> pieces = {{0, 1, false},
-                                 {1, static_cast<uint32_t>(request - 1), false},
-                                 {request, 1, true}};
-    return pieces;
-  }
-  return {{0, 2, false},
-          {2, static_cast<uint32_t>(request - 2), false},
+  const size_t first = shape == Shape::kPieces ? 1 : 2;
+  return {{0, static_cast<uint32_t>(first), false},
+          {first, static_cast<uint32_t>(request - first), false},
           {request, 1, true}};
 }
 

@@ -17,7 +17,8 @@ namespace fuzz {
 
 // The scenario is drawn from the first bytes; 0s are the plainest one.
 inline constexpr size_t kScenarioBytes = 32;
-// Each operation: kind (modulo), 0, a, b, salt, least significant byte first.
+// Each operation: kind (modulo), a, b and salt of 2, 2, 4 and 4 bytes, the
+// least significant one first.
 inline constexpr size_t kOperationBytes = 12;
 inline constexpr size_t kMostOperations = 64;
 inline constexpr size_t kMostScriptBytes =

@@ -5,34 +5,19 @@
 #include <algorithm>
 #include <array>
 #include <span>
-#include <vector>
 
 #include "backend_sim/poison.h"
 #include "backend_sim/sim_memory.h"
 #include "gtest/gtest.h"
+#include "tests/sim_memory_fixture.h"
 
 namespace {
 
-using ::backend_sim::FdTable;
 using ::backend_sim::SimMemory;
 using ::backend_sim::SimRegionId;
-using ::backend_sim::Trace;
 using ::virtio_user::MemoryRegion;
-using ::virtio_user::MemoryTable;
 
-class SimMemoryPoisonTest : public testing::Test {
- protected:
-  std::vector<MemoryRegion> Regions(SimMemory& memory) {
-    std::vector<MemoryRegion> regions;
-    memory.WithTable([&](const MemoryTable& table) {
-      regions.assign(table.regions().begin(), table.regions().end());
-    });
-    return regions;
-  }
-
-  FdTable fds_;
-  Trace trace_;
-};
+using SimMemoryPoisonTest = backend_sim::SimMemoryFixture;
 
 TEST_F(SimMemoryPoisonTest, WhatWasFreedHoldsAPattern) {
   SimMemory memory(fds_, trace_);

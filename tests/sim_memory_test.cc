@@ -9,6 +9,7 @@
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "tests/sim_memory_fixture.h"
 
 namespace {
 
@@ -42,19 +43,7 @@ class Recorder final : public MemoryListener {
   std::vector<Seen> seen;
 };
 
-class SimMemoryTest : public testing::Test {
- protected:
-  std::vector<MemoryRegion> Regions(SimMemory& memory) {
-    std::vector<MemoryRegion> regions;
-    memory.WithTable([&](const MemoryTable& table) {
-      regions.assign(table.regions().begin(), table.regions().end());
-    });
-    return regions;
-  }
-
-  FdTable fds_;
-  Trace trace_;
-};
+using SimMemoryTest = backend_sim::SimMemoryFixture;
 
 TEST_F(SimMemoryTest, TheThreeAddressesOfARegionHaveNothingInCommon) {
   SimMemory memory(fds_, trace_, {.initial_regions = 3});
