@@ -8,7 +8,6 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
-#include <utility>
 
 #include "virtio_user/base/check.h"
 
@@ -41,8 +40,8 @@ bool LoadMutator::available() {
 #endif
 }
 
-void LoadMutator::Watch(std::vector<std::span<std::byte>> memory) {
-  memory_ = std::move(memory);
+void LoadMutator::Watch(std::span<const std::span<std::byte>> memory) {
+  memory_.assign(memory.begin(), memory.end());
 }
 
 LoadMutator::Scope::Scope(LoadMutator& mutator) : mutator_(mutator) {
@@ -179,10 +178,13 @@ void LoadMutator::WritePending() {
 #ifdef VU_LOAD_CALLBACKS
 namespace {
 
-void Seen(void* caller, const void* at, uint32_t bytes) {
-  backend_sim::LoadMutator* const mutator =
-      std::exchange(backend_sim::active, nullptr);
+// These are called by loads, and so must not call themselves.
+#define VU_NO_CALLBACKS [[clang::no_sanitize("coverage")]]
+
+VU_NO_CALLBACKS void Seen(void* caller, const void* at, uint32_t bytes) {
+  backend_sim::LoadMutator* const mutator = backend_sim::active;
   if (mutator == nullptr) return;
+  backend_sim::active = nullptr;
   // One byte back is inside the call, and so at the load's line.
   mutator->BeforeLoad(reinterpret_cast<uintptr_t>(caller) - 1, at, bytes);
   backend_sim::active = mutator;
@@ -192,19 +194,19 @@ void Seen(void* caller, const void* at, uint32_t bytes) {
 
 // What clang's -fsanitize-coverage=trace-loads calls.
 extern "C" {
-void __sanitizer_cov_load1(const uint8_t* at) {
+VU_NO_CALLBACKS void __sanitizer_cov_load1(const uint8_t* at) {
   Seen(__builtin_return_address(0), at, 1);
 }
-void __sanitizer_cov_load2(const uint16_t* at) {
+VU_NO_CALLBACKS void __sanitizer_cov_load2(const uint16_t* at) {
   Seen(__builtin_return_address(0), at, 2);
 }
-void __sanitizer_cov_load4(const uint32_t* at) {
+VU_NO_CALLBACKS void __sanitizer_cov_load4(const uint32_t* at) {
   Seen(__builtin_return_address(0), at, 4);
 }
-void __sanitizer_cov_load8(const uint64_t* at) {
+VU_NO_CALLBACKS void __sanitizer_cov_load8(const uint64_t* at) {
   Seen(__builtin_return_address(0), at, 8);
 }
-void __sanitizer_cov_load16(const void* at) {
+VU_NO_CALLBACKS void __sanitizer_cov_load16(const void* at) {
   Seen(__builtin_return_address(0), at, 16);
 }
 }

@@ -79,7 +79,7 @@ class LoadMutator {
   static bool available();
 
   // What the peer may write from now on; shared memory alone.
-  void Watch(std::vector<std::span<std::byte>> memory);
+  void Watch(std::span<const std::span<std::byte>> memory);
 
   // What happens in the scopes to come: nothing (the start), ...
   void Record() { plan_ = {}; }

@@ -5,6 +5,7 @@
 #include <sys/mman.h>
 
 #include <algorithm>
+#include <cstring>
 
 namespace backend_sim {
 namespace {
@@ -48,7 +49,7 @@ std::byte* MappingPool::Take(size_t bytes) {
     }
   }
   if (memory.empty()) return MapGuarded(bytes);
-  std::ranges::fill(memory, std::byte{0});
+  std::memset(memory.data(), 0, memory.size());
   return memory.data();
 }
 

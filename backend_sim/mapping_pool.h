@@ -34,7 +34,7 @@ class MappingPool {
 
  private:
   // More are given back to the kernel, and so is what is longer.
-  static constexpr size_t kMostKept = 16;
+  static constexpr size_t kMostKept = 64;
   static constexpr size_t kLongestKept = size_t{1} << 20;
 
   mutable virtio_user::Mutex mutex_;

@@ -238,15 +238,20 @@ std::optional<Personality> FindPersonality(std::string_view name) {
   return personality;
 }
 
+void LimitPairs(Personality& personality, uint32_t max_pairs) {
+  personality.max_pairs = std::min(personality.max_pairs, max_pairs);
+  personality.queue_num =
+      std::min<uint64_t>(personality.queue_num, personality.max_pairs);
+  if (!personality.config.empty()) {
+    personality.config = NetConfig(personality.max_pairs);
+  }
+}
+
 Personality SucceedBy(const Personality& before, const Successor& successor) {
   Personality after = FindPersonality(successor.personality).value_or(before);
   after.features &= ~successor.without_features;
   after.protocol_features &= ~successor.without_protocol_features;
-  if (successor.max_pairs != 0) {
-    after.max_pairs = std::min(after.max_pairs, successor.max_pairs);
-    after.queue_num = std::min<uint64_t>(after.queue_num, after.max_pairs);
-    if (!after.config.empty()) after.config = NetConfig(after.max_pairs);
-  }
+  if (successor.max_pairs != 0) LimitPairs(after, successor.max_pairs);
   after.crash_per_mille = before.crash_per_mille;
   after.successors = before.successors;
   return after;

@@ -197,6 +197,8 @@ struct Personality {
   static Personality Legacy();
 };
 
+// It has so many pairs at most, and says so.
+void LimitPairs(Personality& personality, uint32_t max_pairs);
 // What `before` leaves behind.
 Personality SucceedBy(const Personality& before, const Successor& successor);
 

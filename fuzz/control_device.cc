@@ -29,9 +29,11 @@ constexpr FeatureSet kAccepted = {
 
 ControlDevice::ControlDevice(RingMemory& memory,
                              virtio_user::EventIndex event_index)
-    : memory_(memory), queue_(memory.layout(), event_index) {}
+    : memory_(memory),
+      queue_(memory.layout(), event_index),
+      driver_({{memory.ring(), memory.buffers()}}) {}
 
-Result<size_t> ControlDevice::Serve() {
+Result<size_t> ControlDevice::Serve(Reader& input) {
   calls_ = 0;
   const auto set_pairs = [this](uint16_t wanted) -> Result<void> {
     ++calls_;
@@ -47,17 +49,20 @@ Result<size_t> ControlDevice::Serve() {
   const auto resolve = [this](DeviceBuffer buffer) {
     return memory_.Resolve(buffer);
   };
-  const Result<size_t> served =
-      queue_.Serve(resolve, {.accepted = kAccepted,
-                             .state = state_,
-                             .set_queue_pairs = set_pairs,
-                             .set_guest_offloads = set_offloads,
-                             .clear_announce = clear_announce});
+  const Result<size_t> served = driver_.During(input, [&] {
+    auto done = queue_.Serve(resolve, {.accepted = kAccepted,
+                                       .state = state_,
+                                       .set_queue_pairs = set_pairs,
+                                       .set_guest_offloads = set_offloads,
+                                       .clear_announce = clear_announce});
+    // It reads the driver's area too.
+    if (done) (void)queue_.DriverWantsInterrupt();
+    return done;
+  });
+  driver_wrote_ = driver_.wrote();
   // How many came before it broke is not told.
   most_acks_ = served.value_or(memory_.layout().num);
   served_ = static_cast<uint16_t>(served_ + served.value_or(0));
-  // It reads the driver's area too.
-  if (served) (void)queue_.DriverWantsInterrupt();
   broken_ = broken_ || !served;
   return served;
 }

@@ -8,6 +8,7 @@
 #include <optional>
 #include <span>
 
+#include "fuzz/peer_writes.h"
 #include "fuzz/reader.h"
 #include "fuzz/ring_memory.h"
 #include "virtio_user/device/control_queue.h"
@@ -23,7 +24,10 @@ class ControlDevice {
   // `memory` outlives it and is wiped.
   ControlDevice(RingMemory& memory, virtio_user::EventIndex event_index);
 
-  virtio_user::Result<size_t> Serve();
+  // The input says whether the driver writes meanwhile.
+  virtio_user::Result<size_t> Serve(Reader& input);
+  // Whether it did, in the last Serve.
+  bool driver_wrote() const { return driver_wrote_; }
   bool broken() const { return broken_; }
   // Pair and offload switches of the last Serve.
   size_t calls() const { return calls_; }
@@ -45,6 +49,8 @@ class ControlDevice {
   size_t calls_ = 0;
   size_t most_acks_ = 0;
   uint16_t served_ = 0;  // As the used index counts.
+  PeerWrites driver_;
+  bool driver_wrote_ = false;
   bool broken_ = false;
 };
 

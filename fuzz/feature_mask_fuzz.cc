@@ -58,10 +58,9 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   std::memcpy(input.choice, bytes + 18, 16);
   std::memcpy(input.other, bytes + 34, 16);
 
-  const backend_sim::NegotiationSubject production;
+  static backend_sim::NegotiationCheck check(backend_sim::NegotiationSubject{},
+                                             backend_sim::OracleMemory::kNone);
   const backend_sim::OptionSet& set = (*kSets)[input.options % kSets->size()];
-  // A new one each time: it remembers what it was asked.
-  backend_sim::NegotiationCheck check(production);
   if (const auto wrong =
           check.Whole(set, SetOf(input.device), SetOf(input.choice))) {
     fuzz::Report({"oracle", "negotiation"}, *wrong);

@@ -4,6 +4,16 @@ The real rules can replace this file: same macro name, attributes, outputs and
 tag, which OSS-Fuzz's bazel_build_fuzz_tests looks for.
 """
 
+_ENGINE_LINKOPTS = select({
+    "//fuzz:libfuzzer": ["-fsanitize=fuzzer"],
+    "//conditions:default": [],
+})
+
+_ENGINE_DEPS = ["//fuzz:sanitizer_options"] + select({
+    "//fuzz:libfuzzer": [],
+    "//conditions:default": ["//fuzz:plain_driver"],
+})
+
 def cc_fuzz_test(
         name,
         srcs = None,
@@ -47,16 +57,11 @@ def cc_fuzz_test(
         name = binary,
         testonly = True,
         srcs = srcs or [name + ".cc"],
-        linkopts = select({
-            "//fuzz:libfuzzer": ["-fsanitize=fuzzer"],
-            "//conditions:default": [],
-        }),
-        deps = deps + select({
-            "//fuzz:libfuzzer": [],
-            "//conditions:default": ["//fuzz:plain_driver"],
-        }),
+        linkopts = _ENGINE_LINKOPTS,
+        deps = deps + _ENGINE_DEPS,
         **kwargs
     )
+    _empty(name, srcs or [name + ".cc"], deps)
     native.sh_test(
         name = name,
         size = size,
@@ -83,6 +88,27 @@ def cc_fuzz_test(
         data = [":" + binary] + corpus + dicts,
     )
     _oss_fuzz(name, binary, corpus, dicts, options or "default.options")
+
+# A target that does nothing in a program of the same size: what the engine
+# takes (bench/fuzz_rates.sh).
+def _empty(name, srcs, deps):
+    native.cc_library(
+        name = name + "_other",
+        testonly = True,
+        srcs = srcs,
+        local_defines = ["LLVMFuzzerTestOneInput=OtherTargetOneInput"],
+        tags = ["manual"],
+        deps = deps,
+        alwayslink = True,
+    )
+    native.cc_binary(
+        name = name + "_empty_bin",
+        testonly = True,
+        srcs = ["//fuzz:empty_target.cc"],
+        linkopts = _ENGINE_LINKOPTS,
+        tags = ["manual"],
+        deps = [":%s_other" % name] + _ENGINE_DEPS,
+    )
 
 def _oss_fuzz(name, binary, corpus, dicts, options):
     native.genrule(

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
+#include <cstdio>
+#include <cstdlib>
 
 namespace fuzz {
 namespace {
@@ -18,7 +20,32 @@ using backend_sim::kOpResults;
   gnu::used]] constinit std::array<uint8_t, kOpKinds * kLifeStates * kOpResults>
     counters{};
 
+struct Lives {
+  double lives = 0;
+  double operations = 0;
+};
+
+Lives& AllLives() {
+  static Lives lives;
+  return lives;
+}
+
 }  // namespace
+
+void CountOperations(size_t count) {
+  static const bool asked = [] {
+    if (std::getenv("VUSER_LIFE_COUNT") == nullptr) return false;
+    std::atexit([] {
+      const Lives& all = AllLives();
+      std::fprintf(stderr, "life: %.1f operations\n",
+                   all.operations / std::max(all.lives, 1.0));
+    });
+    return true;
+  }();
+  if (!asked) return;
+  ++AllLives().lives;
+  AllLives().operations += static_cast<double>(count);
+}
 
 void CountLife(const backend_sim::Coverage& coverage) {
   size_t at = 0;

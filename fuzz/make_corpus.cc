@@ -19,6 +19,7 @@
 #include "backend_sim/seeded_entropy.h"
 #include "backend_sim/simulation/generator.h"
 #include "backend_sim/simulation/simulation.h"
+#include "fuzz/net_seeds.h"
 #include "fuzz/reader.h"
 #include "fuzz/request_writer.h"
 #include "fuzz/script_bytes.h"
@@ -27,10 +28,7 @@ namespace {
 
 using Bytes = std::vector<std::byte>;
 
-struct Seed {
-  std::string name;
-  Bytes bytes;
-};
+using Seed = fuzz::NamedInput;
 
 // Lives of 8 to 64 operations, each drawn for the state that it finds.
 std::vector<Seed> Lives() {
@@ -124,21 +122,16 @@ bool Write(const std::filesystem::path& path, const Bytes& bytes) {
   return file.good();
 }
 
-std::vector<Seed> Requests() {
-  std::vector<Seed> seeds;
-  for (fuzz::NamedInput& input : fuzz::ControlRequests()) {
-    seeds.push_back({std::move(input.name), std::move(input.bytes)});
-  }
-  return seeds;
-}
-
 }  // namespace
 
 int main(int argc, char** argv) {
-  const std::array<Target, 4> targets{{{"control_queue_fuzz", &Requests},
-                                       {"feature_mask_fuzz", &Masks},
-                                       {"start_stop_fuzz", &Lives},
-                                       {"vhost_user_reply_fuzz", &Answers}}};
+  const std::array<Target, 6> targets{
+      {{"control_queue_fuzz", &fuzz::ControlRequests},
+       {"rx_ring_fuzz", &fuzz::ReceiveLives},
+       {"tx_ring_fuzz", &fuzz::SendLives},
+       {"feature_mask_fuzz", &Masks},
+       {"start_stop_fuzz", &Lives},
+       {"vhost_user_reply_fuzz", &Answers}}};
   for (const Target& target : targets) {
     if (argc != 3 || target.name != argv[1]) continue;
     const std::filesystem::path folder = argv[2];

@@ -37,14 +37,14 @@ class Reader {
   uint16_t Word() { return static_cast<uint16_t>(Number(2)); }
   // A byte that says how many follow, and those.
   std::span<const std::byte> Chunk() { return Take(Byte()); }
-
- private:
+  // Up to `count` bytes as they are.
   std::span<const std::byte> Take(size_t count) {
     const auto taken = left_.first(std::min(count, left_.size()));
     left_ = left_.subspan(taken.size());
     return taken;
   }
 
+ private:
   std::span<const std::byte> left_;
 };
 

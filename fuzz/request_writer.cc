@@ -45,7 +45,14 @@ std::vector<Command> Commands() {
   };
 }
 
-enum class Shape : uint8_t { kThree, kPieces, kTable };
+enum class Shape : uint8_t { kThree, kPieces, kTable, kUnalignedTable };
+constexpr const char* kShapes[] = {"three", "pieces", "table", "unaligned"};
+
+// What a driver writes while it is served (PeerWrites).
+struct DriverWrite {
+  uint8_t how = 0;  // 0: nothing.
+  uint8_t load = 0;
+};
 
 struct Piece {
   size_t at = 0;
@@ -53,21 +60,30 @@ struct Piece {
   bool writable = false;
 };
 
+enum class Server : uint8_t { kControlQueue, kPlainQueue };
+
 // One input, put together.
 class Writer {
  public:
-  Writer(RingFormat format, bool event_index)
+  Writer(RingFormat format, bool event_index, Server server)
       : memory_(WipedMemory(format, kSizeChoice)) {
     const bool packed = format == RingFormat::kPacked;
+    const bool plain = server == Server::kPlainQueue;
     Append(bytes_,
            static_cast<uint64_t>((packed ? 1 : 0) | (event_index ? 2 : 0) |
-                                 kSizeChoice << 4),
+                                 (plain ? 4 : 0) | kSizeChoice << 4),
            1);
   }
 
   // Writes without a notification behind it.
   void Quietly(size_t at, const Bytes& bytes) { Chunk(at | 0x8000, bytes); }
-  void AndNotify(size_t at, const Bytes& bytes) { Chunk(at, bytes); }
+  void AndNotify(size_t at, const Bytes& bytes, DriverWrite write) {
+    Chunk(at, bytes);
+    Append(bytes_, write.how, 1);
+    if (write.how == 0) return;
+    Append(bytes_, write.load, 1);
+    Append(bytes_, 0x01020300u + write.load, 4);
+  }
 
   size_t BufferAt(size_t at) { return memory_.ring().size() + at; }
   size_t AreaAt(const std::byte* area, size_t at) {
@@ -105,12 +121,16 @@ Bytes Descriptors(RingFormat format, const std::vector<Piece>& pieces,
   return bytes;
 }
 
-Bytes Table(RingFormat format, size_t bytes) {
+size_t TableAt(Shape shape) {
+  return kTableAt + (shape == Shape::kUnalignedTable ? 4 : 0);
+}
+
+Bytes Table(RingFormat format, size_t at, size_t bytes) {
   const bool packed = format == RingFormat::kPacked;
   uint16_t flags = virtio_user::kDescFlagIndirect;
   if (packed) flags |= virtio_user::kPackedFlagAvail;
   Bytes table;
-  Append(table, RingMemory::kBase + kTableAt, 8);
+  Append(table, RingMemory::kBase + at, 8);
   Append(table, bytes, 4);
   Append(table, packed ? 0 : flags, 2);
   Append(table, packed ? flags : 0, 2);
@@ -124,20 +144,30 @@ std::vector<Piece> PiecesOf(size_t request, Shape shape) {
           {request, 1, true}};
 }
 
-Bytes Input(RingFormat format, Shape shape, const Command& command) {
-  Writer writer(format, shape == Shape::kPieces);
+struct Manner {
+  RingFormat format = RingFormat::kSplit;
+  Shape shape = Shape::kThree;
+  Server server = Server::kControlQueue;
+  DriverWrite write = {};
+};
+
+Bytes Input(const Manner& manner, const Command& command) {
+  const Shape shape = manner.shape;
+  Writer writer(manner.format, shape == Shape::kPieces, manner.server);
   Bytes request;
   for (const uint8_t byte : command.bytes) Append(request, byte, 1);
   Append(request, 0xee, 1);  // Where the ack goes.
   writer.Quietly(writer.BufferAt(0), request);
-  const bool in_table = shape == Shape::kTable;
-  const Bytes list =
-      Descriptors(format, PiecesOf(command.bytes.size(), shape), in_table);
-  if (in_table) writer.Quietly(writer.BufferAt(kTableAt), list);
-  const Bytes& in_ring = in_table ? Table(format, list.size()) : list;
+  const bool in_table =
+      shape == Shape::kTable || shape == Shape::kUnalignedTable;
+  const Bytes list = Descriptors(
+      manner.format, PiecesOf(command.bytes.size(), shape), in_table);
+  if (in_table) writer.Quietly(writer.BufferAt(TableAt(shape)), list);
+  const Bytes& in_ring =
+      in_table ? Table(manner.format, TableAt(shape), list.size()) : list;
   const size_t at = writer.AreaAt(writer.layout().desc, 0);
-  if (format == RingFormat::kPacked) {
-    writer.AndNotify(at, in_ring);
+  if (manner.format == RingFormat::kPacked) {
+    writer.AndNotify(at, in_ring, manner.write);
     return writer.Take();
   }
   writer.Quietly(at, in_ring);
@@ -146,8 +176,36 @@ Bytes Input(RingFormat format, Shape shape, const Command& command) {
   Append(available, 0, 2);
   Append(available, 1, 2);
   Append(available, 0, 2);
-  writer.AndNotify(writer.AreaAt(writer.layout().driver, 0), available);
+  writer.AndNotify(writer.AreaAt(writer.layout().driver, 0), available,
+                   manner.write);
   return writer.Take();
+}
+
+std::string NameOf(const Manner& manner) {
+  return std::string(manner.format == RingFormat::kPacked ? "_packed_"
+                                                          : "_split_") +
+         kShapes[static_cast<size_t>(manner.shape)];
+}
+
+constexpr RingFormat kFormats[] = {RingFormat::kSplit, RingFormat::kPacked};
+
+// Just before and just after each load.
+void AddDriverWrites(Manner manner, const Command& command,
+                     std::vector<NamedInput>& inputs) {
+  constexpr uint8_t kMostLoads = 14;
+  constexpr uint8_t kBefore = 1;
+  constexpr uint8_t kAfter = 9;
+  const bool plain = manner.server == Server::kPlainQueue;
+  for (manner.write.load = 0; manner.write.load < kMostLoads;
+       ++manner.write.load) {
+    for (const uint8_t how : {kBefore, kAfter}) {
+      manner.write.how = how;
+      inputs.push_back({(plain ? "plain" : "driver_writes") + NameOf(manner) +
+                            (how == kBefore ? "_before_" : "_after_") +
+                            std::to_string(manner.write.load),
+                        Input(manner, command)});
+    }
+  }
 }
 
 }  // namespace
@@ -155,16 +213,22 @@ Bytes Input(RingFormat format, Shape shape, const Command& command) {
 std::vector<NamedInput> ControlRequests() {
   std::vector<NamedInput> inputs;
   for (const Command& command : Commands()) {
-    for (const RingFormat format : {RingFormat::kSplit, RingFormat::kPacked}) {
+    for (const RingFormat format : kFormats) {
       for (const Shape shape : {Shape::kThree, Shape::kPieces, Shape::kTable}) {
-        constexpr const char* kShapes[] = {"three", "pieces", "table"};
+        const Manner manner{.format = format, .shape = shape};
         inputs.push_back(
-            {std::string(command.name) +
-                 (format == RingFormat::kPacked ? "_packed_" : "_split_") +
-                 kShapes[static_cast<size_t>(shape)],
-             Input(format, shape, command)});
+            {command.name + NameOf(manner), Input(manner, command)});
       }
     }
+  }
+  const Command pairs{"pairs", {4, 0, 2, 0}};
+  for (const RingFormat format : kFormats) {
+    for (const Shape shape : {Shape::kThree, Shape::kPieces, Shape::kTable,
+                              Shape::kUnalignedTable}) {
+      AddDriverWrites({.format = format, .shape = shape}, pairs, inputs);
+    }
+    AddDriverWrites({.format = format, .server = Server::kPlainQueue}, pairs,
+                    inputs);
   }
   return inputs;
 }

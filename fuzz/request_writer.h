@@ -17,7 +17,8 @@ struct NamedInput {
 };
 
 // Each command that a driver has, in a split and in a packed ring, in one
-// piece, in pieces, and in an indirect table.
+// piece, in pieces, and in an indirect table; and one of them from a driver
+// that writes while it is served.
 std::vector<NamedInput> ControlRequests();
 
 }  // namespace fuzz

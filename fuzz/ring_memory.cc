@@ -20,6 +20,17 @@ constexpr size_t kDescriptorBytes = 16;
 // An address that is brought near is at most so far outside.
 constexpr uint64_t kMargin = 16;
 
+// The address of a descriptor.
+void BringNear(std::byte* at) {
+  constexpr uint64_t kFirst = RingMemory::kBase - kMargin;
+  constexpr uint64_t kRange = RingMemory::kBufferBytes + 2 * kMargin;
+  uint64_t address = 0;
+  std::memcpy(&address, at, sizeof(address));
+  if (address - kFirst < kRange) return;
+  address = kFirst + address % kRange;
+  std::memcpy(at, &address, sizeof(address));
+}
+
 }  // namespace
 
 void RingMemory::Freed::operator()(std::byte* memory) const {
@@ -47,6 +58,11 @@ void RingMemory::Wipe() {
 }
 
 void RingMemory::Write(size_t offset, std::span<const std::byte> bytes) {
+  const size_t desc_end = layout_.num * kDescriptorBytes;
+  const auto first = std::min(offset, desc_end) / kDescriptorBytes;
+  const auto end =
+      std::min(offset + bytes.size() + kDescriptorBytes - 1, desc_end) /
+      kDescriptorBytes;
   for (const std::span<std::byte> part : {ring_, buffers_}) {
     if (offset >= part.size()) {
       offset -= part.size();
@@ -57,15 +73,8 @@ void RingMemory::Write(size_t offset, std::span<const std::byte> bytes) {
     bytes = bytes.subspan(count);
     offset = 0;
   }
-  for (uint16_t i = 0; i < layout_.num; ++i) {
-    std::byte* const at = layout_.desc + i * kDescriptorBytes;
-    uint64_t address = 0;
-    std::memcpy(&address, at, sizeof(address));
-    const uint64_t first = kBase - kMargin;
-    const uint64_t range = kBufferBytes + 2 * kMargin;
-    if (address - first < range) continue;
-    address = first + address % range;
-    std::memcpy(at, &address, sizeof(address));
+  for (size_t i = first; i < end; ++i) {
+    BringNear(layout_.desc + i * kDescriptorBytes);
   }
 }
 

@@ -15,7 +15,8 @@
 
 namespace fuzz {
 
-// The scenario is drawn from the first bytes; 0s are the plainest one.
+// The scenario is drawn from the first bytes but the last of them; 0s are the
+// plainest one.
 inline constexpr size_t kScenarioBytes = 32;
 // Each operation: kind (modulo), a, b and salt of 2, 2, 4 and 4 bytes, the
 // least significant one first.

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "gtest/gtest.h"
+#include "tests/counting_fd_ops.h"
 #include "virtio_user/base/file_descriptor.h"
 #include "virtio_user/net/net_header.h"
 #include "virtio_user/ring/device_queue.h"
@@ -50,28 +51,6 @@ inline Bytes WithHeader(size_t header_bytes, const HashNetHeader& header,
   bytes.insert(bytes.end(), frame.begin(), frame.end());
   return bytes;
 }
-
-// Counts signals, and can refuse them. Does nothing else.
-class CountingFdOps : public FdOps {
- public:
-  Result<int> CreateEvent() override { return 3; }
-  void Close(int) override {}
-  Result<void> Signal(int) override {
-    ++signals;
-    if (refuse) return Fail(ErrorCode::kSystem, "refused by the test");
-    return {};
-  }
-  Result<uint64_t> Drain(int) override { return uint64_t{0}; }
-  Result<std::span<std::byte>> Map(int, uint64_t, size_t) override {
-    return Fail(ErrorCode::kUnsupported, "not in this test");
-  }
-  void Unmap(std::span<std::byte>) override {}
-  Result<int> Dup(int fd) override { return fd; }
-  Result<uint64_t> FileBytes(int) override { return 0; }
-
-  int signals = 0;
-  bool refuse = false;
-};
 
 class DeviceSide {
  public:

@@ -31,6 +31,7 @@ OptionSet::OptionSet(const feature_oracle::Options& chosen)
           feature_oracle::MasksOf(chosen, FeatureSet{Feature::kNetCtrlVq})) {}
 
 FeatureSet NegotiationCheck::OracleClosure(FeatureSet set) {
+  if (memory_ == OracleMemory::kNone) return feature_oracle::Closure(set);
   const auto [at, is_new] = closures_.try_emplace(set);
   if (is_new) at->second = feature_oracle::Closure(set);
   return at->second;

@@ -27,12 +27,16 @@ struct OptionSet {
   feature_oracle::Masks with_ctrl_vq;  // Of one with it.
 };
 
-// One negotiation at a time: the subject's answers against the oracle's. Keeps
-// what the oracle has said; one thread.
+// Whether a check keeps what the oracle has said: for cases that come again.
+enum class OracleMemory : uint8_t { kKept, kNone };
+
+// One negotiation at a time: the subject's answers against the oracle's. One
+// thread.
 class NegotiationCheck {
  public:
-  explicit NegotiationCheck(const NegotiationSubject& subject)
-      : subject_(subject) {}
+  explicit NegotiationCheck(const NegotiationSubject& subject,
+                            OracleMemory memory = OracleMemory::kKept)
+      : subject_(subject), memory_(memory) {}
 
   // A back-end's offer under an option set, and a driver that chooses
   // `choice`, good or bad, or all that it is offered. What is wrong.
@@ -63,6 +67,7 @@ class NegotiationCheck {
                                   virtio_user::FeatureSet accepted) const;
 
   const NegotiationSubject subject_;
+  const OracleMemory memory_;
   std::unordered_map<virtio_user::FeatureSet, virtio_user::FeatureSet, Hash>
       closures_;
 };

@@ -37,6 +37,7 @@ constexpr std::array kFields = std::to_array<Field>({
     {"short_send_percent", &Scenario::short_send_percent, 0, 100},
     {"short_receive_percent", &Scenario::short_receive_percent, 0, 100},
     {"max_regions", &Scenario::max_regions, 1, 512},
+    {"max_pairs", &Scenario::max_pairs, 1, 128},
     {"regions", &Scenario::regions, 1, 64},
     {"fd_limit", &Scenario::fd_limit, 16, 65536},
     {"interleave_percent", &Scenario::interleave_percent, 0, 100},
@@ -177,7 +178,7 @@ Limits LimitsOf(const Scenario& scenario) {
   if (!has) return {};
   const bool many = HasBit(has->features, kBitMq) ||
                     HasBit(has->features, kBitProtocolFeatures);
-  return {.pairs = many ? has->max_pairs : 1,
+  return {.pairs = many ? std::min(has->max_pairs, scenario.max_pairs) : 1,
           .packed = HasBit(has->features, kBitRingPacked)};
 }
 

@@ -35,6 +35,7 @@ struct Scenario {
   uint32_t short_send_percent = 0;
   uint32_t short_receive_percent = 0;
   uint32_t max_regions = 8;  // That the back-end says it takes.
+  uint32_t max_pairs = 128;  // That a vhost-user back-end has; it may be fewer.
   uint32_t regions = 2;      // That the process has from the start.
   uint32_t fd_limit = 4096;  // Of the process.
   // Percentage of calls across the seam during which pollers and the back-end

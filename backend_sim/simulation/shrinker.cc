@@ -78,8 +78,8 @@ class Shrinker {
           &Scenario::mac, &Scenario::mtu, &Scenario::server_mode,
           &Scenario::first_kick, &Scenario::sleeps, &Scenario::pace,
           &Scenario::short_send_percent, &Scenario::short_receive_percent,
-          &Scenario::max_regions, &Scenario::regions, &Scenario::fd_limit,
-          &Scenario::interleave_percent}) {
+          &Scenario::max_regions, &Scenario::max_pairs, &Scenario::regions,
+          &Scenario::fd_limit, &Scenario::interleave_percent}) {
       reset(member);
     }
     any |= RegionsFromTheStart();

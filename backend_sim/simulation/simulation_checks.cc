@@ -205,21 +205,21 @@ void Simulation::CheckRings(const PeerView& view) {
       state == DeviceState::kCreated || state == DeviceState::kNegotiated;
   for (size_t i = 0; i < view.rings.size(); ++i) {
     const RingModel& ring = *view.rings[i];
-    const std::string name = "ring " + std::to_string(i);
+    const auto name = [i] { return "ring " + std::to_string(i); };
     if (idle && ring.started() && !EndedUnheard()) {
-      Find(CheckerId::kEnabled, name +
+      Find(CheckerId::kEnabled, name() +
                                     " runs at the back-end, and the device "
                                     "is " +
                                     std::string(ToString(state)));
     }
     if (state != DeviceState::kRunning || !Undisturbed()) continue;
     if (i < 2u * active && !ring.started()) {
-      Find(CheckerId::kEnabled, name + " does not run at the back-end");
+      Find(CheckerId::kEnabled, name() + " does not run at the back-end");
     }
     // vhost-net has no such message: a ring runs or not.
     if (!device_->backend_caps().ring_enable || !ring.started()) continue;
     if (ring.enabled() != (i < 2u * active) && !own_control()) {
-      Find(CheckerId::kPairs, name + (ring.enabled() ? " is" : " is not") +
+      Find(CheckerId::kPairs, name() + (ring.enabled() ? " is" : " is not") +
                                   " enabled, and " + std::to_string(active) +
                                   " pairs are active");
     }

@@ -24,6 +24,9 @@ Personality PersonalityOf(const Scenario& scenario) {
   auto found = FindPersonality(scenario.backend);
   VU_CHECK(found.has_value());
   found->max_slots = scenario.max_regions;
+  if (scenario.max_pairs < found->max_pairs) {
+    LimitPairs(*found, scenario.max_pairs);
+  }
   found->starts_at_first_kick |= scenario.first_kick != 0;
   found->rings.sleeps |= scenario.sleeps != 0;
   return *std::move(found);

@@ -50,7 +50,7 @@ class PlantedDoubleFetch : public ::testing::Test {
     if (!LoadMutator::available()) {
       GTEST_SKIP() << "loads are seen only with --config=doublefetch";
     }
-    mutator_.Watch({std::span(memory_)});
+    mutator_.Watch(std::array{std::span<std::byte>(memory_)});
   }
 
   uint32_t Call(uint32_t (*function)(std::byte*)) {

@@ -60,7 +60,13 @@ class MessageWindow {
   // Both are borrowed. While answers are waited for, what the back-end asks is
   // served.
   explicit MessageWindow(Channel& channel, RequestServer* requests = nullptr)
-      : channel_(channel), requests_(requests) {}
+      : channel_(channel), requests_(requests) {
+    // Room for what a start of one pair says and is answered.
+    bytes_.reserve(kUsualBytes);
+    inbox_.reserve(kUsualBytes);
+    messages_.reserve(kUsualMessages);
+    chunks_.reserve(kUsualMessages);
+  }
 
   // The buffer to write the next message into (MessageWriter), then Enqueue
   // with `begin` = its size before.
@@ -82,6 +88,9 @@ class MessageWindow {
   bool in_step() const { return in_step_; }
 
  private:
+  static constexpr size_t kUsualBytes = 1024;
+  static constexpr size_t kUsualMessages = 16;
+
   size_t WindowEnd(size_t begin) const;
   std::expected<void, CommitError> ExchangeWindow(size_t begin, size_t end,
                                                   Deadline deadline,

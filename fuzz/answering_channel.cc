@@ -1,0 +1,324 @@
+// SPDX-License-Identifier: BSD-3-Clause
+
+#include "fuzz/answering_channel.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cstring>
+#include <utility>
+
+#include "tests/fakes/vhost_requests.h"
+#include "virtio_user/base/check.h"
+
+namespace fuzz {
+
+using std::chrono::milliseconds;
+using virtio_user::Deadline;
+using virtio_user::Duration;
+using virtio_user::ErrorCode;
+using virtio_user::Fail;
+using virtio_user::Received;
+using virtio_user::Result;
+using virtio_user::SendChunk;
+
+namespace {
+
+constexpr size_t kHeaderBytes = 12;
+constexpr uint32_t kNeedReply = 8;
+constexpr uint32_t kReplyFlags = 5;  // Version 1, and an answer.
+constexpr uint64_t kInflightBytes = 0x2000;
+
+std::unexpected<virtio_user::Error> Gone() {
+  return Fail(ErrorCode::kDisconnected, "the back-end is gone");
+}
+
+}  // namespace
+
+virtio_user::FileDescriptor AnswerFiles::Open(uint64_t bytes) {
+  files_.push_back({.bytes = bytes, .open = true});
+  ++open_count_;
+  return {*this, static_cast<int>(files_.size() - 1)};
+}
+
+void AnswerFiles::Close(int fd) {
+  File& file = files_.at(static_cast<size_t>(fd));
+  VU_CHECK(file.open);
+  file.open = false;
+  --open_count_;
+}
+
+Result<uint64_t> AnswerFiles::FileBytes(int fd) {
+  return files_.at(static_cast<size_t>(fd)).bytes;
+}
+
+void AnsweringChannel::Answer::Add(uint64_t number, size_t count) {
+  std::array<std::byte, 8> little;
+  for (size_t i = 0; i < count; ++i) {
+    little[i] = static_cast<std::byte>(number >> (8 * i));
+  }
+  Add(std::span(little).first(count));
+}
+
+void AnsweringChannel::Answer::Add(std::span<const std::byte> more) {
+  const size_t count = std::min(more.size(), bytes.size() - size);
+  std::memcpy(bytes.data() + size, more.data(), count);
+  size += count;
+}
+
+AnsweringChannel::AnsweringChannel(Reader& input)
+    : input_(input),
+      features_(uint64_t{1} << 32 | virtio_user::kBit30),
+      protocol_(virtio_user::kProtoAll) {
+  const uint8_t what = input.Byte();
+  if ((what & 1) != 0) features_ = input.Word() | virtio_user::kBit30;
+  if ((what & 2) != 0) protocol_ = input.Word() | uint64_t{what} << 9;
+  if ((what & 4) != 0) queue_num_ = input.Word();
+  if ((what & 8) != 0) mem_slots_ = input.Word();
+  if ((what & 16) != 0) close_after_ = input.Byte() % 64;
+  if ((what & 32) != 0) silent_after_ = input.Byte() % 64;
+}
+
+Result<void> AnsweringChannel::Attach() {
+  attached_ = true;
+  closed_ = false;
+  Forget();
+  return {};
+}
+
+void AnsweringChannel::Detach() {
+  attached_ = false;
+  Forget();
+}
+
+void AnsweringChannel::Forget() {
+  inbox_bytes_ = outbox_bytes_ = first_piece_ = piece_count_ = 0;
+}
+
+virtio_user::LinkState AnsweringChannel::Poll() {
+  return attached_ && !closed_ ? virtio_user::LinkState::kUp
+                               : virtio_user::LinkState::kDown;
+}
+
+Result<size_t> AnsweringChannel::Send(std::span<const SendChunk> chunks,
+                                      size_t skip) {
+  if (!attached_ || closed_) return Gone();
+  size_t sent = 0;
+  for (const SendChunk& chunk : chunks) {
+    if (skip == 0 && !chunk.fds.empty() && inbox_bytes_ != 0) ++misplaced_fds_;
+    auto left = chunk.bytes.subspan(std::exchange(skip, 0));
+    while (!left.empty() && !closed_) {
+      const size_t room = inbox_.size() - inbox_bytes_;
+      if (room == 0) return sent;
+      const auto now = left.first(std::min(left.size(), room));
+      std::memcpy(inbox_.data() + inbox_bytes_, now.data(), now.size());
+      inbox_bytes_ += now.size();
+      sent += now.size();
+      left = left.subspan(now.size());
+      ReadMessages();
+    }
+    if (closed_) break;
+  }
+  return sent;
+}
+
+void AnsweringChannel::ReadMessages() {
+  std::span<const std::byte> left(inbox_.data(), inbox_bytes_);
+  while (!closed_ && left.size() >= kHeaderBytes) {
+    Reader header(left.first(kHeaderBytes));
+    const auto request = static_cast<uint32_t>(header.Number(4));
+    const auto flags = static_cast<uint32_t>(header.Number(4));
+    const size_t bytes = header.Number(4);
+    VU_CHECK(bytes <= inbox_.size() - kHeaderBytes);  // Ours says so.
+    if (left.size() - kHeaderBytes < bytes) break;
+    OnMessage(request, flags, left.subspan(kHeaderBytes, bytes));
+    left = left.subspan(kHeaderBytes + bytes);
+  }
+  std::memmove(inbox_.data(), left.data(), left.size());
+  inbox_bytes_ = left.size();
+}
+
+void AnsweringChannel::OnMessage(uint32_t request, uint32_t flags,
+                                 std::span<const std::byte> payload) {
+  if (++messages_ > close_after_) {
+    closed_ = true;
+    return;
+  }
+  Answer answer;
+  answer.Add(request, 4);
+  answer.Add(kReplyFlags, 4);
+  answer.Add(0, 4);
+  if (!AddPayload(request, payload, answer)) {
+    if (request == virtio_user::kReqSetStatus) {
+      status_ = Reader(payload).Number(8);
+    }
+    if ((flags & kNeedReply) == 0) return;
+    answer.Add(0, 8);
+  }
+  const size_t bytes = answer.size - kHeaderBytes;
+  answer.bytes[8] = static_cast<std::byte>(bytes);
+  answer.bytes[9] = static_cast<std::byte>(bytes >> 8);
+  if (messages_ > silent_after_) return;
+  Spoil(answer);
+  Queue(answer);
+}
+
+bool AnsweringChannel::AddPayload(uint32_t request,
+                                  std::span<const std::byte> payload,
+                                  Answer& answer) const {
+  using namespace virtio_user;  // The requests.
+  switch (request) {
+    case kReqGetFeatures:
+      answer.Add(features_, 8);
+      return true;
+    case kReqGetProtocolFeatures:
+      answer.Add(protocol_, 8);
+      return true;
+    case kReqGetQueueNum:
+      answer.Add(queue_num_, 8);
+      return true;
+    case kReqGetMaxMemSlots:
+      answer.Add(mem_slots_, 8);
+      return true;
+    case kReqGetStatus:
+      answer.Add(status_, 8);
+      return true;
+    case kReqGetVringBase:
+      answer.Add(payload.first(std::min<size_t>(payload.size(), 4)));
+      answer.Add(0, 4);
+      return true;
+    case kReqGetInflightFd:
+      answer.Add(kInflightBytes, 8);
+      answer.Add(0, 8);
+      answer.Add(payload.subspan(std::min<size_t>(payload.size(), 16)));
+      answer.fd_count = 1;
+      answer.fd_bytes = kInflightBytes;
+      return true;
+    case kReqGetConfig:
+      answer.Add(payload);
+      return true;
+    default:
+      return false;
+  }
+}
+
+// What a byte makes of an answer; most leave it alone.
+void AnsweringChannel::Spoil(Answer& answer) {
+  constexpr uint8_t kMeek = 96;
+  const uint8_t how = input_.Byte();
+  if (how < kMeek) return;
+  switch (how % 6) {
+    case 0: {
+      const size_t at = std::min<size_t>(input_.Byte(), answer.size);
+      const auto bytes = input_.Chunk();
+      std::ranges::copy(bytes.first(std::min(bytes.size(), answer.size - at)),
+                        answer.bytes.begin() + static_cast<ptrdiff_t>(at));
+      return;
+    }
+    case 1: {
+      const size_t size = input_.Byte();
+      for (; answer.size < size; ++answer.size) {
+        answer.bytes[answer.size] = std::byte{0};
+      }
+      answer.size = size;
+      return;
+    }
+    case 2:
+      answer.fd_count = input_.Byte() % 9;
+      answer.fd_bytes = input_.Word();
+      return;
+    case 3:
+      answer.delay = milliseconds(10 * input_.Word());
+      return;
+    case 4:
+      answer.piece_bytes = size_t{1} + input_.Byte() % 20;
+      return;
+    default:
+      // Nobody asked for these.
+      return answer.Add(input_.Chunk());
+  }
+}
+
+void AnsweringChannel::Queue(const Answer& answer) {
+  Duration at = now_ + answer.delay;
+  if (piece_count_ != 0) at = std::max(at, pieces_[piece_count_ - 1].at);
+  const size_t size = std::min(answer.size, outbox_.size() - outbox_bytes_);
+  std::memcpy(outbox_.data() + outbox_bytes_, answer.bytes.data(), size);
+  const size_t step = answer.piece_bytes == 0 ? size : answer.piece_bytes;
+  for (size_t from = 0; from < size; from += step) {
+    // There is room for so many; what comes behind is lost.
+    if (piece_count_ == pieces_.size()) break;
+    const size_t to = std::min(size, from + step);
+    pieces_[piece_count_++] = {.begin = outbox_bytes_ + from,
+                               .end = outbox_bytes_ + to,
+                               .fd_count = from == 0 ? answer.fd_count : 0,
+                               .fd_bytes = answer.fd_bytes,
+                               .at = at};
+    at += milliseconds(1);
+  }
+  outbox_bytes_ += size;
+}
+
+size_t AnsweringChannel::Available() const {
+  size_t bytes = 0;
+  for (size_t i = first_piece_; i < piece_count_; ++i) {
+    if (pieces_[i].at > now_) break;
+    bytes += pieces_[i].end - pieces_[i].begin;
+  }
+  return bytes;
+}
+
+Result<Received> AnsweringChannel::Receive(std::span<std::byte> into) {
+  if (!attached_) return Gone();
+  Received got;
+  while (first_piece_ < piece_count_ && pieces_[first_piece_].at <= now_ &&
+         got.bytes < into.size()) {
+    Piece& piece = pieces_[first_piece_];
+    // As recvmsg: descriptors end what one call takes, before and after.
+    if (piece.fd_count > 0 && got.bytes > 0) break;
+    got.fd_count = std::exchange(piece.fd_count, 0);
+    if (got.fd_count > 0) got.fd = files_.Open(piece.fd_bytes);
+    const size_t count =
+        std::min(into.size() - got.bytes, piece.end - piece.begin);
+    std::memcpy(into.data() + got.bytes, outbox_.data() + piece.begin, count);
+    got.bytes += count;
+    piece.begin += count;
+    if (piece.begin == piece.end) ++first_piece_;
+    if (got.fd_count > 0) break;
+  }
+  if (first_piece_ == piece_count_) {
+    first_piece_ = piece_count_ = outbox_bytes_ = 0;
+    if (got.bytes == 0 && closed_) return Gone();
+  }
+  return got;
+}
+
+Result<void> AnsweringChannel::WaitWritable(Deadline deadline) {
+  if (!attached_) return Gone();
+  if (closed_ || inbox_bytes_ < inbox_.size()) return {};
+  now_ = std::max(now_, deadline.at);
+  return Fail(ErrorCode::kDeadline, "no room to send before the deadline");
+}
+
+Result<void> AnsweringChannel::WaitReadable(size_t bytes, Deadline deadline) {
+  if (!attached_) return Gone();
+  for (;;) {
+    const size_t available = Available();
+    if (available >= bytes) return {};
+    size_t next = first_piece_;
+    while (next < piece_count_ && pieces_[next].at <= now_) ++next;
+    const bool more = next < piece_count_;
+    if (!more && closed_) return {};
+    const Duration patience = now_ + virtio_user::kReceivePatience;
+    if (available > 0 && patience < deadline.at &&
+        (!more || pieces_[next].at > patience)) {
+      now_ = patience;
+      return {};
+    }
+    if (!more || pieces_[next].at > deadline.at) break;
+    now_ = pieces_[next].at;
+  }
+  now_ = std::max(now_, deadline.at);
+  return Fail(ErrorCode::kDeadline, "not enough bytes before the deadline");
+}
+
+}  // namespace fuzz

@@ -1,0 +1,43 @@
+#!/bin/bash
+# Shows that a fuzz target finds a bug that was planted for it, from nothing.
+#
+#   canary.sh TARGET ENGINE CANARY RUNS FINDING
+#
+# CANARY is TARGET with the bug; ENGINE is without it. From an empty corpus and
+# seed 1, CANARY has to end within RUNS inputs with a line that matches FINDING,
+# and ENGINE must run as many without any.
+set -euo pipefail
+
+target=$1 engine=$2 canary=$3 runs=$4 finding=$5
+folder=$(mktemp -d "${TEST_TMPDIR:-/tmp}/canary.XXXXXX")
+trap 'rm -rf "$folder"' EXIT
+
+fuzz() {
+  mkdir -p "$folder/$1"
+  "$2" -seed=1 -runs="$runs" -timeout=20 -artifact_prefix="$folder/$1/" \
+    -print_final_stats=1 "$folder/$1" >"$folder/$1.log" 2>&1
+}
+
+# How many inputs it took; libFuzzer tells of those that it keeps.
+inputs_of() {
+  sed -n 's/^stat::number_of_executed_units: *//p' "$folder/$1.log" | tail -1
+}
+
+if fuzz canary "$canary"; then
+  echo "$target: $runs inputs did not find the planted bug" >&2
+  tail -3 "$folder/canary.log" >&2
+  exit 1
+fi
+if ! grep -aqE "$finding" "$folder/canary.log"; then
+  echo "$target: something else was found than \"$finding\":" >&2
+  tail -40 "$folder/canary.log" >&2
+  exit 1
+fi
+echo "$target: found after $(inputs_of canary) of at most $runs inputs:" \
+  "$(grep -aE "$finding" "$folder/canary.log" | head -1)"
+if ! fuzz engine "$engine"; then
+  echo "$target: something is found without the planted bug, too:" >&2
+  tail -40 "$folder/engine.log" >&2
+  exit 1
+fi
+echo "$target: nothing in $(inputs_of engine) inputs without it"

@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: BSD-3-Clause
+
+#ifndef FUZZ_LYING_DEVICE_H_
+#define FUZZ_LYING_DEVICE_H_
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+#include "fuzz/reader.h"
+#include "virtio_user/ring/ring_layout.h"
+
+namespace fuzz {
+
+// The device's side of one ring, of either format, which keeps to the rules
+// where the input says nothing else. Shares no code with the project's device
+// queues.
+class LyingDevice {
+ public:
+  // All that both sides can write; outlives it. Device addresses are those of
+  // `buffers`, from `buffers_addr` on.
+  struct Memory {
+    virtio_user::RingLayout layout;
+    std::span<std::byte> ring;
+    std::span<std::byte> buffers;
+    uint64_t buffers_addr = 0;
+  };
+  explicit LyingDevice(const Memory& memory) : memory_(memory) {}
+
+  // Does one thing that the input says: takes or gives back chains, honestly
+  // or not, writes into ring and buffers, says whether it wants kicks.
+  void Act(Reader& input);
+  // A new device on a ring that is new.
+  void Restart() { *this = LyingDevice(memory_); }
+
+ private:
+  // As found in the ring; nothing of it is sure to be true.
+  struct Chain {
+    uint32_t id = 0;
+    uint16_t count = 1;  // Descriptors.
+    uint64_t addr = 0;   // Of the first buffer.
+  };
+
+  bool packed() const {
+    return memory_.layout.format == virtio_user::RingFormat::kPacked;
+  }
+  std::byte* DescAt(size_t index) const;
+  void Pop();
+  void PopPacked();
+  void PopSplit();
+  void Use(Reader& input);
+  // The first `count` from `place` on.
+  void Forget(size_t place, size_t count);
+  void Put(uint32_t id, uint32_t bytes, uint16_t skip);
+  void Overwrite(Reader& input);
+  void WriteHeader(uint64_t addr, uint8_t how, Reader& input) const;
+  void Pass(uint16_t count, uint16_t& index, bool& wrap) const;
+
+  Memory memory_;
+  // Popped and not used, in that order.
+  static constexpr size_t kMostChains = 24;
+  std::array<Chain, kMostChains> chains_;
+  size_t chain_count_ = 0;
+  // Split: free-running. Packed: below num, with the wrap counters.
+  uint16_t next_ = 0;
+  uint16_t used_ = 0;
+  bool next_wrap_ = true;
+  bool used_wrap_ = true;
+};
+
+}  // namespace fuzz
+
+#endif  // FUZZ_LYING_DEVICE_H_

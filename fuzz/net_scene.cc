@@ -1,0 +1,244 @@
+// SPDX-License-Identifier: BSD-3-Clause
+
+#include "fuzz/net_scene.h"
+
+#include <algorithm>
+#include <array>
+#include <bitset>
+#include <new>
+
+#include "fuzz/finding.h"
+#include "tests/counting_fd_ops.h"
+#include "tests/net_layouts.h"
+#include "virtio_user/base/check.h"
+#include "virtio_user/net/vlan.h"
+
+namespace fuzz {
+
+using virtio_user::BufferPool;
+using virtio_user::Error;
+using virtio_user::ErrorCode;
+using virtio_user::Feature;
+using virtio_user::FeatureSet;
+using virtio_user::NetLayout;
+using virtio_user::Offload;
+using virtio_user::Packet;
+using virtio_user::RingFormat;
+using virtio_user::RingLayout;
+
+namespace {
+
+// Device addresses are no pointers.
+constexpr uint64_t kBuffersAddr = 0x7000'0000'0000;
+
+class Block {
+ public:
+  explicit Block(size_t bytes)
+      : memory_(static_cast<std::byte*>(::operator new(bytes, kAlign)), bytes) {
+  }
+  Block(const Block&) = delete;
+  Block& operator=(const Block&) = delete;
+  ~Block() { ::operator delete(memory_.data(), kAlign); }
+  std::span<std::byte> bytes() const { return memory_; }
+
+ private:
+  static constexpr std::align_val_t kAlign{64};
+  std::span<std::byte> memory_;
+};
+
+constexpr int kTagBytes = 4;
+
+// Modern layouts with all that may be said in a header, or without.
+FeatureSet FeaturesOf(uint8_t choice) {
+  static const std::vector<NetLayout> kLayouts = virtio_user::AllLayouts();
+  FeatureSet features = kLayouts[choice % 16 % kLayouts.size()].features;
+  if ((choice & 0x10) != 0) {
+    features =
+        features | FeatureSet{Feature::kNetCsum,      Feature::kNetGuestCsum,
+                              Feature::kNetHostTso4,  Feature::kNetHostTso6,
+                              Feature::kNetHostEcn,   Feature::kNetGuestTso4,
+                              Feature::kNetGuestTso6, Feature::kNetGuestEcn};
+  }
+  if ((choice & 0x20) != 0) features.Add(Feature::kIndirectDesc);
+  if ((choice & 0x40) != 0) features.Add(Feature::kOrderPlatform);
+  return features;
+}
+
+// What is asked of a packet: what can be, or anything.
+Offload OffloadFrom(Reader& input) {
+  Offload offload;
+  const uint8_t what = input.Byte();
+  offload.checksum = static_cast<virtio_user::Checksum>(what % 3);
+  offload.segmentation = static_cast<virtio_user::Segmentation>(what / 3 % 4);
+  offload.ecn = what >= 0x80;
+  offload.csum_start = input.Byte();
+  offload.csum_offset = input.Byte();
+  offload.segment_bytes = input.Word();
+  offload.header_bytes = input.Byte();
+  return offload;
+}
+
+}  // namespace
+
+class NetMemory {
+ public:
+  NetMemory(RingFormat format, uint16_t num)
+      : ring_(RingLayout::BytesFor(format, num)),
+        buffers_(NetScene::kBuffers * NetScene::kBufferBytes +
+                 virtio_user::TxScratchBytes(num)) {
+    const auto layout = RingLayout::PlaceIn(ring_.bytes(), format, num);
+    VU_CHECK(layout.has_value());
+    layout_ = *layout;
+  }
+
+  // The one for this format and size: split rings of 2 to 16, packed ones of
+  // 2 to 17.
+  static NetMemory& Wiped(RingFormat format, uint8_t size_choice) {
+    static std::array<std::unique_ptr<NetMemory>, 32> all;
+    const bool packed = format == RingFormat::kPacked;
+    const size_t index = packed ? 16 + size_choice % 16 : size_choice % 4;
+    const auto num = static_cast<uint16_t>(packed ? 2 + size_choice % 16
+                                                  : 2u << (size_choice % 4));
+    auto& memory = all[index];
+    if (memory == nullptr) memory = std::make_unique<NetMemory>(format, num);
+    std::ranges::fill(memory->ring_.bytes(), std::byte{0});
+    std::ranges::fill(memory->buffers_.bytes(), std::byte{0});
+    return *memory;
+  }
+
+  std::span<std::byte> pool() const {
+    return buffers_.bytes().first(NetScene::kBuffers * NetScene::kBufferBytes);
+  }
+  std::span<std::byte> scratch() const {
+    return buffers_.bytes().subspan(pool().size());
+  }
+  LyingDevice::Memory shared() const {
+    return {.layout = layout_,
+            .ring = ring_.bytes(),
+            .buffers = buffers_.bytes(),
+            .buffers_addr = kBuffersAddr};
+  }
+  virtio_user::FdOps& fd_ops() { return fd_ops_; }
+
+ private:
+  Block ring_;
+  Block buffers_;
+  RingLayout layout_;
+  virtio_user::CountingFdOps fd_ops_;
+};
+
+namespace {
+
+BufferPool PoolIn(const NetMemory& memory) {
+  auto pool = BufferPool::Create({.memory = memory.pool(),
+                                  .memory_addr = {kBuffersAddr},
+                                  .buffer_bytes = NetScene::kBufferBytes});
+  VU_CHECK(pool.has_value());
+  return *std::move(pool);
+}
+
+}  // namespace
+
+NetScene::NetScene(Reader& input) : NetScene(input.Byte(), input) {}
+
+NetScene::NetScene(uint8_t choice, Reader& input)
+    : NetScene(FeaturesOf(choice), (choice & 0x80) != 0,
+               NetMemory::Wiped((FeaturesOf(choice).Has(Feature::kRingPacked))
+                                    ? RingFormat::kPacked
+                                    : RingFormat::kSplit,
+                                input.Byte())) {}
+
+NetScene::NetScene(FeatureSet features, bool scratch, NetMemory& memory)
+    : pool_(PoolIn(memory)),
+      device_(memory.shared()),
+      peer_({{memory.shared().ring, memory.shared().buffers}}) {
+  held.reserve(kBuffers);
+  vring_.ring.layout = memory.shared().layout;
+  vring_.kick = virtio_user::FileDescriptor(memory.fd_ops(), 3);
+  options_.features = features;
+  if (scratch) {
+    options_.scratch = memory.scratch();
+    options_.scratch_addr = {kBuffersAddr + memory.pool().size()};
+  }
+}
+
+void NetScene::FreeHeld() {
+  for (const Packet& packet : held) pool_.Free(packet);
+  held.clear();
+}
+
+void NetScene::MakePacket(Reader& input) {
+  static constexpr std::array<std::byte, 1024> kFrame{};
+  const uint8_t how = input.Byte();
+  const size_t bytes = how % 4 == 0 ? 1 + input.Word() % kFrame.size() : 60;
+  auto packet = pool_.Make(std::span(kFrame).first(bytes));
+  if (!packet) return;
+  if ((how & 4) != 0) {
+    // A tag in front is there no longer, or one was added.
+    const size_t room = std::min<size_t>(bytes, pool_.room_bytes());
+    const auto front =
+        static_cast<uint16_t>(input.Byte() % (BufferPool::kHeadroom + room));
+    packet->bytes = packet->bytes + packet->offset - front;
+    packet->offset = front;
+  }
+  if ((how & 8) != 0) pool_.SetOffload(*packet, OffloadFrom(input));
+  held.push_back(*packet);
+}
+
+void NetScene::MoveTags(Reader& input) {
+  const uint8_t how = input.Byte();
+  if (how % 4 < 2) return;
+  peer_.During(input, [&] {
+    for (Packet& packet : held) {
+      const uint32_t bytes = packet.bytes;
+      const int moved =
+          how % 4 == 2
+              ? (virtio_user::StripVlan(pool_, packet) ? -kTagBytes : 0)
+              : (virtio_user::InsertVlan(pool_, packet, how) ? kTagBytes : 0);
+      Expect(packet.bytes == bytes + static_cast<uint32_t>(moved), "tag",
+             "another length than it says");
+    }
+  });
+}
+
+void NetScene::CheckBuffers(size_t in_ring) {
+  size_t out = in_ring;
+  for (const Packet& packet : held) out += packet.buffer_count;
+  Expect(pool_.size() - pool_.free_count() == out, "buffers",
+         "one is lost, or in two places");
+}
+
+void NetScene::CheckBroken(const std::optional<Error>& broken) {
+  if (!broken) {
+    return Expect(broken_.empty(), "broken-for-good", "it goes on");
+  }
+  Expect(broken->code() == ErrorCode::kProtocol, "broken",
+         "not called the device's fault");
+  Expect(!broken->text().empty(), "broken", "no reason");
+  Expect(broken_.empty() || broken_ == broken->text(), "broken-for-good",
+         "for another reason than before");
+  broken_ = broken->text();
+}
+
+void NetScene::TakeAllBack() {
+  broken_.clear();
+  FreeHeld();
+  Expect(pool_.free_count() == pool_.size(), "buffers", "one is lost");
+  device_.Restart();
+}
+
+void NetScene::CheckAllFree() {
+  constexpr std::byte kFrame[1] = {};
+  std::bitset<kBuffers> seen;
+  for (uint32_t i = 0; i < pool_.size(); ++i) {
+    const auto packet = pool_.Make(kFrame);
+    Expect(packet.has_value() && packet->buffer < kBuffers &&
+               !seen[packet->buffer],
+           "buffers", "one is free twice");
+    seen.set(packet->buffer);
+    held.push_back(*packet);
+  }
+  FreeHeld();
+}
+
+}  // namespace fuzz

@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//
+// One ring of the data path with everything around it, as an input sets it up.
+
+#ifndef FUZZ_NET_SCENE_H_
+#define FUZZ_NET_SCENE_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "fuzz/lying_device.h"
+#include "fuzz/peer_writes.h"
+#include "fuzz/reader.h"
+#include "virtio_user/base/error.h"
+#include "virtio_user/net/buffer_pool.h"
+#include "virtio_user/net/net_queue.h"
+#include "virtio_user/spec/feature.h"
+#include "virtio_user/vhost/vring_state.h"
+
+namespace fuzz {
+
+// Ring, buffers and scratch, each an allocation of its own, so that
+// AddressSanitizer stands around each; an input uses what another has used.
+class NetMemory;
+
+// The gate is closed; no queue is there yet.
+class NetScene {
+ public:
+  static constexpr uint32_t kBuffers = 24;
+  static constexpr uint32_t kBufferBytes = 128;
+
+  // Two bytes: one of all layouts, what else is accepted and whether there is
+  // scratch memory; the ring's size.
+  explicit NetScene(Reader& input);
+
+  virtio_user::VringState& vring() { return vring_; }
+  virtio_user::BufferPool& pool() { return pool_; }
+  const virtio_user::NetQueueOptions& options() const { return options_; }
+  LyingDevice& device() { return device_; }
+  PeerWrites& peer() { return peer_; }
+
+  // Packets that are neither free nor in the ring.
+  std::vector<virtio_user::Packet> held;
+  void FreeHeld();
+  // One more, of a frame and with a request for offloads that the input says,
+  // if there are buffers.
+  void MakePacket(Reader& input);
+
+  // Takes VLAN tags out of the packets that are held, or puts some in, if the
+  // input says so.
+  void MoveTags(Reader& input);
+
+  // Each buffer is free, held, or one of those `in_ring`.
+  void CheckBuffers(size_t in_ring);
+  // A queue that is broken says why, and has not become another one.
+  void CheckBroken(const std::optional<virtio_user::Error>& broken);
+  // The device is gone and the ring is empty: no buffer is out any more. What
+  // was said of a broken queue is forgotten, and another device begins.
+  void TakeAllBack();
+  // Each buffer is there, once. Requires: TakeAllBack.
+  void CheckAllFree();
+
+ private:
+  NetScene(uint8_t choice, Reader& input);
+  NetScene(virtio_user::FeatureSet features, bool scratch, NetMemory& memory);
+
+  virtio_user::VringState vring_;
+  virtio_user::NetQueueOptions options_;
+  virtio_user::BufferPool pool_;
+  LyingDevice device_;
+  PeerWrites peer_;
+  std::string broken_;
+};
+
+}  // namespace fuzz
+
+#endif  // FUZZ_NET_SCENE_H_

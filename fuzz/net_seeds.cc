@@ -1,0 +1,200 @@
+// SPDX-License-Identifier: BSD-3-Clause
+
+#include "fuzz/net_seeds.h"
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "fuzz/reader.h"
+
+namespace fuzz {
+namespace {
+
+using Bytes = std::vector<std::byte>;
+
+constexpr uint8_t kLayouts = 14;       // Of NetScene.
+constexpr uint8_t kEverything = 0xb0;  // Offloads, tables and scratch.
+constexpr uint8_t kCalls = 24;         // Of one input.
+constexpr uint8_t kSize = 2;           // Split: 8 descriptors; packed: 4.
+constexpr uint16_t kUsedBytes = 72;
+constexpr uint8_t kStartOver = 0xf8;
+constexpr uint8_t kKeep = 0;
+constexpr uint8_t kComplete = 0xc7;
+constexpr uint8_t kWrites = 9;
+
+// How a device gives a chain back (LyingDevice).
+enum class Way : uint8_t {
+  kInTurn = 0,
+  kLater = 1,
+  kSaying = 8,
+  kTooLong = 0x10,
+  kTwice = 0x20,
+  kAnyId = 0x40,
+  kBatch = 0x82,
+};
+struct NamedWay {
+  std::string_view name;
+  Way way;
+};
+constexpr NamedWay kWays[] = {
+    {"in_turn", Way::kInTurn}, {"shuffled", Way::kLater},
+    {"saying", Way::kSaying},  {"too_long", Way::kTooLong},
+    {"twice", Way::kTwice},    {"any_id", Way::kAnyId},
+    {"batch", Way::kBatch},
+};
+
+// One input, put together.
+class Writer {
+ public:
+  Writer(uint8_t layout, uint8_t also) {
+    Number(layout | also, 1);
+    Number(kSize, 1);
+  }
+  void Number(uint64_t number, size_t count) { Append(bytes_, number, count); }
+  // The peer's word, at one load of the call, or nothing.
+  void PeerWrites(uint8_t how, uint8_t load) {
+    Number(how, 1);
+    if (how == 0) return;
+    Number(load, 1);
+    Number(0x01020300u + load, 4);
+  }
+  // What becomes of VLAN tags: nothing, or they are taken out or put in, while
+  // the peer writes.
+  void Tags(uint8_t what, uint8_t how, uint8_t load) {
+    Number(what, 1);
+    if (what >= 2) PeerWrites(how, load);
+  }
+  void Use(Way way) {
+    constexpr uint64_t kTakeFirst = 4;
+    const auto how = static_cast<uint8_t>(way);
+    if (way == Way::kLater || way == Way::kBatch) {
+      for (int i = 0; i < 3; ++i) Number(kTakeFirst, 1);
+    }
+    Number(0, 1);
+    Number(how, 1);
+    // Its checksum is left to do, or it is a segment; then two buffers.
+    if (way == Way::kSaying) {
+      Number(0x0022'0005'0036'0101, 8);
+      Number(0x0000'0000'0002'0010, 8);
+      Number(0, 4);
+    }
+    Number(kUsedBytes, 2);
+    if (way == Way::kTooLong) Number(0x7fff'ffff, 4);
+    if (way == Way::kAnyId) Number(0x01'0003, 3);
+  }
+  static uint8_t ActsOf(Way way) {
+    return way == Way::kLater || way == Way::kBatch ? 4 : 1;
+  }
+  Bytes Take() { return std::move(bytes_); }
+
+ private:
+  Bytes bytes_;
+};
+
+// Of one layout and one way: three rounds, then all over again.
+Bytes Receiving(uint8_t layout, uint8_t also, Way way) {
+  Writer writer(layout, also);
+  for (int round = 0; round < 6; ++round) {
+    writer.Number(7, 1);
+    writer.PeerWrites(0, 0);
+    writer.Tags(static_cast<uint8_t>(round % 4), 0, 0);
+    writer.Number(round % 2 == 0 ? 1 : kKeep, 1);
+    writer.Number(Writer::ActsOf(way) | (round == 3 ? kStartOver : 0), 1);
+    writer.Use(way);
+  }
+  return writer.Take();
+}
+
+Bytes Sending(uint8_t layout, uint8_t also, Way way) {
+  Writer writer(layout, also);
+  for (int round = 0; round < 6; ++round) {
+    // Three packets: of one buffer, of several, with something to be said.
+    writer.Number(3, 1);
+    writer.Number(1, 1);
+    writer.Number(0, 1);
+    writer.Number(300, 2);
+    writer.Number(9, 1);
+    writer.Number(0x0005'b0'10'22'04, 7);
+    writer.Tags(static_cast<uint8_t>(round % 4), 0, 0);
+    writer.PeerWrites(0, 0);
+    writer.Number(1, 1);
+    writer.Number(Writer::ActsOf(way) | (round == 3 ? kStartOver : 0), 1);
+    writer.Use(way);
+    writer.Number(kComplete, 1);
+    for (int i = 0; i < kComplete % 8; ++i) writer.Number(1, 1);
+    writer.Tags(0, 0, 0);
+    writer.PeerWrites(0, 0);
+    writer.Number(1, 1);
+    writer.Number(0, 1);
+  }
+  return writer.Take();
+}
+
+// A call for each load that it makes, from the `first` on, after which all
+// begins anew. Sending: with odd loads in the call that sends.
+Bytes Changing(uint8_t layout, bool receives, uint8_t how, uint8_t first) {
+  Writer writer(layout, kEverything);
+  for (uint8_t load = first; load < first + kCalls / 2; ++load) {
+    const bool in_send = !receives && load % 2 == 1;
+    const auto which = static_cast<uint8_t>(receives ? load : load / 2);
+    // The ring is filled and used...
+    writer.Number(receives ? 7 : 2, 1);
+    if (receives) {
+      writer.PeerWrites(0, 0);
+      writer.Tags(0, 0, 0);
+    } else {
+      writer.Number(0x0101, 2);
+      writer.Tags(load % 4, how, load);
+      writer.PeerWrites(in_send ? how : 0, which);
+    }
+    writer.Number(1, 1);
+    writer.Number(2, 1);
+    writer.Use(Way::kInTurn);
+    writer.Use(load % 2 == 0 ? Way::kInTurn : Way::kSaying);
+    // ...and looked at.
+    writer.Number(receives ? 7 : kComplete & 0xf8, 1);
+    if (receives) {
+      writer.PeerWrites(how, which);
+      writer.Tags(load % 4, how, load);
+    } else {
+      writer.Tags(0, 0, 0);
+      writer.PeerWrites(in_send ? 0 : how, which);
+    }
+    writer.Number(1, 1);
+    writer.Number(kStartOver, 1);
+  }
+  return writer.Take();
+}
+
+std::vector<NamedInput> Lives(bool receives) {
+  std::vector<NamedInput> inputs;
+  for (uint8_t layout = 0; layout < kLayouts; ++layout) {
+    const std::string name = "layout_" + std::to_string(layout) + "_";
+    for (const auto& [way_name, way] : kWays) {
+      const uint8_t also = way == Way::kSaying ? kEverything : 0;
+      inputs.push_back({name + std::string(way_name),
+                        receives ? Receiving(layout, also, way)
+                                 : Sending(layout, also, way)});
+    }
+    for (uint8_t write = 0; write < kWrites; ++write) {
+      // Each moment with three values.
+      const auto how =
+          static_cast<uint8_t>(8 * (write / 3) + 1 + write % 3 * 2);
+      for (uint8_t first = 0; first < 3 * kCalls / 2; first += kCalls / 2) {
+        inputs.push_back({name + "peer_writes_" + std::to_string(how) +
+                              "_from_" + std::to_string(first),
+                          Changing(layout, receives, how, first)});
+      }
+    }
+  }
+  return inputs;
+}
+
+}  // namespace
+
+std::vector<NamedInput> ReceiveLives() { return Lives(true); }
+std::vector<NamedInput> SendLives() { return Lives(false); }
+
+}  // namespace fuzz

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: BSD-3-Clause
+
+#include "fuzz/plain_device.h"
+
+#include "fuzz/finding.h"
+
+namespace fuzz {
+
+using virtio_user::DeviceBuffer;
+using virtio_user::PopOutcome;
+using virtio_user::SingleBuffer;
+
+PlainDevice::PlainDevice(RingMemory& memory,
+                         virtio_user::EventIndex event_index)
+    : memory_(memory),
+      queue_(memory.layout(), {.event_index = event_index}),
+      driver_({{memory.ring(), memory.buffers()}}) {}
+
+void PlainDevice::Serve(Reader& input) {
+  uint32_t taken = 0;
+  driver_.During(input, [&] {
+    while (taken <= memory_.layout().num && TakeOne()) ++taken;
+    if (!queue_.broken()) (void)queue_.DriverWantsInterrupt();
+  });
+  // A driver may give again what it has got back meanwhile.
+  Expect(taken <= memory_.layout().num || driver_.wrote(), "bounded",
+         "more than a ring full");
+  Expect(!broken_ || (taken == 0 && queue_.broken()), "broken-for-good",
+         "it goes on");
+  broken_ = queue_.broken().has_value();
+  Expect(!broken_ || !queue_.broken()->text().empty(), "error", "no reason");
+}
+
+bool PlainDevice::TakeOne() {
+  const uint16_t num = memory_.layout().num;
+  SingleBuffer one;
+  const PopOutcome outcome = queue_.PopOne(one);
+  if (outcome == PopOutcome::kOne) {
+    Expect(one.token.id < num ||
+               memory_.layout().format == virtio_user::RingFormat::kPacked,
+           "token", "an id beyond the ring");
+    queue_.Push(one.token, one.writable ? 1 : 0);
+    return true;
+  }
+  if (outcome != PopOutcome::kChain) return false;
+  const auto popped = queue_.Pop(
+      [this](DeviceBuffer buffer) { return memory_.Resolve(buffer); }, chain_);
+  if (!popped || !*popped) return false;
+  Expect(chain_.token.descriptor_count >= 1 &&
+             chain_.token.descriptor_count <= num,
+         "token", "a count that no chain has");
+  Expect(chain_.buffer_count() <= num, "bounded", "more buffers than a ring");
+  queue_.Push(chain_.token, 0);
+  return true;
+}
+
+}  // namespace fuzz

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: BSD-3-Clause
+
+#ifndef FUZZ_PLAIN_DEVICE_H_
+#define FUZZ_PLAIN_DEVICE_H_
+
+#include "fuzz/peer_writes.h"
+#include "fuzz/reader.h"
+#include "fuzz/ring_memory.h"
+#include "virtio_user/ring/device_queue.h"
+
+namespace fuzz {
+
+// Production's device queue on a fuzzed ring, taken from by its fast way where
+// that goes, as whoever serves a data ring does.
+class PlainDevice {
+ public:
+  // `memory` outlives it.
+  PlainDevice(RingMemory& memory, virtio_user::EventIndex event_index);
+
+  // Takes all that is available, a ring full at most, and gives it back. The
+  // input says whether the driver writes meanwhile. Reports what may not be: a
+  // chain that no ring has, a broken queue that goes on or has no reason.
+  void Serve(Reader& input);
+
+ private:
+  // False: there is no more.
+  bool TakeOne();
+
+  RingMemory& memory_;
+  virtio_user::DeviceQueue queue_;
+  virtio_user::DescriptorChain chain_;
+  PeerWrites driver_;
+  bool broken_ = false;
+};
+
+}  // namespace fuzz
+
+#endif  // FUZZ_PLAIN_DEVICE_H_

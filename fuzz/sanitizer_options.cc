@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//
+// What AddressSanitizer does in a fuzz target where its environment says
+// nothing else. Memory that was freed is kept for longer than any input runs,
+// but not until caches and page tables are full of it.
+
+extern "C" const char* __asan_default_options();
+
+extern "C" const char* __asan_default_options() {
+  return "quarantine_size_mb=4:malloc_context_size=8:max_malloc_fill_size=64:"
+         "detect_stack_use_after_return=0";
+}

@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//
+// Whatever a device writes into a send ring and what it was given, between two
+// calls or in the middle of one, and whatever packets are sent, in every
+// layout: each buffer is in one place, the work is bounded, a queue that broke
+// stays broken and says why, and all buffers come back.
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+#include "fuzz/finding.h"
+#include "fuzz/net_scene.h"
+#include "virtio_user/net/tx_queue.h"
+
+namespace {
+
+using fuzz::Expect;
+using virtio_user::TxQueue;
+
+void Call(fuzz::Reader& input, fuzz::NetScene& scene, TxQueue& queue) {
+  const uint8_t how = input.Byte();
+  for (int i = 0; i < how % 8; ++i) scene.MakePacket(input);
+  scene.MoveTags(input);
+  const size_t had = queue.in_flight();
+  if (how < 0xc0) {
+    const size_t sent =
+        scene.peer().During(input, [&] { return queue.Send(scene.held); });
+    Expect(sent <= scene.held.size(), "bounded", "more than there were");
+    scene.held.erase(scene.held.begin(),
+                     scene.held.begin() + static_cast<ptrdiff_t>(sent));
+  } else {
+    const size_t most = 1 + how % 16;
+    const size_t done =
+        scene.peer().During(input, [&] { return queue.Complete(most); });
+    Expect(done <= most && done <= had && queue.in_flight() == had - done,
+           "bounded", "more than were sent");
+  }
+  scene.CheckBroken(queue.broken());
+  if (input.Byte() % 4 == 0) scene.FreeHeld();
+}
+
+// The device is gone, and another one comes.
+void StartOver(fuzz::NetScene& scene, TxQueue& queue) {
+  scene.vring().ring.gate.Close();
+  const size_t in_flight = queue.in_flight();
+  Expect(queue.ReclaimAll() == in_flight, "reclaim", "not all");
+  scene.TakeAllBack();
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  fuzz::Reader input(std::as_bytes(std::span(data, size)));
+  fuzz::NetScene scene(input);
+  const auto made =
+      TxQueue::Create(scene.vring(), scene.pool(), scene.options());
+  Expect(made.has_value(), "create", "refused");
+  TxQueue& queue = **made;
+  constexpr int kMostCalls = 24;
+  for (int i = 0; i < kMostCalls && !input.empty(); ++i) {
+    scene.vring().ring.gate.Open();
+    Call(input, scene, queue);
+    const uint8_t acts = input.Byte();
+    for (int act = 0; act < acts % 8; ++act) scene.device().Act(input);
+    if (acts >= 0xf8) StartOver(scene, queue);
+  }
+  StartOver(scene, queue);
+  scene.CheckAllFree();
+  return 0;
+}
