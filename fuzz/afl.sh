@@ -1,0 +1,86 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-3-Clause
+#
+# Fuzzes one target with AFL++, in the address sanitizer's build.
+#
+#   fuzz/afl.sh TARGET [SECONDS]       SECONDS: 60 if nothing else is said
+#
+# AFL++'s own compiler is a clang 14 in Debian 12, which lacks std::expected:
+# the build is that of OSS-Fuzz (oss_fuzz/build.sh) with clang 19, whose
+# trace-pc-guard calls AFL++'s run-time library serves. What is found is kept in
+# ${TMPDIR:-/tmp}/afl/TARGET, and the next run goes on from there. The last line
+# says what came out; exit code 1: there were crashes or hangs, or nothing ran.
+set -euo pipefail
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+readonly root
+readonly folder=${TMPDIR:-/tmp}/afl
+readonly runtime=/usr/lib/afl
+
+die() {
+  echo "afl: $*" >&2
+  exit 1
+}
+
+build() {
+  local base="-O1 -fno-omit-frame-pointer -gline-tables-only\
+ -fsanitize=address -fsanitize-coverage=trace-pc-guard"
+  mkdir -p "$folder/src"
+  ln -sfn "$root" "$folder/src/virtio_user"
+  CC=clang-19 CXX=clang++-19 CFLAGS=$base CXXFLAGS=$base SANITIZER=address \
+    FUZZING_ENGINE=afl \
+    LIB_FUZZING_ENGINE="$runtime/libAFLDriver.a $runtime/afl-compiler-rt.o" \
+    OUT=$folder/out SRC=$folder/src WORK=$folder/work \
+    "$root/fuzz/oss_fuzz/build.sh" "$1"
+}
+
+# The value of $1 in AFL++'s account of the run.
+stat_of() {
+  sed -nE "s/^$1 *: *([^ ]+)$/\1/p" "$folder/$target/default/fuzzer_stats"
+}
+
+fuzz() {
+  local target=$1 seconds=$2 dict=() log=$folder/$1.log
+  [[ ! -e $folder/out/$target.dict ]] || dict=(-x "$folder/out/$target.dict")
+  # A run's account is its own; crashes of an earlier one count again, because
+  # they stay where they are.
+  rm -f "$folder/$target/default/fuzzer_stats"
+  # Without a terminal, without a say in the machine's settings, and with ASan,
+  # which has to abort for a crash to be seen.
+  env AFL_NO_UI=1 AFL_SKIP_CPUFREQ=1 AFL_NO_AFFINITY=1 AFL_AUTORESUME=1 \
+    AFL_I_DONT_CARE_ABOUT_MISSING_CRASHES=1 AFL_FORKSRV_INIT_TMOUT=30000 \
+    ASAN_OPTIONS=abort_on_error=1:symbolize=0:detect_leaks=0:\
+detect_odr_violation=0 \
+    afl-fuzz -i "$root/fuzz/corpus/$target" -o "$folder/$target" \
+    -V "$seconds" -m none -t 5000+ "${dict[@]}" -- "$folder/out/$target" \
+    >"$log" 2>&1 </dev/null || {
+    tail -n 20 "$log" >&2
+    die "afl-fuzz failed; all of it: $log"
+  }
+}
+
+main() {
+  local target=${1:-} seconds=${2:-60}
+  [[ $# -ge 1 && $# -le 2 && $seconds =~ ^[1-9][0-9]*$ ]] || {
+    echo "usage: fuzz/afl.sh TARGET [SECONDS]" >&2
+    exit 2
+  }
+  "$root/tools/setup.sh" afl fuzz-libraries
+  echo "afl: building $target" >&2
+  build "$target" >"$folder.build.log" 2>&1 || {
+    tail -n 20 "$folder.build.log" >&2
+    die "the build fails; all of it: $folder.build.log"
+  }
+  echo "afl: $target for $seconds s" >&2
+  fuzz "$target" "$seconds"
+  local execs crashes hangs
+  execs=$(stat_of execs_done) crashes=$(stat_of saved_crashes)
+  hangs=$(stat_of saved_hangs)
+  echo "$target: ${execs:-0} execs in $(stat_of run_time) s," \
+    "$(stat_of edges_found) of $(stat_of total_edges) edges" \
+    "($(stat_of bitmap_cvg)), $(stat_of corpus_count) inputs," \
+    "${crashes:-?} crashes, ${hangs:-?} hangs"
+  [[ $crashes == 0 && $hangs == 0 && ${execs:-0} -gt 0 ]] || exit 1
+}
+
+main "$@"

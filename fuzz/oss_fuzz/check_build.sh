@@ -1,0 +1,108 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-3-Clause
+#
+# Builds the fuzz targets in an emulation of OSS-Fuzz's builder and checks them
+# as it does (check_targets.sh).
+#
+#   check_build.sh [SANITIZER...]     default: address undefined coverage
+#
+# What is built is a copy of what git knows here, with the changes that are not
+# committed. Copies, objects and programs are kept in
+# ${TMPDIR:-/tmp}/oss_fuzz_check, so that a second run compiles what changed.
+# Before that, the check is shown builds that it has to refuse. The last line is
+# `verdict: pass` (exit code 0) or `verdict: fail` (1).
+set -euo pipefail
+
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+root=$(cd "$here/../.." && pwd)
+readonly here root
+readonly folder=${TMPDIR:-/tmp}/oss_fuzz_check
+
+# The builder's flags, as far as Debian's clang 19 knows them.
+readonly base="-O1 -fno-omit-frame-pointer -gline-tables-only\
+ -DFUZZING_BUILD_MODE_UNSAFE_FOR_PRODUCTION"
+readonly checks=array-bounds,bool,builtin,enum,function,integer-divide-by-zero,\
+null,object-size,return,returns-nonnull-attribute,shift,\
+signed-integer-overflow,unreachable,vla-bound,vptr
+declare -A flags=(
+  [address]="-fsanitize=address -fsanitize-address-use-after-scope\
+ -fsanitize=fuzzer-no-link"
+  [undefined]="-fsanitize=$checks,unsigned-integer-overflow\
+ -fno-sanitize-recover=$checks -fsanitize=fuzzer-no-link"
+  [coverage]="-fprofile-instr-generate -fcoverage-mapping -pthread\
+ -Wl,--no-as-needed -Wl,-ldl -Wl,-lm -Wno-unused-command-line-argument"
+)
+
+fail() {
+  echo "check_build: $*" >&2
+  echo "verdict: fail"
+  exit 1
+}
+
+# Copies the tree to $1; times of change stay, so that make sees what changed.
+copy_tree() {
+  rm -rf "$1"
+  mkdir -p "$1"
+  (cd "$root" && git ls-files -z --cached --others --exclude-standard |
+    while IFS= read -r -d '' path; do
+      [[ ! -e $path ]] || printf '%s\0' "$path"
+    done | tar --null --create --no-recursion --files-from=-) |
+    tar --extract --directory="$1"
+  [[ -e $1/fuzz/BUILD ]] || fail "$root: git knows no tree here to copy"
+}
+
+# Runs build.sh as the builder does; nothing else of the environment gets in.
+build() {
+  local sanitizer=$1 place=$folder/$1
+  rm -rf "$place/out"
+  mkdir -p "$place"/{out,work}
+  copy_tree "$place/src/virtio_user"
+  (cd "$place/src/virtio_user" &&
+    env -i PATH="$folder/toolchain/bin:/usr/bin:/bin" HOME="$place" \
+      CC=clang CXX=clang++ CFLAGS="$base ${flags[$sanitizer]}" \
+      CXXFLAGS="$base ${flags[$sanitizer]} -stdlib=libc++" \
+      LIB_FUZZING_ENGINE=-fsanitize=fuzzer FUZZING_ENGINE=libfuzzer \
+      FUZZING_LANGUAGE=c++ ARCHITECTURE=x86_64 SANITIZER="$sanitizer" \
+      OUT="$place/out" SRC="$place/src" WORK="$place/work" \
+      ${JOBS:+JOBS="$JOBS"} bash -eu fuzz/oss_fuzz/build.sh)
+}
+
+main() {
+  [[ $# -gt 0 ]] || set -- address undefined coverage
+  local sanitizer code=0 targets tables=() table start
+  for sanitizer in "$@"; do
+    [[ -n ${flags[$sanitizer]:-} ]] || fail "$sanitizer: no such sanitizer"
+  done
+  "$root/tools/setup.sh" oss-fuzz fuzz-libraries
+  mkdir -p "$folder"
+  "$here/toolchain.sh" "$folder/toolchain"
+  PATH=$folder/toolchain/bin:$PATH "$here/self_test.sh" ||
+    fail "the check does not refuse what it has to"
+  mapfile -t targets < <(awk -f "$here/targets.awk" "$root/fuzz/BUILD" |
+    cut -d ' ' -f 1)
+  [[ ${#targets[@]} -gt 0 ]] || fail "fuzz/BUILD: no targets"
+  for sanitizer in "$@"; do
+    start=$SECONDS
+    build "$sanitizer" >"$folder/$sanitizer.log" 2>&1 || {
+      tail -n 30 "$folder/$sanitizer.log" >&2
+      fail "$sanitizer: the build fails; all of it: $folder/$sanitizer.log"
+    }
+    echo "$sanitizer: built in $((SECONDS - start)) s"
+    table=$folder/$sanitizer.table
+    "$here/check_targets.sh" "$folder/$sanitizer/out" "$sanitizer" \
+      "${targets[@]}" | tee "$table" || code=1
+    tables+=("$table")
+  done
+  if [[ ${#tables[@]} -gt 1 ]]; then
+    echo
+    awk 'FNR > 1 || NR == 1' "${tables[@]}"
+  fi
+  if [[ $code == 0 ]]; then
+    echo "verdict: pass"
+  else
+    echo "verdict: fail"
+  fi
+  exit "$code"
+}
+
+main "$@"
