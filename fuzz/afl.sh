@@ -34,6 +34,11 @@ build() {
     "$root/fuzz/oss_fuzz/build.sh" "$1"
 }
 
+# How many inputs of the kind $1 were found, by this run and those before it.
+found() {
+  find "$folder/$target/default" -path "*/$1*/id:*" | wc -l
+}
+
 # The value of $1 in AFL++'s account of the run.
 stat_of() {
   sed -nE "s/^$1 *: *([^ ]+)$/\1/p" "$folder/$target/default/fuzzer_stats"
@@ -42,8 +47,6 @@ stat_of() {
 fuzz() {
   local target=$1 seconds=$2 dict=() log=$folder/$1.log
   [[ ! -e $folder/out/$target.dict ]] || dict=(-x "$folder/out/$target.dict")
-  # A run's account is its own; crashes of an earlier one count again, because
-  # they stay where they are.
   rm -f "$folder/$target/default/fuzzer_stats"
   # Without a terminal, without a say in the machine's settings, and with ASan,
   # which has to abort for a crash to be seen.
@@ -74,12 +77,11 @@ main() {
   echo "afl: $target for $seconds s" >&2
   fuzz "$target" "$seconds"
   local execs crashes hangs
-  execs=$(stat_of execs_done) crashes=$(stat_of saved_crashes)
-  hangs=$(stat_of saved_hangs)
+  execs=$(stat_of execs_done) crashes=$(found crashes) hangs=$(found hangs)
   echo "$target: ${execs:-0} execs in $(stat_of run_time) s," \
     "$(stat_of edges_found) of $(stat_of total_edges) edges" \
     "($(stat_of bitmap_cvg)), $(stat_of corpus_count) inputs," \
-    "${crashes:-?} crashes, ${hangs:-?} hangs"
+    "$crashes crashes, $hangs hangs"
   [[ $crashes == 0 && $hangs == 0 && ${execs:-0} -gt 0 ]] || exit 1
 }
 

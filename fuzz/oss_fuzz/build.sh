@@ -7,13 +7,11 @@
 #   build.sh [TARGET...]       default: all of fuzz/BUILD
 #
 # The tree is $SRC/virtio_user. Compiler, flags and engine come from the
-# builder: CXX CXXFLAGS LIB_FUZZING_ENGINE FUZZING_ENGINE OUT SRC WORK; objects
-# stay in $WORK, so that a second build compiles what changed. No list of files
-# or flags is kept here: targets are those of fuzz/BUILD, flags those of
-# .bazelrc, sources whole folders, out of which the linker takes what a target
-# needs.
+# builder: CXX CXXFLAGS LIB_FUZZING_ENGINE OUT SRC WORK; objects stay in $WORK,
+# so that a second build compiles what changed. No list of files or flags is
+# kept here: targets and sources are those of the BUILD files (targets.py), flags
+# those of .bazelrc (make_rules.awk).
 set -euo pipefail
-shopt -s extglob
 
 readonly tree=$SRC/virtio_user
 readonly library=$WORK/libtargets.a
@@ -22,124 +20,84 @@ readonly library=$WORK/libtargets.a
 # which libc++ 19 still calls experimental.
 readonly extra="-pthread -DFMT_HEADER_ONLY -D_LIBCPP_ENABLE_EXPERIMENTAL\
  -D_LIBCPP_HARDENING_MODE=_LIBCPP_HARDENING_MODE_EXTENSIVE"
+# In place of what a static libpcap asks for and Debian has not.
+readonly without_capture=cli/no_capture_devices.cc
 
-die() {
-  echo "build: $*" >&2
-  exit 1
-}
+# The last words of targets.py's lines that begin with the words given.
+known() { awk -v wanted="$* " 'index($0, wanted) == 1 { print $NF }' "$graph"; }
 
-# True if a target needs the command line's folder, and with it more libraries.
-needs_cli() { grep -qs '^#include "cli/' fuzz/*.cc fuzz/*.h; }
+needs_libpcap() { [[ $(known external) == *libpcap* ]]; }
 
-# What targets are linked from, a path a line: all but programs of their own,
-# targets, and the hooks that belong to one target.
 library_sources() {
-  local folders=(virtio_user backend_sim tests/fakes)
-  ! needs_cli || folders+=(cli)
-  {
-    find "${folders[@]}" -name '*.cc' ! -path 'virtio_user/dpdk/*'
-    find fuzz -maxdepth 1 -name '*.cc' ! -name '*_fuzz.cc' \
-      ! -name '*_mutator.cc'
-  } | LC_ALL=C sort | xargs grep -L '^int main('
-}
-
-# A source that BUILD does not know is one that is never run.
-check_names() {
-  local named=" $* " file
-  for file in fuzz/*_fuzz.cc; do
-    [[ $named == *" ${file#fuzz/} "* ]] || die "$file: no target of fuzz/BUILD"
-  done
-  for file in $(grep -l 'LLVMFuzzerCustom[MC]' fuzz/*.cc); do
-    [[ $named == *" ${file#fuzz/} "* ]] ||
-      die "$file has an engine's hooks; no target depends on it as :*_mutator"
-  done
+  known library
+  ! needs_libpcap || echo "$without_capture"
 }
 
 # Compiles the sources of the list $1.
 compile() {
-  local rules=$WORK/rules.mk flags
-  flags=$("$CXX" --version; echo "$CXXFLAGS" "$extra")
-  awk -f fuzz/oss_fuzz/make_rules.awk .bazelrc "$1" >"$rules"
-  # Objects of other flags, or of other rules, are of no use.
-  if [[ $(cat "$WORK/flags" "$WORK/rules.last" 2>/dev/null) != \
-    "$(echo "$flags"; cat "$rules")" ]]; then
-    rm -rf "$WORK/obj"
-    echo "$flags" >"$WORK/flags"
-    cp "$rules" "$WORK/rules.last"
-  fi
+  local rules=$WORK/rules.mk
+  # Objects of other flags are of no use.
   {
+    "$CXX" --version
+    echo "$CXXFLAGS" "$extra"
+    cat .bazelrc fuzz/oss_fuzz/make_rules.awk
+  } >"$WORK/flags.new"
+  cmp -s "$WORK/flags.new" "$WORK/flags" || rm -rf "$WORK/obj"
+  mv "$WORK/flags.new" "$WORK/flags"
+  {
+    awk -f fuzz/oss_fuzz/make_rules.awk .bazelrc "$1"
     sed "s|.*|all: $WORK/obj/&.o|" "$1"
     sed "s|.*|-include $WORK/obj/&.d|" "$1"
-  } >>"$rules"
+  } >"$rules"
   make -s -f "$rules" -j "${JOBS:-$(nproc)}" OBJ="$WORK/obj" EXTRA="$extra" all
 }
 
-# Links the target $1 from the sources that follow.
 link() {
   local target=$1 objects libraries=()
-  shift
-  objects=("${@/#/$WORK/obj/fuzz/}")
+  mapfile -t objects < <(known object "$target")
   # The machine that runs it has libc and little else.
-  ! needs_cli || libraries=(-l:libpcap.a)
+  ! needs_libpcap || libraries=(-l:libpcap.a)
+  objects=("${objects[@]/#/$WORK/obj/}")
   # shellcheck disable=SC2086  # Flags are several words.
   "$CXX" $CXXFLAGS -pthread "${objects[@]/%/.o}" $LIB_FUZZING_ENGINE \
     -Wl,--start-group "$library" "${libraries[@]}" -Wl,--end-group \
     -o "$OUT/$target"
 }
 
-# Puts seeds, options and dictionary of the target $1 beside it.
+# Puts seeds, options and dictionary of a target beside it.
 package() {
-  local target=$1 options=$2 seeds=() dict=()
-  mapfile -t seeds < <(find "fuzz/corpus/$target" -type f | LC_ALL=C sort)
-  [[ ${#seeds[@]} -gt 0 ]] || die "fuzz/corpus/$target: no seeds"
-  [[ ! -e fuzz/$target.dict ]] || dict=("fuzz/$target.dict")
-  fuzz/package.sh "$target" "$OUT" "$OUT/$target" "fuzz/$options" "${dict[@]}" \
-    -- "${seeds[@]}"
-}
-
-# Sets `targets` to what targets.awk says of the named targets, or of all.
-choose() {
-  local name
-  mapfile -t targets < <(awk -f fuzz/oss_fuzz/targets.awk fuzz/BUILD)
-  [[ ${#targets[@]} -gt 0 ]] || die "fuzz/BUILD: no targets"
-  # shellcheck disable=SC2048,SC2086  # A line is several words.
-  check_names ${targets[*]}
-  # The hooks are libFuzzer's; other engines have other ones.
-  [[ ${FUZZING_ENGINE:-libfuzzer} == libfuzzer ]] ||
-    targets=("${targets[@]// +([a-z0-9_])_mutator.cc/}")
-  [[ $# -gt 0 ]] || return 0
-  local all=("${targets[@]}")
-  targets=()
-  for name in "$@"; do
-    mapfile -t -O "${#targets[@]}" targets < <(
-      printf '%s\n' "${all[@]}" | grep "^$name " ||
-        die "$name: no target of fuzz/BUILD"
-    )
-  done
+  local target=$1 seeds dict
+  mapfile -t seeds < <(known seed "$target")
+  mapfile -t dict < <(known dict "$target")
+  fuzz/package.sh "$target" "$OUT" "$OUT/$target" \
+    "$(known options "$target")" "${dict[@]}" -- "${seeds[@]}"
 }
 
 main() {
   cd "$tree"
   mkdir -p "$OUT" "$WORK"
-  local targets=() line words
-  choose "$@"
-  library_sources >"$WORK/library.list"
+  readonly graph=$WORK/graph.list
+  fuzz/oss_fuzz/targets.py >"$graph"
+  local target
+  # shellcheck disable=SC2046  # A name is a word.
+  [[ $# -gt 0 ]] || set -- $(fuzz/oss_fuzz/targets.py --names)
+  for target in "$@"; do
+    [[ -n $(known object "$target") ]] || {
+      echo "build: $target: no target of fuzz/BUILD" >&2
+      exit 1
+    }
+  done
   {
-    cat "$WORK/library.list"
-    for line in "${targets[@]}"; do
-      read -ra words <<<"$line"
-      printf 'fuzz/%s\n' "${words[@]:2}"
-    done
-  } >"$WORK/sources.list"
+    library_sources
+    for target in "$@"; do known object "$target"; done
+  } | LC_ALL=C sort -u >"$WORK/sources.list"
   compile "$WORK/sources.list"
   rm -f "$library"
-  sed "s|.*|$WORK/obj/&.o|" "$WORK/library.list" |
-    xargs "${AR:-ar}" rcs "$library"
-  for line in "${targets[@]}"; do
-    read -ra words <<<"$line"
-    echo "linking ${words[0]}"
-    link "${words[0]}" "${words[@]:2}"
-    package "${words[0]}" "${words[1]}"
+  library_sources | sed "s|.*|$WORK/obj/&.o|" | xargs "${AR:-ar}" rcs "$library"
+  for target in "$@"; do
+    echo "linking $target"
+    link "$target"
+    package "$target"
   done
 }
 

@@ -51,12 +51,14 @@ copy_tree() {
   [[ -e $1/fuzz/BUILD ]] || fail "$root: git knows no tree here to copy"
 }
 
-# Runs build.sh as the builder does; nothing else of the environment gets in.
+# Runs ClusterFuzzLite's build.sh, which is OSS-Fuzz's as well, as the builder
+# does; nothing else of the environment gets in.
 build() {
   local sanitizer=$1 place=$folder/$1
   rm -rf "$place/out"
   mkdir -p "$place"/{out,work}
   copy_tree "$place/src/virtio_user"
+  cp "$place/src/virtio_user/.clusterfuzzlite/build.sh" "$place/src/"
   (cd "$place/src/virtio_user" &&
     env -i PATH="$folder/toolchain/bin:/usr/bin:/bin" HOME="$place" \
       CC=clang CXX=clang++ CFLAGS="$base ${flags[$sanitizer]}" \
@@ -64,7 +66,7 @@ build() {
       LIB_FUZZING_ENGINE=-fsanitize=fuzzer FUZZING_ENGINE=libfuzzer \
       FUZZING_LANGUAGE=c++ ARCHITECTURE=x86_64 SANITIZER="$sanitizer" \
       OUT="$place/out" SRC="$place/src" WORK="$place/work" \
-      ${JOBS:+JOBS="$JOBS"} bash -eu fuzz/oss_fuzz/build.sh)
+      ${JOBS:+JOBS="$JOBS"} bash -eux "$place/src/build.sh")
 }
 
 main() {
@@ -78,8 +80,7 @@ main() {
   "$here/toolchain.sh" "$folder/toolchain"
   PATH=$folder/toolchain/bin:$PATH "$here/self_test.sh" ||
     fail "the check does not refuse what it has to"
-  mapfile -t targets < <(awk -f "$here/targets.awk" "$root/fuzz/BUILD" |
-    cut -d ' ' -f 1)
+  mapfile -t targets < <("$here/targets.py" --names)
   [[ ${#targets[@]} -gt 0 ]] || fail "fuzz/BUILD: no targets"
   for sanitizer in "$@"; do
     start=$SECONDS

@@ -55,5 +55,5 @@ interpreter=$(readelf --program-headers --wide /bin/sh |
   mkdir -p "$root$(dirname "$library")"
   cp -L "$library" "$root$library"
 done
-mount -o remount,ro "$root" || no_jail "no read-only file system can be made"
+mount -o remount,bind,ro "$root" || no_jail "no read-only file system can be made"
 exec unshare --root="$root" --wd="$cwd" "/not-out/$1" "${@:2}"

@@ -83,5 +83,5 @@ FNR == 1 {
   printf "$(OBJ)/%s.o: %s\n", $0, $0
   printf "\t@mkdir -p $(@D)\n"
   printf "\t@echo %s\n", $0
-  printf "\t@$(CXX) $(CXXFLAGS)%s $(EXTRA) -I. -MMD -c -o $@ $<\n", flags
+  printf "\t@$(CXX) $(CXXFLAGS)%s $(EXTRA) -I. -MMD -MP -c -o $@ $<\n", flags
 }

@@ -9,8 +9,7 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 readonly here
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-readonly asan="-fsanitize=address -fsanitize=fuzzer-no-link"
-readonly engine="-fsanitize=fuzzer"
+readonly asan=(-fsanitize=address -fsanitize=fuzzer-no-link)
 
 # A target of many branches and accesses; START is what it does first.
 write_source() {
@@ -46,7 +45,8 @@ build() {
   local source=$1 out=$work/$2
   shift 2
   mkdir -p "$out"
-  clang++ -O1 "$@" "$work/$source" -o "$out/it"
+  clang++ -O1 -stdlib=libc++ "$@" -c "$work/$source" -o "$work/object"
+  clang++ -stdlib=libc++ "$@" "$work/object" -fsanitize=fuzzer -o "$out/it"
   echo seed >"$work/seed"
   (cd "$work" && zip -q "$out/it_seed_corpus.zip" seed)
   printf '[libfuzzer]\nmax_len = 64\n' >"$out/it.options"
@@ -69,23 +69,20 @@ judge() {
 }
 
 # A build of address that does at its start what $2 says.
-starts_with() { build target.cc "$1" $asan $engine "-DSTART=$2"; }
+starts_with() { build target.cc "$1" "${asan[@]}" "-DSTART=$2"; }
 
 main() {
   write_source
-  # shellcheck disable=SC2086  # Flags are several words.
-  {
-    build target.cc good $asan $engine
-    build target.cc bare $engine
-    build tiny.cc tiny $asan $engine
-    build target.cc no_asan -fsanitize=fuzzer-no-link $engine
-    build target.cc good_coverage -fprofile-instr-generate -fcoverage-mapping \
-      $engine
-    starts_with exits 'std::exit(0)'
-    starts_with needs_dev 'if (open("/dev/null", O_RDWR) < 0) std::abort()'
-    starts_with writes_cwd 'if (creat("it.log", 0600) < 0) std::abort()'
-    starts_with renames 'static char it[] = "/it"; (*argv)[0] = it'
-  }
+  build target.cc good "${asan[@]}"
+  build target.cc bare
+  build tiny.cc tiny "${asan[@]}"
+  build target.cc no_asan -fsanitize=fuzzer-no-link
+  build target.cc good_coverage -fprofile-instr-generate -fcoverage-mapping
+  build target.cc needs_library "${asan[@]}" -Wl,--no-as-needed -lstdc++
+  starts_with exits 'std::exit(0)'
+  starts_with needs_dev 'if (open("/dev/null", O_RDWR) < 0) std::abort()'
+  starts_with writes_cwd 'if (creat("it.log", 0600) < 0) std::abort()'
+  starts_with renames 'static char it[] = "/it"; (*argv)[0] = it'
   cp -r "$work/good" "$work/crowded"
   cp "$work/good/it" "$work/crowded/other"
   cp -r "$work/good" "$work/misnamed"
@@ -106,6 +103,7 @@ main() {
   judge needs_dev 1 'dev: exit code' address it
   judge writes_cwd 1 'cwd: exit code' address it
   judge renames 1 'argv0: exit code' address it
+  judge needs_library 1 'cannot open shared object' address it
   judge good 1 'no program of this name' address it missing
   judge crowded 1 'other: a program that is no target' address it
   judge misnamed 1 'a name has letters' address it

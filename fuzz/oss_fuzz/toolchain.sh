@@ -12,12 +12,10 @@
 set -euo pipefail
 
 readonly folder=$1
-readonly archive=libclang_rt.fuzzer-$(uname -m).a
-
+archive=libclang_rt.fuzzer-$(uname -m).a
 resources=$(clang++-19 -print-resource-dir)
-readonly resources
-standard=$(clang++-19 -print-file-name=libc++.a)
-readonly standard
+standard=$(readlink -f "$(clang++-19 -print-file-name=libc++.a)")
+readonly archive resources standard
 
 # A copy of clang's resource folder, out of links.
 copy_resources() {
