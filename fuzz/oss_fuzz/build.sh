@@ -7,10 +7,10 @@
 #   build.sh [TARGET...]       default: all of fuzz/BUILD
 #
 # The tree is $SRC/virtio_user. Compiler, flags and engine come from the
-# builder: CXX CXXFLAGS LIB_FUZZING_ENGINE OUT SRC WORK; objects stay in $WORK,
-# so that a second build compiles what changed. No list of files or flags is
-# kept here: targets and sources are those of the BUILD files (targets.py), flags
-# those of .bazelrc (make_rules.awk).
+# builder: CXX CXXFLAGS LIB_FUZZING_ENGINE SANITIZER OUT SRC WORK; objects stay
+# in $WORK, so that a second build compiles what changed. No list of files or
+# flags is kept here: targets and sources are those of the BUILD files
+# (targets.py), flags those of .bazelrc (make_rules.awk).
 set -euo pipefail
 
 readonly tree=$SRC/virtio_user
@@ -39,13 +39,15 @@ compile() {
   # Objects of other flags are of no use.
   {
     "$CXX" --version
+    echo "${SANITIZER:-}"
     echo "$CXXFLAGS" "$extra"
     cat .bazelrc fuzz/oss_fuzz/make_rules.awk
   } >"$WORK/flags.new"
   cmp -s "$WORK/flags.new" "$WORK/flags" || rm -rf "$WORK/obj"
   mv "$WORK/flags.new" "$WORK/flags"
   {
-    awk -f fuzz/oss_fuzz/make_rules.awk .bazelrc "$1"
+    awk -v sanitizer="${SANITIZER:-}" -f fuzz/oss_fuzz/make_rules.awk \
+      .bazelrc "$1"
     sed "s|.*|all: $WORK/obj/&.o|" "$1"
     sed "s|.*|-include $WORK/obj/&.d|" "$1"
   } >"$rules"
@@ -77,16 +79,10 @@ main() {
   cd "$tree"
   mkdir -p "$OUT" "$WORK"
   readonly graph=$WORK/graph.list
-  fuzz/oss_fuzz/targets.py >"$graph"
+  fuzz/oss_fuzz/targets.py "$@" >"$graph"
   local target
   # shellcheck disable=SC2046  # A name is a word.
   [[ $# -gt 0 ]] || set -- $(fuzz/oss_fuzz/targets.py --names)
-  for target in "$@"; do
-    [[ -n $(known object "$target") ]] || {
-      echo "build: $target: no target of fuzz/BUILD" >&2
-      exit 1
-    }
-  done
   {
     library_sources
     for target in "$@"; do known object "$target"; done

@@ -17,6 +17,7 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 root=$(cd "$here/../.." && pwd)
 readonly here root
 readonly folder=${TMPDIR:-/tmp}/oss_fuzz_check
+export USER="${USER:-$(id -un)}"
 
 # The builder's flags, as far as Debian's clang 19 knows them.
 readonly base="-O1 -fno-omit-frame-pointer -gline-tables-only\
@@ -51,6 +52,26 @@ copy_tree() {
   [[ -e $1/fuzz/BUILD ]] || fail "$root: git knows no tree here to copy"
 }
 
+# Compares the sources that targets.py finds with those that Bazel does, where
+# there is a Bazel. plain_driver.cc is for builds without an engine.
+compare_sources() {
+  if ! command -v bazel >/dev/null; then
+    echo "sources: not compared with Bazel's: there is no Bazel here"
+    return
+  fi
+  local targets="attr(generator_function, '^cc_fuzz_test\$', \
+kind(cc_binary, //fuzz:all)) except attr(tags, no-oss-fuzz, //fuzz:all)"
+  (cd "$root" && bazel query --noshow_progress \
+    "filter('^//.*\.cc\$', kind('source file', deps($targets)))" \
+    2>"$folder/query.log") | sed 's|^//||; s|:|/|' |
+    grep -vx fuzz/plain_driver.cc | LC_ALL=C sort >"$folder/bazel.list" ||
+    fail "bazel query fails: $folder/query.log"
+  "$here/targets.py" | awk '/^(library|object) / { print $NF }' |
+    LC_ALL=C sort -u | diff "$folder/bazel.list" - ||
+    fail "targets.py finds other sources than Bazel does"
+  echo "sources: $(wc -l <"$folder/bazel.list"), the same as Bazel's"
+}
+
 # Runs ClusterFuzzLite's build.sh, which is OSS-Fuzz's as well, as the builder
 # does; nothing else of the environment gets in.
 build() {
@@ -80,6 +101,7 @@ main() {
   "$here/toolchain.sh" "$folder/toolchain"
   PATH=$folder/toolchain/bin:$PATH "$here/self_test.sh" ||
     fail "the check does not refuse what it has to"
+  compare_sources
   mapfile -t targets < <("$here/targets.py" --names)
   [[ ${#targets[@]} -gt 0 ]] || fail "fuzz/BUILD: no targets"
   for sanitizer in "$@"; do

@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
 #
 # Runs a program of the folder OUT as a fuzzing machine would: everything is
-# read-only but /tmp, /dev is empty, there is a shell, and of libraries there are
-# libc's and libgcc's. OUT lies at /not-out, so that no path of the build is right.
+# read-only but /tmp, /dev is empty, there is a shell, and of libraries there
+# are libc's and libgcc's. OUT lies at /not-out, so that no path of the build is
+# right.
 #
 #   jail.sh OUT CWD SCRATCH PROGRAM [ARGUMENT...]
 #
@@ -55,5 +56,6 @@ interpreter=$(readelf --program-headers --wide /bin/sh |
   mkdir -p "$root$(dirname "$library")"
   cp -L "$library" "$root$library"
 done
-mount -o remount,bind,ro "$root" || no_jail "no read-only file system can be made"
+mount -o remount,bind,ro "$root" ||
+  no_jail "no read-only file system can be made"
 exec unshare --root="$root" --wd="$cwd" "/not-out/$1" "${@:2}"

@@ -4,7 +4,9 @@
 # language, defines, and what is asked for file by file. Left to the builder
 # are the sanitizers, the optimisation, debug information and warnings.
 #
-#   awk -f make_rules.awk .bazelrc SOURCES      SOURCES: a path a line
+#   awk -v sanitizer=SANITIZER -f make_rules.awk .bazelrc SOURCES
+#
+# SOURCES has a path a line; SANITIZER is OSS-Fuzz's word for the build.
 #
 # The variables of the rules are OBJ, the folder of the objects, CXX, CXXFLAGS
 # and EXTRA; make runs at the root of the tree.
@@ -79,6 +81,10 @@ FNR == 1 {
   flags = common
   for (i = 1; i <= rules; ++i) {
     if (matches($0, patterns[i])) flags = flags added[i]
+  }
+  # clang passes over trace-loads where nothing of the kind is instrumented.
+  if (sanitizer == "coverage" && flags ~ /trace-loads/) {
+    flags = flags " -fsanitize-coverage=inline-8bit-counters,pc-table"
   }
   printf "$(OBJ)/%s.o: %s\n", $0, $0
   printf "\t@mkdir -p $(@D)\n"

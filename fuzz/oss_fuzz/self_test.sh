@@ -62,7 +62,7 @@ judge() {
   "$here/check_targets.sh" "$work/$name" "$@" >"$work/said" 2>&1 || code=$?
   verdicts=$((verdicts + 1))
   [[ $code != "$wanted" ]] || ! grep -q -- "$text" "$work/said" || return 0
-  echo "self-test: $name: exit code $code instead of $wanted, or not a word of" \
+  echo "self-test: $name: exit code $code, not $wanted, or not a word of" \
     "'$text':"
   sed 's/^/  /' "$work/said"
   bad=$((bad + 1))

@@ -2,13 +2,13 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """What Bazel knows of the fuzz targets, for a build without Bazel.
 
-  targets.py           all that build.sh needs
-  targets.py --names   the targets, one a line
+  targets.py [TARGET...]   all that build.sh needs, for these targets or all
+  targets.py --names       the targets, one a line
 
 BUILD files and macros are also Python: they are run, with rules that only take
 notes. A line is one of
 
-  library SOURCE         what any target may need
+  library SOURCE         what one of them may need
   external REPOSITORY    a library of others, such as libpcap
   object TARGET SOURCE   linked into the target whether or not it is asked for
   options TARGET FILE, dict TARGET FILE, seed TARGET FILE
@@ -167,39 +167,52 @@ class Graph:
       self.visit(folder, name or os.path.basename(folder), seen, objects)
 
 
-def main():
-  graph = Graph()
-  fuzz = graph.package('fuzz')
-  targets = sorted(name for name, tags in fuzz.tests.items()
-                   if 'no-oss-fuzz' not in tags)
-  if not targets:
-    raise ValueError('fuzz/BUILD: no targets')
-  if sys.argv[1:] == ['--names']:
-    print('\n'.join(targets))
-    return
-  lines = []
-  known = set()
-  for target in fuzz.tests:
-    objects = []
-    graph.visit('fuzz', target + '_bin', set(), objects)
-    known.update(objects)
-    if target not in targets:
-      continue
-    lines += ['object %s %s' % (target, path) for path in objects]
-    for kind, name in (('options', 'options'), ('dict', 'dict'),
-                       ('seed', 'corpus')):
-      lines += ['%s %s %s' % (kind, target, path)
-                for path in fuzz.sources('%s_%s' % (target, name))]
+def check_names(fuzz):
+  """A source that fuzz/BUILD does not know is one that nobody runs."""
+  known = [path for test in fuzz.tests for path in fuzz.sources(test + '_bin')]
   for name in os.listdir(fuzz.folder):
     path = 'fuzz/' + name
     if name.endswith('_fuzz.cc') and path not in known:
       raise ValueError(path + ': no target of fuzz/BUILD')
-  lines += ['library ' + path for path in graph.library - known]
-  lines += ['external ' + name for name in graph.external]
-  print('\n'.join(sorted(lines)))
+
+
+def lines_of(graph, targets):
+  fuzz = graph.package('fuzz')
+  linked = set()
+  for target in targets:
+    objects = []
+    graph.visit('fuzz', target + '_bin', set(), objects)
+    linked.update(objects)
+    for path in objects:
+      yield 'object %s %s' % (target, path)
+    for kind, name in (('options', 'options'), ('dict', 'dict'),
+                       ('seed', 'corpus')):
+      for path in fuzz.sources('%s_%s' % (target, name)):
+        yield '%s %s %s' % (kind, target, path)
+  for path in graph.library - linked:
+    yield 'library ' + path
+  for name in graph.external:
+    yield 'external ' + name
+
+
+def main(arguments):
+  graph = Graph()
+  fuzz = graph.package('fuzz')
+  check_names(fuzz)
+  targets = sorted(name for name, tags in fuzz.tests.items()
+                   if 'no-oss-fuzz' not in tags)
+  if not targets:
+    raise ValueError('fuzz/BUILD: no targets')
+  if arguments == ['--names']:
+    print('\n'.join(targets))
+    return
+  for name in arguments:
+    if name not in targets:
+      raise ValueError(name + ': no target of fuzz/BUILD')
+  print('\n'.join(sorted(lines_of(graph, arguments or targets))))
 
 
 try:
-  main()
+  main(sys.argv[1:])
 except ValueError as error:
   sys.exit('targets: %s' % error)
