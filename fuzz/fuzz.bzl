@@ -83,9 +83,13 @@ def cc_fuzz_test(
         args = [
             name,
             "$(rootpath :%s)" % binary,
+            "--options=$(rootpath :%s_options)" % name,
         ] + ["--dict=$(rootpath %s)" % dict for dict in dicts] +
         ["--seeds"] + ["$(rootpath %s)" % seed for seed in corpus] + ["--"],
-        data = [":" + binary] + corpus + dicts,
+        data = [
+            ":" + binary,
+            ":%s_options" % name,
+        ] + corpus + dicts,
     )
     _oss_fuzz(name, binary, corpus, dicts, options or "default.options")
 

@@ -30,6 +30,19 @@ Lives& AllLives() {
   return lives;
 }
 
+// A line each time that there are more, for whoever watches and asks for it.
+void TellStates() {
+  static const bool kAsked = std::getenv("VUSER_TELL_STATES") != nullptr;
+  static std::array<bool, counters.size()> seen{};
+  static size_t told = 0;
+  if (!kAsked) return;
+  for (size_t i = 0; i < counters.size(); ++i) seen[i] |= counters[i] != 0;
+  const auto count = static_cast<size_t>(std::ranges::count(seen, true));
+  if (count == told) return;
+  told = count;
+  std::fprintf(stderr, "states: %zu\n", count);
+}
+
 }  // namespace
 
 void CountOperations(size_t count) {
@@ -56,6 +69,7 @@ void CountLife(const backend_sim::Coverage& coverage) {
       }
     }
   }
+  TellStates();
 }
 
 }  // namespace fuzz

@@ -1,20 +1,32 @@
 #!/bin/bash
 # Fuzzes one target with libFuzzer.
 #
-#   run.sh TARGET BINARY [--dict=FILE] --seeds FILE... -- [--timeout_secs=N]
-#          [--clean] [--fuzzing_output_root=FOLDER] [--regression] [libFuzzer's]
+#   run.sh TARGET BINARY [--dict=FILE] [--options=FILE] --seeds FILE... --
+#          [--timeout_secs=N] [--clean | --empty] [--fuzzing_output_root=FOLDER]
+#          [--regression | --print] [libFuzzer's]
 #
 # The corpus and what it finds are kept in FOLDER/TARGET (by default
 # ${TMPDIR:-/tmp}/fuzzing), and the next run goes on from there; --clean forgets
-# them first. --regression runs the seeds and ends.
+# them first, --empty the seeds too. --regression runs the seeds and ends.
+# --print makes the folder ready and prints the command, a word a line, instead
+# of running it there.
 set -euo pipefail
 
 target=$1 binary=$2
 shift 2
 dict=() seeds=() engine=()
+
+# The lines "name = value" of a file in the form of OSS-Fuzz.
+read_options() {
+  mapfile -t engine < <(awk -F ' *= *' '
+    /^\[/ { ours = $0 == "[libfuzzer]"; next }
+    ours && NF == 2 && $1 !~ /^#/ { print "-" $1 "=" $2 }' "$1")
+}
+
 while [[ $# -gt 0 && $1 != -- ]]; do
   case $1 in
     --dict=*) dict=(-dict="$(readlink -f "${1#*=}")") ;;
+    --options=*) read_options "${1#*=}" ;;
     --seeds) ;;
     *) seeds+=("$(readlink -f "$1")") ;;
   esac
@@ -22,11 +34,13 @@ while [[ $# -gt 0 && $1 != -- ]]; do
 done
 shift || true
 
-seconds=0 clean=no regression=no folder=${TMPDIR:-/tmp}/fuzzing
+seconds=0 clean=no regression=no print=no folder=${TMPDIR:-/tmp}/fuzzing
 for argument in "$@"; do
   case $argument in
     --timeout_secs=*) seconds=${argument#*=} ;;
     --clean) clean=yes ;;
+    --empty) clean=yes seeds=() ;;
+    --print) print=yes ;;
     --fuzzing_output_root=*) folder=${argument#*=} ;;
     --regression) regression=yes ;;
     -*) engine+=("$argument") ;;
@@ -50,9 +64,14 @@ if [[ $regression == yes ]]; then
 fi
 
 folder=$folder/$target
-[[ $clean == no ]] || rm -rf "$folder"
+[[ $clean == no ]] || rm -rf "$folder/corpus" "$folder/artifacts"
 mkdir -p "$folder/corpus" "$folder/artifacts"
 [[ ${#seeds[@]} == 0 ]] || cp -n -- "${seeds[@]}" "$folder/corpus/"
+command=("$binary" -artifact_prefix="$folder/artifacts/"
+  -max_total_time="$seconds" "${dict[@]}" "${engine[@]}" corpus)
+if [[ $print == yes ]]; then
+  printf '%s\n' "${command[@]}"
+  exit
+fi
 cd "$folder"
-exec "$binary" -artifact_prefix="$folder/artifacts/" \
-  -max_total_time="$seconds" "${dict[@]}" "${engine[@]}" corpus
+exec "${command[@]}"

@@ -1,0 +1,67 @@
+"""Speaks as libFuzzer does, and finds what FAKE_ENGINE says.
+
+  FAKE_ENGINE   what it does: pass, find (the same thing each time), find_other
+                (a different one in each process), find_stray (its smaller
+                input is another finding's), mute (ends badly and keeps
+                nothing), stay (goes on after its time)
+
+Run with a file it finds something if the file's first byte is '!'.
+"""
+
+import os
+import pathlib
+import signal
+import sys
+import time
+
+
+def option(name, default=""):
+    """The last one counts."""
+    values = [a for a in sys.argv if a.startswith(f"-{name}=")]
+    return values[-1].partition("=")[2] if values else default
+
+
+def tell(text):
+    print(text, file=sys.stderr, flush=True)
+
+
+def find(site, data):
+    tell(f"finding: demo at {site}: told once")
+    tell("# vuser replay script\nset pairs 1")
+    tell(f"=={os.getpid()}== ERROR: libFuzzer: deadly signal")
+    exact = option("exact_artifact_path")
+    path = pathlib.Path(exact or option("artifact_prefix") + f"crash-{site}")
+    if exact != "/dev/null":
+        path.write_bytes(data)
+        tell(f"artifact_prefix='x'; Test unit written to {path}")
+    tell("stat::number_of_executed_units: 10")
+    sys.exit(77)
+
+
+def main():
+    files = [a for a in sys.argv[1:] if not a.startswith("-")]
+    how = os.environ["FAKE_ENGINE"]
+    if files != ["corpus"]:
+        data = pathlib.Path(files[0]).read_bytes()
+        if data[:1] != b"!":
+            return 0
+        if "-minimize_crash=1" in sys.argv:
+            find("smaller", b"!?" if how == "find_stray" else b"!")
+        find("stray" if data == b"!?" else "it", data)
+    signal.signal(signal.SIGINT, lambda *_: sys.exit(0))
+    tell("#5\tINITED cov: 3 ft: 4 corp: 2/5b exec/s: 0 rss: 30Mb")
+    tell("states: 7")
+    if how in ("find", "find_stray"):
+        find("it", b"!" * 9)
+    if how == "find_other":
+        find(option("seed"), b"!" * 9)
+    if how == "mute":
+        return 1
+    time.sleep(3600 if how == "stay" else float(option("max_total_time")))
+    tell("#100\tDONE   cov: 5 ft: 9 corp: 3/9b lim: 4 exec/s: 50 rss: 30Mb")
+    tell("stat::number_of_executed_units: 101")
+    tell("stat::average_exec_per_sec:     50")
+    return 0
+
+
+sys.exit(main())

@@ -1,0 +1,207 @@
+"""Whole runs, of fake_engine.py."""
+
+import contextlib
+import io
+import os
+import pathlib
+import sys
+import tempfile
+import threading
+import time
+import unittest
+from unittest import mock
+
+import distil
+import engine
+import findings
+import main
+import options
+import session
+import tree
+import watch
+
+FAKE = pathlib.Path(__file__).parent / "fake_engine.py"
+
+
+class Fixture(unittest.TestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.work = pathlib.Path(folder.name).resolve()
+        for name, value in (
+            ("WORK", self.work), ("CORPORA", self.work / "committed"),
+        ):
+            patch = mock.patch.object(tree, name, value)
+            patch.start()
+            self.addCleanup(patch.stop)
+        for folder in ("corpus", "artifacts"):
+            (self.work / "demo" / folder).mkdir(parents=True)
+        self.interrupt = mock.Mock(seen=False)
+
+    def command(self):
+        return [
+            sys.executable,
+            str(FAKE),
+            f"-artifact_prefix={self.work}/demo/artifacts/",
+            "-max_total_time=1",
+            "corpus",
+        ]
+
+    def run_fake(self, how, jobs=1, seconds=1):
+        """Of a run that is over: its session, exit code and text."""
+        one = session.Session("demo", self.command(), jobs, seconds, 40)
+        out = io.StringIO()
+        with mock.patch.dict(os.environ, FAKE_ENGINE=how):
+            with contextlib.redirect_stdout(out):
+                screen = watch.Screen(io.StringIO())
+                watch.watch([one], screen, self.interrupt)
+                wanted = options.Options(targets=["demo"])
+                with contextlib.redirect_stderr(io.StringIO()):
+                    code = main.conclude(wanted, [one], self.interrupt)
+        return one, code, out.getvalue()
+
+
+class SessionTest(Fixture):
+    def test_NothingFound_IsAPass(self):
+        one, code, text = self.run_fake("pass", jobs=2)
+        self.assertEqual((code, text), (0, "verdict: pass, 202 executions\n"))
+        now = one.summary()
+        self.assertEqual(now["execs"], 202)
+        self.assertEqual((now["coverage"], now["states"]), (5, 7))
+
+    def test_TheSameFindingIsToldOnceAndCounted(self):
+        one, code, text = self.run_fake("find")
+        self.assertEqual(code, 4)
+        (entry,) = one.findings.entries.values()
+        self.assertGreater(entry.count, 1)
+        first, *rest = text.splitlines()
+        self.assertEqual(first, "finding: demo at it: told once")
+        # Once when it came, and once with what to do.
+        self.assertEqual(rest.count(first), 1)
+        self.assertIn(f"seen {entry.count} times", text)
+        self.assertEqual(rest[-1], "verdict: violation, 1 finding")
+
+    def test_AFindingIsMadeSmallAndKept(self):
+        one, _, text = self.run_fake("find")
+        (entry,) = one.findings.entries.values()
+        self.assertEqual(entry.path.parent, self.work / "demo" / "findings")
+        self.assertEqual(entry.path.read_bytes(), b"!")
+        self.assertIn("input of 1 bytes, 9 before", text)
+        self.assertIn(f"./vuser fuzz demo {entry.path}", text)
+        self.assertIn(f"./vuser shrink {entry.path}.script", text)
+        script = entry.path.with_suffix(".script").read_text()
+        self.assertEqual(script, "# vuser replay script\nset pairs 1\n")
+
+    def test_ASmallerInputOfAnotherFinding_IsNotTaken(self):
+        one, _, _ = self.run_fake("find_stray")
+        (entry,) = one.findings.entries.values()
+        self.assertEqual(entry.path.read_bytes(), b"!" * 9)
+
+    def test_OtherSites_AreOtherFindings(self):
+        one, code, text = self.run_fake("find_other", jobs=2)
+        self.assertEqual(code, 4)
+        self.assertGreater(len(one.findings.entries), 1)
+        self.assertIn(("demo", "40"), one.findings.entries)
+        self.assertIn(("demo", "41"), one.findings.entries)
+
+    def test_ASeedThatEndsTheProcess_LeavesTheCorpus(self):
+        seed = self.work / "demo" / "corpus" / "seed"
+        seed.write_bytes(b"!" * 9)
+        other = self.work / "demo" / "corpus" / "other"
+        other.write_bytes(b"?" * 9)
+        self.run_fake("find")
+        self.assertFalse(seed.exists())
+        self.assertTrue(other.exists())
+
+    def test_AnEndWithoutAnInput_IsNoPass(self):
+        _, code, text = self.run_fake("mute")
+        self.assertEqual(code, 1)
+        self.assertIn("verdict: nothing is known: demo: ended with code 1", text)
+
+    def test_AnInterruption_EndsWithTheVerdictSoFar(self):
+        timer = threading.Timer(
+            0.5, lambda: setattr(self.interrupt, "seen", True)
+        )
+        timer.start()
+        started = time.monotonic()
+        _, code, text = self.run_fake("stay", seconds=3600)
+        self.assertLess(time.monotonic() - started, 10)
+        self.assertEqual(code, 1)
+        self.assertIn("verdict: interrupted; no finding in 5 executions", text)
+
+    def test_AProcessThatStaysIsEnded(self):
+        with mock.patch.object(engine, "GRACE_SECONDS", 0.5):
+            _, code, _ = self.run_fake("stay")
+        self.assertEqual(code, 0)
+
+    def test_AnInputIsReplayed(self):
+        path = self.work / "input"
+        log = self.work / "log"
+        with mock.patch.dict(os.environ, FAKE_ENGINE="pass"):
+            path.write_bytes(b"?")
+            self.assertEqual(
+                findings.replayed(self.command(), path, log), (0, None, [])
+            )
+            path.write_bytes(b"!")
+            code, finding, _ = findings.replayed(self.command(), path, log)
+        self.assertEqual((code, finding.name), (77, ("demo", "it")))
+
+
+class DistilTest(Fixture):
+    def files(self, folder, names):
+        folder.mkdir(parents=True, exist_ok=True)
+        for name in names:
+            (folder / name).write_bytes(name.encode())
+
+    def test_NamesGivenByPeopleStay(self):
+        committed = self.work / "committed" / "demo"
+        distilled = self.work / "demo" / "distilled"
+        old, new, both = "0" * 40, "1" * 40, "2" * 40
+        self.files(committed, ["told", old, both])
+        self.files(distilled, ["told", new, both])
+        distil._replace(committed, distilled)
+        names = sorted(path.name for path in tree.files_of(committed))
+        self.assertEqual(names, [new, both, "told"])
+
+    def test_TooManyFilesAreRefused(self):
+        folder = self.work / "many"
+        self.files(folder, map(str, range(distil.MOST_FILES)))
+        distil.check_bounds("demo", folder)
+        self.files(folder, ["one_more"])
+        with self.assertRaisesRegex(tree.Trouble, "501 files"):
+            distil.check_bounds("demo", folder)
+
+    def test_TooManyBytesAreRefused(self):
+        folder = self.work / "long"
+        self.files(folder, ["a"])
+        (folder / "b").write_bytes(b"b" * distil.MOST_BYTES)
+        with self.assertRaisesRegex(tree.Trouble, "1000001 bytes"):
+            distil.check_bounds("demo", folder)
+
+    def test_NothingLeftIsRefused(self):
+        with self.assertRaisesRegex(tree.Trouble, "nothing is left"):
+            distil.check_bounds("demo", self.work / "none")
+
+
+class TableTest(Fixture):
+    def test_EachTargetHasALine(self):
+        one, _, _ = self.run_fake("pass")
+        head, row = main.table([one])
+        self.assertEqual(
+            head.split(),
+            ["target", "execs", "exec/s", "coverage", "features", "corpus",
+             "findings"],
+        )
+        self.assertEqual(row.split()[:2], ["demo", "101"])
+        self.assertEqual(row.split()[3:], ["5", "9", "3", "0"])
+
+    def test_TheHashOfACorpusIsThatOfItsContents(self):
+        for folder, names in (("x", "ab"), ("y", "ba")):
+            (self.work / folder).mkdir()
+            for name, data in zip(names, (b"1", b"22")):
+                (self.work / folder / name).write_bytes(data)
+        text = tree.corpus_text(self.work / "x")
+        self.assertTrue(text.startswith("2 inputs, 3 bytes, hash "))
+        self.assertEqual(text, tree.corpus_text(self.work / "y"))
+        (self.work / "y" / "a").write_bytes(b"23")
+        self.assertNotEqual(text, tree.corpus_text(self.work / "y"))

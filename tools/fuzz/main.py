@@ -1,0 +1,172 @@
+"""`./vuser fuzz`: see options.USAGE."""
+
+import pathlib
+import random
+import sys
+
+import distil
+import engine_output
+import findings
+import options
+import session
+import tree
+import watch
+
+FAIL, USAGE = 1, 2
+
+
+def share(targets, seconds, jobs):
+    """Waves of (target, processes), and the seconds of each wave."""
+    waves = [targets[i : i + jobs] for i in range(0, len(targets), jobs)]
+    if seconds < len(waves):
+        raise options.UsageError(
+            f"--time {seconds}: less than a second for each of"
+            f" {len(targets)} targets"
+        )
+    shared = []
+    for wave in waves:
+        each, more = divmod(jobs, len(wave))
+        shared.append(
+            [(target, each + (i < more)) for i, target in enumerate(wave)]
+        )
+    return shared, seconds // len(waves)
+
+
+def table(sessions):
+    """What became of each target."""
+    names = ("execs", "rate", "coverage", "features", "corpus", "findings")
+    heads = ("execs", "exec/s", "coverage", "features", "corpus", "findings")
+    rows = [("target", *heads)]
+    for one in sessions:
+        now = one.summary()
+        rows.append((one.target, *(str(now[name]) for name in names)))
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    for row in rows:
+        cells = [cell.rjust(width) for cell, width in zip(row, widths)]
+        yield "  " + "  ".join([row[0].ljust(widths[0]), *cells[1:]])
+
+
+def verdict(sessions, all_count, interrupted):
+    """(Exit code, text)."""
+    trouble = [one.trouble for one in sessions if one.trouble]
+    code = max((one.findings.code for one in sessions), default=0)
+    count = sum(len(one.findings.entries) for one in sessions)
+    cut = ", interrupted" if interrupted else ""
+    if count:
+        kinds = {
+            engine_output.VIOLATION: "violation",
+            engine_output.LIVENESS: "liveness",
+            engine_output.CRASH: "crash",
+        }
+        many = "s" if count > 1 else ""
+        return code, f"{kinds[code]}, {count} finding{many}{cut}"
+    if trouble:
+        return FAIL, "nothing is known: " + "; ".join(trouble)
+    execs = sum(one.summary()["execs"] for one in sessions)
+    if interrupted:
+        return FAIL, f"interrupted; no finding in {execs} executions so far"
+    if len(sessions) < all_count or execs == 0:
+        return FAIL, "nothing was executed"
+    return 0, f"pass, {execs} executions"
+
+
+def fuzz(wanted, screen):
+    jobs = wanted.jobs
+    if wanted.is_all:
+        waves, seconds = share(wanted.targets, wanted.seconds, jobs)
+    else:
+        waves, seconds = [[(wanted.targets[0], jobs)]], wanted.seconds
+    tree.build(wanted.targets)
+    interrupt = watch.Interrupt()
+    seed = wanted.seed or random.SystemRandom().randint(1, options.MOST_SEED)
+    how = ["--clean"] * wanted.clean + ["--empty"] * wanted.empty
+    sessions = []
+    for wave in waves:
+        if interrupt.seen:
+            break
+        now = [
+            session.Session(
+                target,
+                tree.prepared(target, *how, f"--timeout_secs={seconds}"),
+                processes,
+                seconds,
+                seed,
+            )
+            for target, processes in wave
+        ]
+        for one in now:
+            screen.line(one.manifest())
+        sessions += now
+        watch.watch(now, screen, interrupt)
+        for one in now:
+            print(one.text(), flush=True)
+    return conclude(wanted, sessions, interrupt)
+
+
+def conclude(wanted, sessions, interrupt):
+    for one in sessions:
+        for entry in one.findings.entries.values():
+            if not interrupt.seen:
+                print(f"minimizing {tree.shown(entry.path)}", file=sys.stderr)
+                one.findings.minimize(entry)
+            print("\n".join(one.findings.lines_about(entry)), flush=True)
+        if one.trouble:
+            print(one.trouble, file=sys.stderr)
+    if wanted.is_all:
+        print("\n".join(table(sessions)))
+    code, text = verdict(sessions, len(wanted.targets), interrupt.seen)
+    print(f"verdict: {text}")
+    return code
+
+
+def replay(wanted):
+    """Runs files, each once."""
+    target = wanted.targets[0]
+    paths = [pathlib.Path(name).resolve() for name in wanted.files]
+    for path, name in zip(paths, wanted.files):
+        if not path.is_file():
+            raise options.UsageError(f"{name}: no such file")
+    tree.build([target])
+    command = tree.prepared(target)
+    log = tree.WORK / target / "replay.log"
+    log.unlink(missing_ok=True)
+    worst = 0
+    for path, name in zip(paths, wanted.files):
+        code, finding, lines = findings.replayed(command, path, log)
+        if code == 0:
+            print(f"{name}: no finding")
+            continue
+        print("\n".join(lines))
+        if finding is None:
+            raise tree.Trouble(f"{name}: ended with code {code}")
+        print(finding.line)
+        worst = max(worst, finding.code)
+    print(f"verdict: {'finding' if worst else 'pass'}")
+    return worst
+
+
+def main(arguments):
+    if arguments in (["--help"], ["-h"], ["help"]):
+        print(options.USAGE, end="")
+        return 0
+    try:
+        wanted = options.parse(arguments, tree.targets())
+        if wanted.files:
+            return replay(wanted)
+        if wanted.distil:
+            tree.build(wanted.targets)
+            for target in wanted.targets:
+                print(distil.distil(target, tree.prepared(target)))
+            return 0
+        return fuzz(wanted, watch.Screen())
+    except options.UsageError as error:
+        print(f"fuzz: {error}", file=sys.stderr)
+        return USAGE
+    except tree.Trouble as error:
+        print(f"fuzz: {error}", file=sys.stderr)
+        print("verdict: nothing is known")
+        return FAIL
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

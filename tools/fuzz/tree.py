@@ -1,0 +1,114 @@
+"""The tree: its targets, its builds, and where a target's things are kept."""
+
+import hashlib
+import os
+import pathlib
+import subprocess
+import sys
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+WORK = ROOT / "build" / "fuzz"
+CORPORA = ROOT / "fuzz" / "corpus"
+
+QUIET = ["--ui_event_filters=-info,-stdout"]
+
+
+class Trouble(Exception):
+    """Why it cannot be done."""
+
+
+def targets():
+    """One file is one target."""
+    return sorted(path.stem for path in (ROOT / "fuzz").glob("*_fuzz.cc"))
+
+
+def _bazel(*arguments):
+    quiet = QUIET
+    if not sys.stderr.isatty():
+        quiet = QUIET + ["--noshow_progress", "--noshow_loading_progress"]
+    command = ["bazel", arguments[0], "--config=fuzz", *quiet, *arguments[1:]]
+    if subprocess.run(command, cwd=ROOT, stdout=sys.stderr).returncode != 0:
+        raise Trouble("the build failed: " + " ".join(command))
+
+
+def build(names):
+    """Installs what is missing, and makes `WORK/NAME/command` of each name."""
+    setup = [str(ROOT / "tools" / "setup.sh"), "build", "fuzz"]
+    if subprocess.run(setup, stdout=sys.stderr).returncode != 0:
+        raise Trouble("what is missing could not be installed")
+    print("vuser: building (some minutes the first time)", file=sys.stderr)
+    _bazel("build", *(f"//fuzz:{name}_run" for name in names))
+    for name in names:
+        (WORK / name).mkdir(parents=True, exist_ok=True)
+        script = WORK / name / "command"
+        _bazel("run", f"--script_path={script}", f"//fuzz:{name}_run")
+
+
+def prepared(name, *arguments):
+    """Makes the working folder ready; the engine's command, word by word."""
+    command = [
+        str(WORK / name / "command"),
+        f"--fuzzing_output_root={WORK}",
+        "--print",
+        *arguments,
+    ]
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True)
+    if done.returncode != 0:
+        raise Trouble(f"{name}: fuzz/run.sh failed")
+    return done.stdout.splitlines()
+
+
+def environment():
+    """Of the target: the checks of the tests of --config=asan."""
+    return {
+        **os.environ,
+        "ASAN_OPTIONS": "detect_leaks=1:detect_stack_use_after_return=1"
+        ":strict_string_checks=1",
+        "UBSAN_OPTIONS": "print_stacktrace=1",
+        "ASAN_SYMBOLIZER_PATH": "/usr/bin/llvm-symbolizer-19",
+        "VUSER_TELL_STATES": "1",
+    }
+
+
+def commit():
+    """The commit, and whether the tree differs from it."""
+
+    def git(*arguments):
+        done = subprocess.run(
+            ["git", "-C", str(ROOT), *arguments],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+        )
+        return done.stdout.strip() if done.returncode == 0 else None
+
+    try:
+        head = git("rev-parse", "--short=12", "HEAD")
+        if head is None:
+            return "unknown"
+        return head + (" and changes" if git("status", "--porcelain") else "")
+    except FileNotFoundError:
+        return "unknown"
+
+
+def files_of(folder):
+    if not folder.is_dir():
+        return []
+    return sorted(path for path in folder.rglob("*") if path.is_file())
+
+
+def corpus_text(folder):
+    """Count, size, and a hash that names do not change."""
+    digests, size = [], 0
+    for path in files_of(folder):
+        data = path.read_bytes()
+        size += len(data)
+        digests.append(hashlib.sha256(data).hexdigest())
+    whole = hashlib.sha256("\n".join(sorted(digests)).encode()).hexdigest()
+    return f"{len(digests)} inputs, {size} bytes, hash {whole[:16]}"
+
+
+def shown(path):
+    """A path as somebody at the top of the tree would type it."""
+    path = pathlib.Path(path).resolve()
+    return str(path.relative_to(ROOT) if path.is_relative_to(ROOT) else path)
