@@ -48,7 +48,7 @@ def main():
         if "-minimize_crash=1" in sys.argv:
             find("smaller", b"!?" if how == "find_stray" else b"!")
         find("stray" if data == b"!?" else "it", data)
-    signal.signal(signal.SIGINT, lambda *_: sys.exit(0))
+    signal.signal(signal.SIGINT, lambda *_: sys.exit(72))
     tell("#5\tINITED cov: 3 ft: 4 corp: 2/5b exec/s: 0 rss: 30Mb")
     tell("states: 7")
     if how in ("find", "find_stray"):

@@ -14,6 +14,8 @@ MOST_LINES = 2000
 # A process that was told to end, or whose time is over, may still have an
 # input to finish.
 GRACE_SECONDS = 15
+# Of libFuzzer, when it was interrupted.
+INTERRUPTED = 72
 
 
 class Process:
@@ -22,6 +24,7 @@ class Process:
     def __init__(self, command, folder, log):
         self.progress = engine_output.Progress()
         self.lines = collections.deque(maxlen=MOST_LINES)
+        self._told_to_end = False
         self._rest = b""
         self._log = open(log, "ab")
         # A session of its own: a Ctrl-C is the caller's to pass on.
@@ -57,9 +60,11 @@ class Process:
                 self.lines.append(text)
 
     def interrupt(self):
+        self._told_to_end = True
         self._signal(signal.SIGINT)
 
     def kill(self):
+        self._told_to_end = True
         self._signal(signal.SIGKILL)
 
     def _signal(self, number):
@@ -74,16 +79,18 @@ class Process:
         code = self._child.wait()
         self._child.stdout.close()
         self._log.close()
+        if self._told_to_end and code in (INTERRUPTED, -signal.SIGKILL):
+            return 0
         return code
 
 
-def run(command, folder, log, seconds):
+def run(command, folder, log, seconds, stop=lambda: False):
     """A process to its end, or to that of the time: (code or None, lines)."""
     process = Process(command, folder, log)
     ends = time.monotonic() + seconds
     try:
         while process.read():
-            if time.monotonic() > ends:
+            if time.monotonic() > ends or stop():
                 process.kill()
                 process.wait()
                 return None, list(process.lines)

@@ -142,10 +142,10 @@ def _told_line(lines):
 
 def _sanitizer(lines):
     for i, line in enumerate(lines):
-        match = re.search(r"ERROR: (AddressSanitizer|LeakSanitizer): (.*)", line)
+        match = re.search(r"ERROR: (Address|Leak)Sanitizer: (.*)", line)
         if not match:
             continue
-        if match[1] == "LeakSanitizer":
+        if match[1] == "Leak":
             return Finding("leak", _site(lines[i:]), match[2], CRASH)
         checker = match[2].split()[0].rstrip(":")
         text = re.sub(r" \(?(on |at )?(unknown )?(address )?0x.*", "", match[2])

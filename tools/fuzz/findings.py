@@ -35,11 +35,11 @@ def _without_corpus(command):
     return [word for word in command if not own.match(word)]
 
 
-def replayed(engine_command, path, log):
+def replayed(engine_command, path, log, stop=lambda: False):
     """What the input leads to: (exit code, finding or None, lines)."""
     command = [*_without_corpus(engine_command), str(path)]
     command.append("-exact_artifact_path=/dev/null")
-    code, lines = engine.run(command, path.parent, log, REPLAY_SECONDS)
+    code, lines = engine.run(command, path.parent, log, REPLAY_SECONDS, stop)
     if code == 0:
         return 0, None, lines
     return code, engine_output.finding_of(lines), lines
@@ -74,7 +74,7 @@ class Findings:
         """Of the worst one."""
         return max((e.finding.code for e in self.entries.values()), default=0)
 
-    def minimize(self, entry):
+    def minimize(self, entry, stop):
         """Makes an input smaller, as long as it leads to the same finding."""
         log = entry.path.with_suffix(".log")
         scratch = tree.WORK / self.target / "minimized"
@@ -91,13 +91,14 @@ class Findings:
             scratch,
             log,
             MINIMIZE_SECONDS,
+            stop,
         )
         for smaller in sorted(
             scratch.iterdir(), key=lambda path: path.stat().st_size
         ):
             if smaller.stat().st_size >= entry.path.stat().st_size:
                 break
-            _, finding, _ = replayed(self._command, smaller, log)
+            _, finding, _ = replayed(self._command, smaller, log, stop)
             if finding and finding.name == entry.finding.name:
                 shutil.copyfile(smaller, entry.path)
                 self._keep_script(finding, entry.path)

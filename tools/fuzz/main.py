@@ -108,7 +108,7 @@ def conclude(wanted, sessions, interrupt):
         for entry in one.findings.entries.values():
             if not interrupt.seen:
                 print(f"minimizing {tree.shown(entry.path)}", file=sys.stderr)
-                one.findings.minimize(entry)
+                one.findings.minimize(entry, lambda: interrupt.seen)
             print("\n".join(one.findings.lines_about(entry)), flush=True)
         if one.trouble:
             print(one.trouble, file=sys.stderr)
@@ -165,6 +165,10 @@ def main(arguments):
     except tree.Trouble as error:
         print(f"fuzz: {error}", file=sys.stderr)
         print("verdict: nothing is known")
+        return FAIL
+    except KeyboardInterrupt:
+        # While it builds, replays or distils; a run has a verdict of its own.
+        print("verdict: interrupted")
         return FAIL
 
 

@@ -81,7 +81,7 @@ class Session:
         self.execs += process.progress.execs
         code = process.wait()
         found = []
-        if code != 0 and wanted:
+        if code != 0:
             found = self._look(number, code, list(process.lines))
         seconds = round(self.left())
         if code != 0 and wanted and not self.trouble and seconds > 0:
