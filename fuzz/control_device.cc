@@ -31,7 +31,7 @@ ControlDevice::ControlDevice(RingMemory& memory,
                              virtio_user::EventIndex event_index)
     : memory_(memory),
       queue_(memory.layout(), event_index),
-      driver_({{memory.ring(), memory.buffers()}}) {}
+      driver_(memory.ring(), memory.buffers()) {}
 
 Result<size_t> ControlDevice::Serve(Reader& input) {
   calls_ = 0;

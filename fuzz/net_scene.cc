@@ -151,7 +151,7 @@ NetScene::NetScene(uint8_t choice, Reader& input)
 NetScene::NetScene(FeatureSet features, bool scratch, NetMemory& memory)
     : pool_(PoolIn(memory)),
       device_(memory.shared()),
-      peer_({{memory.shared().ring, memory.shared().buffers}}) {
+      peer_(memory.shared().ring, memory.shared().buffers) {
   held.reserve(kBuffers);
   vring_.ring.layout = memory.shared().layout;
   vring_.kick = virtio_user::FileDescriptor(memory.fd_ops(), 3);

@@ -2,6 +2,7 @@
 
 #include "fuzz/peer_writes.h"
 
+#include <array>
 #include <cinttypes>
 #include <cstdio>
 #include <cstdlib>
@@ -55,8 +56,9 @@ LoadMutator& PeerWrites::Mutator() {
   return mutator;
 }
 
-PeerWrites::PeerWrites(std::array<std::span<std::byte>, 2> memory) {
-  Mutator().Watch(memory);
+PeerWrites::PeerWrites(std::span<std::byte> ring,
+                       std::span<std::byte> buffers) {
+  Mutator().Watch(std::array{ring, buffers});
 }
 
 PeerWrites::Plan::Plan(Reader& input) : how(input.Byte()) {

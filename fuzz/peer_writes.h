@@ -5,7 +5,6 @@
 #ifndef FUZZ_PEER_WRITES_H_
 #define FUZZ_PEER_WRITES_H_
 
-#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -26,8 +25,8 @@ namespace fuzz {
 // just before the load, and just after it.
 class PeerWrites {
  public:
-  // The peer can write `memory`, which outlives it.
-  explicit PeerWrites(std::array<std::span<std::byte>, 2> memory);
+  // The peer can write both, which outlive it.
+  PeerWrites(std::span<std::byte> ring, std::span<std::byte> buffers);
 
   // Runs `call`. A byte of `input` says whether the peer writes one word
   // meanwhile; then come which load it meets, and four bytes that decide what

@@ -14,7 +14,7 @@ PlainDevice::PlainDevice(RingMemory& memory,
                          virtio_user::EventIndex event_index)
     : memory_(memory),
       queue_(memory.layout(), {.event_index = event_index}),
-      driver_({{memory.ring(), memory.buffers()}}) {}
+      driver_(memory.ring(), memory.buffers()) {}
 
 void PlainDevice::Serve(Reader& input) {
   uint32_t taken = 0;
