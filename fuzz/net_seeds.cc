@@ -22,7 +22,8 @@ constexpr uint16_t kUsedBytes = 72;
 constexpr uint8_t kStartOver = 0xf8;
 constexpr uint8_t kKeep = 0;
 constexpr uint8_t kComplete = 0xc7;
-constexpr uint8_t kWrites = 9;
+constexpr uint8_t kMoments = 3;
+constexpr uint8_t kMostLoads = 36;
 
 // How a device gives a chain back (LyingDevice).
 enum class Way : uint8_t {
@@ -178,11 +179,10 @@ std::vector<NamedInput> Lives(bool receives) {
                         receives ? Receiving(layout, also, way)
                                  : Sending(layout, also, way)});
     }
-    for (uint8_t write = 0; write < kWrites; ++write) {
-      // Each moment with three values.
-      const auto how =
-          static_cast<uint8_t>(8 * (write / 3) + 1 + write % 3 * 2);
-      for (uint8_t first = 0; first < 3 * kCalls / 2; first += kCalls / 2) {
+    for (uint8_t moment = 0; moment < kMoments; ++moment) {
+      // Each with another value.
+      const auto how = static_cast<uint8_t>(8 * moment + 1 + 2 * moment);
+      for (uint8_t first = 0; first < kMostLoads; first += kCalls / 2) {
         inputs.push_back({name + "peer_writes_" + std::to_string(how) +
                               "_from_" + std::to_string(first),
                           Changing(layout, receives, how, first)});

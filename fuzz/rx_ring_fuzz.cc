@@ -65,7 +65,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
       RxQueue::Create(scene.vring(), scene.pool(), scene.options());
   Expect(made.has_value(), "create", "refused");
   RxQueue& queue = **made;
-  constexpr int kMostCalls = 24;
+  constexpr int kMostCalls = 12;
   for (int i = 0; i < kMostCalls && !input.empty(); ++i) {
     scene.vring().ring.gate.Open();
     Poll(input, scene, queue);

@@ -23,16 +23,13 @@ def _engine_impl(settings, _attributes):
         "//command_line_option:compiler": "clang",
         "//command_line_option:copt": settings["//command_line_option:copt"] + _FLAGS,
         "//command_line_option:crosstool_top": "//third_party/clang:suite",
-        "//command_line_option:define": [
-            "vuser_engine=libfuzzer",
-            "vuser_sanitizer=1",
-        ],
         "//command_line_option:linkopt": settings["//command_line_option:linkopt"] + [
             "-fsanitize=address,undefined",
             "-fno-sanitize=vptr",
             "-fsanitize-link-c++-runtime",
         ],
         "//command_line_option:platform_suffix": "-engine",
+        "//fuzz:engine": "libfuzzer",
     }
 
 _engine = transition(
@@ -45,9 +42,9 @@ _engine = transition(
         "//command_line_option:compiler",
         "//command_line_option:copt",
         "//command_line_option:crosstool_top",
-        "//command_line_option:define",
         "//command_line_option:linkopt",
         "//command_line_option:platform_suffix",
+        "//fuzz:engine",
     ],
 )
 

@@ -5,7 +5,7 @@ set -uo pipefail
 
 root=$(dirname "$(readlink -f WORKSPACE)")
 count=0 failed=0
-for file in "$root"/tests/{history/patches,canary}/*.patch; do
+for file in "$root"/{tests/history/patches,tests/canary,fuzz/canaries}/*.patch; do
   count=$((count + 1))
   patch --dry-run --batch --silent --strip=1 --fuzz=0 --directory="$root" \
     <"$file" && continue
