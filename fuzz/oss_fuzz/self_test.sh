@@ -78,7 +78,8 @@ main() {
   build tiny.cc tiny "${asan[@]}"
   build target.cc no_asan -fsanitize=fuzzer-no-link
   build target.cc good_coverage -fprofile-instr-generate -fcoverage-mapping
-  build target.cc needs_library "${asan[@]}" -Wl,--no-as-needed -lstdc++
+  build target.cc needs_library "${asan[@]}" -Wl,--no-as-needed \
+    -l:libstdc++.so.6
   starts_with exits 'std::exit(0)'
   starts_with needs_dev 'if (open("/dev/null", O_RDWR) < 0) std::abort()'
   starts_with writes_cwd 'if (creat("it.log", 0600) < 0) std::abort()'
