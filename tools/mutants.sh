@@ -3,6 +3,7 @@
 # tests notice.
 #
 #   tools/mutants.sh [ID...] [bazel options]
+#   tools/mutants.sh --systematic ...     see tools/systematic_mutants.sh
 #
 # Exits 0 only if every one was caught, 2 for an id that nobody knows.
 set -euo pipefail
@@ -11,6 +12,11 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 readonly root
 export USER="${USER:-$(id -un)}"
 cd "$root"
+
+# Not the bugs of the past but every small change there is.
+if [[ ${1:-} == --systematic ]]; then
+  exec tools/systematic_mutants.sh "${@:2}"
+fi
 
 ids=() options=()
 for argument in "$@"; do

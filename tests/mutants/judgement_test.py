@@ -1,0 +1,244 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The systematic mutants apart from clang: choice, reasons, verdict, runs."""
+
+import pathlib
+import stat
+import sys
+import tempfile
+import unittest
+
+sys.path.insert(0, "tools/systematic_mutants")
+
+# pylint: disable=wrong-import-position
+import choice
+import explanations
+import mutant as m
+import programs
+import report
+import schemata
+import source_text
+import store
+import suite
+
+_SOURCE = "#\nint F() {\n  if (a < 1) return 1;  // Why.\n  g();\n  h();\n}\n"
+
+
+def _mutant(number, operator=m.NEGATED_CONDITION, path="virtio_user/a.cc"):
+    at = _SOURCE.index("a < 1")
+    return m.Mutant(
+        path, number, 7, operator, "F", at, at + 5, "!(a < 1)", number=number
+    )
+
+
+def _report(verdicts, explained=None, stale=(), missing=0):
+    judged = []
+    for number, (tests, fuzzing) in enumerate(verdicts, start=1):
+        results = {"tests": {"verdict": tests, "digests": {}}}
+        if fuzzing:
+            results["fuzzing"] = {"verdict": fuzzing, "digests": {}}
+        judged.append((_mutant(number), results))
+    sources = {"virtio_user/a.cc": _SOURCE}
+    return report.Report(
+        judged, sources, explained or {}, list(stale), 0, missing
+    )
+
+
+def _entry(reason="because"):
+    return explanations.Entry("a", "F", "bound", "x", "y", reason, 1)
+
+
+class ChoiceTest(unittest.TestCase):
+    def setUp(self):
+        self.mutants = []
+        for path, operator, count in (
+            ("virtio_user/a.cc", m.BOUND, 60),
+            ("virtio_user/b.cc", m.BOUND, 20),
+            ("virtio_user/a.cc", m.WEAKER_ORDER, 20),
+        ):
+            for _ in range(count):
+                number = len(self.mutants) + 1
+                self.mutants.append(_mutant(number, operator, path))
+
+    def test_operators_and_files_have_their_shares(self):
+        chosen = choice.choose(self.mutants, 20, "1")
+        self.assertEqual(len({it.number for it in chosen}), 20)
+        bounds = [it for it in chosen if it.operator == m.BOUND]
+        self.assertEqual(len(bounds), 16)
+        in_b = [it for it in bounds if it.path.endswith("b.cc")]
+        self.assertEqual(len(in_b), 4)
+
+    def test_the_seed_decides(self):
+        first, again, other = [
+            [it.id for it in choice.choose(self.mutants, 20, seed)]
+            for seed in ("1", "1", "2")
+        ]
+        self.assertEqual(first, again)
+        self.assertNotEqual(first, other)
+
+    def test_all_are_chosen_if_more_are_wanted_than_there_are(self):
+        self.assertEqual(choice.choose(self.mutants, 999, "1"), self.mutants)
+
+
+class ExplanationsTest(unittest.TestCase):
+    _TEXT = (
+        "# A comment.\n\nvirtio_user/a.cc in F: negated-condition\n"
+        "- if (a < 1) return 1;\n+ if (!(a < 1)) return 1;\nIt is\nso.\n"
+    )
+
+    def match(self, text):
+        sources = {"virtio_user/a.cc": _SOURCE}
+        return explanations.match(
+            explanations.parse(text), [_mutant(3)], sources
+        )
+
+    def test_an_entry_is_found_by_its_text_and_not_by_its_line(self):
+        explained, stale = self.match(self._TEXT)
+        self.assertEqual(explained[3].reason, "It is so.")
+        self.assertEqual(stale, [])
+
+    def test_an_entry_that_fits_nothing_is_stale(self):
+        explained, stale = self.match(self._TEXT.replace("a < 1", "b < 1"))
+        self.assertEqual(explained, {})
+        self.assertEqual([it.line for it in stale], [3])
+
+    def test_an_entry_without_a_reason_is_refused(self):
+        with self.assertRaises(explanations.FormatError):
+            explanations.parse(self._TEXT.replace("It is\nso.\n", ""))
+
+
+class ReportTest(unittest.TestCase):
+    _GOOD = [("killed", None)] * 90 + [("survived", "killed")] * 5
+
+    def test_the_thresholds_are_met_and_the_rest_has_reasons(self):
+        some = self._GOOD + [("survived", "not reached")] * 5
+        reasons = {number: _entry() for number in range(96, 101)}
+        self.assertEqual(_report(some, reasons).failures(), [])
+        self.assertIn("verdict: pass", _report(some, reasons).text())
+
+    def test_a_survivor_without_a_reason_fails(self):
+        some = self._GOOD + [("not reached", "survived")]
+        outcome = _report(some)
+        self.assertEqual(
+            outcome.failures(), ["1 survivors have no reason"]
+        )
+        self.assertIn("- if (a < 1) return 1;", outcome.text())
+        self.assertIn("+ if (!(a < 1)) return 1;", outcome.text())
+
+    def test_reasons_do_not_count_as_kills(self):
+        some = [("killed", None)] * 8 + [("survived", "survived")] * 2
+        why = _report(some, {9: _entry(), 10: _entry()}).failures()
+        self.assertEqual(len(why), 2)
+        self.assertIn("the tests kill 80.0 %", why[0])
+        self.assertIn("with fuzzing 80.0 %", why[1])
+
+    def test_reasons_that_do_not_hold_fail(self):
+        outcome = _report(self._GOOD, {1: _entry()}, [_entry()])
+        self.assertEqual(len(outcome.failures()), 2)
+
+    def test_an_unfinished_run_does_not_pass(self):
+        self.assertEqual(len(_report(self._GOOD, missing=1).failures()), 1)
+
+
+class ProgramTest(unittest.TestCase):
+    def setUp(self):
+        self.folder = tempfile.TemporaryDirectory()
+        self.addCleanup(self.folder.cleanup)
+
+    def program(self, script, name="p", reached=(1,), seconds=0.0):
+        path = pathlib.Path(self.folder.name, name)
+        path.write_text(f"#!/bin/sh\n{script}\n")
+        path.chmod(path.stat().st_mode | stat.S_IXUSR)
+        made = programs.Program(
+            f"//tests:{name}", path, pathlib.Path(self.folder.name), []
+        )
+        made.digest = programs.digest_of(made)
+        made.reached, made.seconds = frozenset(reached), seconds
+        return made
+
+    def test_a_failure_kills_and_names_the_program(self):
+        good = self.program("exit 0", "good")
+        bad = self.program('test "$VU_MUTANT" != 1', "bad", seconds=1.0)
+        result = suite.judge_by_tests(_mutant(1), [good, bad])
+        self.assertEqual(result["verdict"], "killed")
+        self.assertEqual(result["by"], "//tests:bad")
+
+    def test_a_program_that_does_not_end_is_timed_out(self):
+        outcome = programs.run(self.program("sleep 60 & sleep 60"), 0.2, {})
+        self.assertTrue(outcome.timed_out)
+        self.assertFalse(outcome.passed)
+        self.assertLess(outcome.seconds, 30)
+
+    def test_only_programs_that_reach_the_place_run(self):
+        bad = self.program("exit 1", reached=(2,))
+        result = suite.judge_by_tests(_mutant(1), [bad])
+        self.assertEqual(result["verdict"], "not reached")
+
+    def test_the_test_of_the_unit_goes_first_then_the_fastest(self):
+        own = self.program("", "a_test", seconds=9.0)
+        slow = self.program("", "slow", seconds=5.0)
+        fast = self.program("", "fast", seconds=1.0)
+        order = suite.order_for(_mutant(1), [slow, fast, own])
+        self.assertEqual(order, [own, fast, slow])
+
+    def test_a_failure_without_a_mutant_ends_it_all(self):
+        file = pathlib.Path(self.folder.name, "baseline.json")
+        baseline = programs.Baseline(file)
+        with self.assertRaises(suite.SuiteError):
+            suite.measure(
+                baseline, [self.program("exit 1")], 1, lambda text: None
+            )
+
+    def test_a_kill_holds_while_its_program_is_the_same(self):
+        file = pathlib.Path(self.folder.name, "results.json")
+        one, bad = _mutant(1), self.program("exit 1", "bad")
+        result = suite.judge_by_tests(one, [bad])
+        store.Store(file).put(one, "tests", result)
+        other = self.program("exit 0", "other")
+        again = store.Store(file)
+        self.assertEqual(again.get(one, "tests", [bad, other]), result)
+        bad.digest = "changed"
+        self.assertIsNone(again.get(one, "tests", [bad, other]))
+
+    def test_a_survivor_is_judged_again_when_a_program_is_new(self):
+        file = pathlib.Path(self.folder.name, "results.json")
+        one, good = _mutant(1), self.program("exit 0", "good")
+        result = suite.judge_by_tests(one, [good])
+        self.assertEqual(result["verdict"], "survived")
+        saved = store.Store(file)
+        saved.put(one, "tests", result)
+        self.assertEqual(saved.get(one, "tests", [good]), result)
+        other = self.program("exit 0", "other")
+        self.assertIsNone(saved.get(one, "tests", [good, other]))
+
+
+class TextTest(unittest.TestCase):
+    def test_numbers_keep_their_form(self):
+        self.assertEqual(source_text.step("7", 1), "8")
+        self.assertEqual(source_text.step("0x0fu", 1), "0x10u")
+        self.assertEqual(source_text.step("1'000ULL", -1), "999ULL")
+        self.assertIsNone(source_text.step("0", -1))
+        self.assertIsNone(source_text.step("1.5", 1))
+
+    def test_brackets_in_literals_and_comments_do_not_count(self):
+        text = "if (f(\")\", ')') /* ) */ && x) y();"
+        self.assertEqual(
+            source_text.closing(text, 0, len(text)), text.index(") y")
+        )
+
+    def test_neighbours_that_share_a_statement_are_rendered_together(self):
+        g, h = _SOURCE.index("g();"), _SOURCE.index("h();")
+        swap = m.Mutant(
+            "a", 4, 3, m.SWAPPED_STATEMENTS, "F", g, g + 4,
+            next_start=h, next_end=h + 4, number=1,
+        )
+        drop = m.Mutant(
+            "a", 5, 3, m.DROPPED_STATEMENT, "F", h, h + 4, number=2
+        )
+        text = schemata.render(_SOURCE, [swap, drop], "").text
+        self.assertIn("if (::vu_mutants::On(1)) { h(); } g();", text)
+        off = "!::vu_mutants::On(2) && !::vu_mutants::On(1)"
+        self.assertIn(f"{{ if ({off}) {{ h(); }} }}", text)
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,39 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""What was found out already, so that an interrupted run goes on."""
+
+import json
+import threading
+
+
+class Store:
+    """One file a state of the sources.
+
+    A result holds as long as the programs that it rests on are the same: a
+    kill needs the one that noticed, a survivor all that reach it.
+    """
+
+    def __init__(self, file):
+        self.file = file
+        self.lock = threading.Lock()
+        self.results = json.loads(file.read_text()) if file.exists() else {}
+
+    def get(self, one, leg, programs):
+        """A result that still holds, None otherwise."""
+        result = self.results.get(one.id, {}).get(leg)
+        if result is None:
+            return None
+        digests = {
+            it.label: it.digest for it in programs if one.number in it.reached
+        }
+        rests_on = result["digests"]
+        if result["verdict"] == "killed":
+            (label,) = rests_on
+            return result if digests.get(label) == rests_on[label] else None
+        return result if digests == rests_on else None
+
+    def put(self, one, leg, result):
+        with self.lock:
+            self.results.setdefault(one.id, {})[leg] = result
+            part = self.file.with_suffix(".part")
+            part.write_text(json.dumps(self.results, indent=1))
+            part.replace(self.file)
