@@ -40,4 +40,6 @@ int main() {
   std::printf("%d %d\n", Checked(5, 6), Checked(6, 5));
   std::printf("%d %s\n", Checked(6, 6), Sign(counter.value));
   if (counter.value < 0) std::puts("never");
+  if (counter.value < 0) return {};
+  counter.Add(1);
 }

@@ -123,11 +123,23 @@ class Run:
             list(pool.map(work, left))
         return known
 
+    def build(self):
+        """Everything with all mutants in it, but for those stillborn."""
+        while True:
+            before = len(self.space.stillborn)
+            say("building the tests with all mutants in them")
+            tests = suite.build_tests(self.space)
+            if not self.options.fuzz_seconds:
+                return tests, []
+            say("building the fuzz targets with all mutants in them")
+            fuzzers = suite.build_fuzzers(self.space)
+            # Another compiler may have refused what the first one took.
+            if len(self.space.stillborn) == before:
+                return tests, fuzzers
+
     def judge(self):
-        say("building the tests with all mutants in them")
-        tests = suite.build_tests(self.space)
+        tests, fuzzers = self.build()
         if self.options.build_only:
-            suite.build_fuzzers(self.space)
             raise SystemExit(0)
         suite.measure(self.baseline, tests, self.options.jobs, progress)
         mutants = self.chosen()
@@ -142,8 +154,6 @@ class Run:
             in ("survived", "not reached")
         ]
         if left and self.options.fuzz_seconds and not self.out_of_time():
-            say("building the fuzz targets with all mutants in them")
-            fuzzers = suite.build_fuzzers(self.space)
             suite.measure(self.baseline, fuzzers, self.options.jobs, progress)
             by_fuzzing = self.leg(
                 "fuzzing",

@@ -160,10 +160,13 @@ def statements_of(cursor, source):
 def statement_end(cursor, source):
     """Behind the statement, -1 if it is of no kind that can be moved."""
     if cursor.kind == _Kind.IF_STMT:
-        end = cursor.extent.end.offset
-        if source[end - 1] == "}":
-            return end
-        return st.after_semicolon(source, end)
+        # How it ends is a matter of its last branch.
+        *_, last = cursor.get_children()
+        if last.kind == _Kind.COMPOUND_STMT:
+            return last.extent.end.offset
+        if last.kind == _Kind.IF_STMT:
+            return statement_end(last, source)
+        return st.after_semicolon(source, cursor.extent.end.offset)
     if cursor.kind.is_expression():
         return st.after_semicolon(source, cursor.extent.end.offset)
     return -1

@@ -5,6 +5,7 @@ import concurrent.futures
 import os
 import pathlib
 import shutil
+import subprocess
 import tempfile
 
 import programs
@@ -26,7 +27,12 @@ class SuiteError(RuntimeError):
 
 def _bin(workspace, options=()):
     done = workspace.bazel(
-        "info", *options, "bazel-bin", capture_output=True, check=True
+        "info",
+        *options,
+        "bazel-bin",
+        check=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
     )
     return pathlib.Path(done.stdout.strip())
 
@@ -84,7 +90,11 @@ def build_fuzzers(workspace):
             path = _output(bin_folder, label)
             found.append(
                 programs.Program(
-                    label, path, workspace.tree, ["-runs=0", *corpus]
+                    label,
+                    path,
+                    workspace.tree,
+                    ["-runs=0", *corpus],
+                    sanitized=True,
                 )
             )
     return found
@@ -162,6 +172,7 @@ def _fuzz(program, one, seconds):
                 f"-artifact_prefix={folder}/",
                 str(seeds),
             ],
+            sanitized=True,
         )
         number = {"VU_MUTANT": str(one.number)}
         outcome = programs.run(fuzzing, seconds * 3 + 60, number)
@@ -173,7 +184,11 @@ def _fuzz(program, one, seconds):
         ]
         if inputs:
             again = programs.Program(
-                program.label, program.path, program.folder, inputs
+                program.label,
+                program.path,
+                program.folder,
+                inputs,
+                sanitized=True,
             )
             plain = programs.run(again, 60, {})
             if not plain.passed:

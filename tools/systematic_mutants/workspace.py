@@ -159,12 +159,23 @@ class Workspace:
             if path not in wanted:
                 (self.tree / path).unlink()
 
-    def bazel(self, command, *arguments, **options):
-        return subprocess.run(
-            ["bazel", command, *arguments],
-            cwd=self.tree,
-            text=True,
-            **options,
+    def bazel(self, command, *arguments, check=False, **options):
+        words = ["bazel", command, *arguments]
+        with subprocess.Popen(
+            words, cwd=self.tree, text=True, **options
+        ) as process:
+            try:
+                out, err = process.communicate()
+            except KeyboardInterrupt:
+                # It was told, too, and ends what its server does.
+                process.wait()
+                raise
+        if check and process.returncode != 0:
+            raise subprocess.CalledProcessError(
+                process.returncode, words, out, err
+            )
+        return subprocess.CompletedProcess(
+            words, process.returncode, out, err
         )
 
     def query(self, expression, output="label"):
