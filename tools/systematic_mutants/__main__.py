@@ -49,6 +49,12 @@ def options_of(arguments):
         help="mutate only these files, as in 'virtio_user/os/*.cc' (*)",
     )
     parser.add_argument(
+        "--tests",
+        metavar="REGEX",
+        default="",
+        help="judge by these test programs only, which kills less (all)",
+    )
+    parser.add_argument(
         "--for",
         dest="seconds",
         type=float,
@@ -128,7 +134,7 @@ class Run:
         while True:
             before = len(self.space.stillborn)
             say("building the tests with all mutants in them")
-            tests = suite.build_tests(self.space)
+            tests = suite.build_tests(self.space, self.options.tests)
             if not self.options.fuzz_seconds:
                 return tests, []
             say("building the fuzz targets with all mutants in them")

@@ -4,6 +4,7 @@
 import concurrent.futures
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 import tempfile
@@ -48,16 +49,21 @@ def _corpus(workspace, label):
     return sorted(str(it) for it in folder.rglob("*") if it.is_file())
 
 
-def build_tests(workspace):
-    """Builds every test program of the copy, and the replays of corpora."""
+def build_tests(workspace, wanted=""):
+    """Builds every test program of the copy, and the replays of corpora.
+
+    Or those alone whose label has `wanted` in it, a regular expression.
+    """
     labels = [
         it
         for it in sorted(workspace.query(_TESTS))
-        if not it.startswith(_OF_TEXT)
+        if not it.startswith(_OF_TEXT) and re.search(wanted, it)
     ]
-    targets = sorted(workspace.query(_FUZZ))
+    targets = [it for it in workspace.query(_FUZZ) if re.search(wanted, it)]
+    if not labels + targets:
+        raise SuiteError(f"no test program has '{wanted}' in its label")
     alone = set(workspace.query(_ALONE))
-    workspace.build(labels + targets)
+    workspace.build(labels + sorted(targets))
     bin_folder = _bin(workspace)
     found = []
     for label in labels:
@@ -66,7 +72,7 @@ def build_tests(workspace):
         found.append(
             programs.Program(label, path, folder, [], label in alone)
         )
-    for label in targets:
+    for label in sorted(targets):
         corpus = _corpus(workspace, label)
         if corpus:
             path = _output(bin_folder, label)
