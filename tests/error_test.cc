@@ -42,6 +42,10 @@ TEST(ErrorTest, AnErrnoWithoutANameIsSaidSo) {
               AllOf(StartsWith("odd: "), HasSubstr("unknown")));
 }
 
+TEST(ErrorTest, AnEmptyTextHasNoBytes) {
+  EXPECT_EQ(Error::Make(ErrorCode::kRefused, "%s", "").text(), "");
+}
+
 TEST(ErrorTest, TextThatFitsExactlyIsWhole) {
   const std::string fits(Error::kMaxTextBytes - 1, 'x');
 

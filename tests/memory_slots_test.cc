@@ -93,6 +93,12 @@ TEST_F(MemorySlotsTest, ARegionOfAnotherFileIsAnotherRegion) {
   EXPECT_FALSE(Change({Pages(0, 4)}, Table({elsewhere})));
 }
 
+TEST_F(MemorySlotsTest, APieceThatBeginsAByteTooEarlyIsNoPart) {
+  MemoryRegion early = Pages(3, 1);
+  early.host = std::span(memory_).subspan(4 * kPage - 1, kPage);
+  EXPECT_FALSE(Change({early}, Table({Pages(4, 4)})));
+}
+
 // Its removal was refused, so that it is still there when it comes again.
 TEST_F(MemorySlotsTest, ARegionIsThereOnce) {
   SharedRegions shared;

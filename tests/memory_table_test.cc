@@ -196,6 +196,15 @@ TEST_F(MemoryTableTest, ARangeThatStraddlesTheEndOfARegionIsRefused_S68) {
   EXPECT_FALSE(table.ToHost({kPublished - 1}, 1).has_value());
 }
 
+TEST_F(MemoryTableTest, AnEmptyRangeMayLieAtTheEndOfARegion) {
+  const MemoryTable table = TableOf(1);
+
+  const auto end = table.ToDevice(Host(kBytes), 0);
+
+  ASSERT_TRUE(end.has_value());
+  EXPECT_EQ(end->value, kPublished + kBytes);
+}
+
 TEST_F(MemoryTableTest, ARangeOverTwoAdjacentRegionsIsRefused) {
   MemoryTable table = TableOf(1);
   MemoryRegion next = Region(1);

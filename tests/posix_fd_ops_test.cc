@@ -38,6 +38,20 @@ TEST_F(PosixFdOpsTest, AnEventIsCloseOnExecAndNonBlocking) {
   EXPECT_EQ(::fcntl(event.get(), F_GETFL) & O_NONBLOCK, O_NONBLOCK);
 }
 
+TEST_F(PosixFdOpsTest, AnEventMayHaveTheNumberZero) {
+  const int input = ::fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3);
+  ASSERT_GE(input, 0);
+  ASSERT_EQ(::close(STDIN_FILENO), 0);
+
+  const Result<int> made = ops_.CreateEvent();
+
+  // Closes the event.
+  EXPECT_EQ(::dup2(input, STDIN_FILENO), STDIN_FILENO);
+  ::close(input);
+  ASSERT_TRUE(made.has_value());
+  EXPECT_EQ(*made, STDIN_FILENO);
+}
+
 TEST_F(PosixFdOpsTest, AnEventThatCannotBeMadeNamesTheLimit) {
   const bool ran =
       testing_support::WithFailingSyscall({SYS_eventfd2, EMFILE}, [&] {

@@ -67,8 +67,11 @@ class VhostUserMemoryTest : public ::testing::Test {
 };
 
 TEST_F(VhostUserMemoryTest, TheSlotsAreAskedForAndBounded) {
-  for (const auto& [slots, regions] :
-       {std::pair<uint64_t, size_t>{32, 32}, {509, 509}, {~0ull, 509}}) {
+  for (const auto& [slots, regions] : {std::pair<uint64_t, size_t>{8, 8},
+                                       {9, 9},
+                                       {32, 32},
+                                       {509, 509},
+                                       {~0ull, 509}}) {
     VhostUserRig rig;
     rig.peer.protocol = kProtoAll | kProtoMemSlots;
     rig.peer.mem_slots = slots;

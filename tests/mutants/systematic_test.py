@@ -141,6 +141,38 @@ class SampleTest(unittest.TestCase):
         everything = {it.number for it in self.mutants}
         self.assertEqual(everything - reached, never)
 
+    def test_statements_that_do_not_meet_are_not_swapped(self):
+        file = pathlib.Path(self.folder.name, "swaps.cc")
+        file.write_text(
+            "struct S { int a = 0, b = 0; bool Odd() const { return a & 1; }\n"
+            "void F(int& y) { b = 1; y = Odd(); } };\n"  # Line 2: apart.
+            "int Opaque();\n"
+            "void F(S& s, int& x, int& y) {\n"
+            "  s.a = 1; s.b = 2;\n"  # Line 5: apart.
+            "  int cut = 0;\n"
+            "  s.a = 1; y = s.Odd();\n"  # It reads what was written.
+            "  int more = 0;\n"
+            "  x = Opaque(); y = 1;\n"  # Who knows.
+            "  int end = 0;\n"
+            "  x = 1; y = x;\n"
+            "}\n"
+        )
+        found, _ = candidates.find(str(file), _PARSE)
+        lines = {
+            it.line for it in found if it.operator == "swapped-statements"
+        }
+        self.assertEqual(lines, {7, 9, 11})
+
+    def test_a_macro_is_left_alone(self):
+        file = pathlib.Path(self.folder.name, "macro.cc")
+        file.write_text(
+            "#define CHECK(x) ((x) ? void(0) : __builtin_trap())\n"
+            "void G();\n"
+            "void F(int a) {\n  CHECK(a < 1);\n  G();\n}\n"
+        )
+        found, _ = candidates.find(str(file), _PARSE)
+        self.assertEqual([it.line for it in found], [5])
+
     def test_an_error_is_blamed_on_the_mutant_around_it(self):
         guard = "::vu_mutants::On("
         for line, text in enumerate(self.rendered.text.splitlines(), start=1):

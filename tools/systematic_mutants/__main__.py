@@ -52,7 +52,7 @@ def options_of(arguments):
         "--tests",
         metavar="REGEX",
         default="",
-        help="judge by these test programs only, which kills less (all)",
+        help="judge by these tests and fuzz targets only (all)",
     )
     parser.add_argument(
         "--for",
@@ -138,7 +138,7 @@ class Run:
             if not self.options.fuzz_seconds:
                 return tests, []
             say("building the fuzz targets with all mutants in them")
-            fuzzers = suite.build_fuzzers(self.space)
+            fuzzers = suite.build_fuzzers(self.space, self.options.tests)
             # Another compiler may have refused what the first one took.
             if len(self.space.stillborn) == before:
                 return tests, fuzzers

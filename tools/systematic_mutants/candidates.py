@@ -6,6 +6,7 @@ import re
 
 from clang import cindex
 
+import effects
 import mutant as m
 import shapes
 import source_text as st
@@ -259,15 +260,17 @@ class _Finder:
         for child in shapes.statements_of(cursor, self.source):
             begin = child.extent.start.offset
             end = shapes.statement_end(child, self.source)
-            movable = end > 0 and not self.in_macro(begin, end)
-            if not movable or not shapes.has_effect(child):
+            # VU_CHECK(...) is a macro, and the semicolon behind it is not.
+            whole = shapes.span(child)
+            movable = end > 0 and not self.in_macro(*whole)
+            if not movable or not effects.has_effect(child):
                 previous = None
                 continue
             if child.kind.is_expression():
                 self.add(m.DROPPED_STATEMENT, child, context, begin, end)
             if cursor.kind != _Kind.COMPOUND_STMT:
                 continue
-            if previous and not shapes.interchangeable(previous[0], child):
+            if previous and not effects.interchangeable(previous[0], child):
                 self.add(
                     m.SWAPPED_STATEMENTS,
                     child,

@@ -59,7 +59,11 @@ def build_tests(workspace, wanted=""):
         for it in sorted(workspace.query(_TESTS))
         if not it.startswith(_OF_TEXT) and re.search(wanted, it)
     ]
-    targets = [it for it in workspace.query(_FUZZ) if re.search(wanted, it)]
+    targets = [
+        it
+        for it in workspace.query(_FUZZ)
+        if re.search(wanted, it.removesuffix("_bin"))
+    ]
     if not labels + targets:
         raise SuiteError(f"no test program has '{wanted}' in its label")
     alone = set(workspace.query(_ALONE))
@@ -84,9 +88,15 @@ def build_tests(workspace, wanted=""):
     return found
 
 
-def build_fuzzers(workspace):
+def build_fuzzers(workspace, wanted=""):
     options = ["--config=fuzz"]
-    targets = sorted(workspace.query(_FUZZ))
+    targets = [
+        it
+        for it in sorted(workspace.query(_FUZZ))
+        if re.search(wanted, it.removesuffix("_bin"))
+    ]
+    if not targets:
+        return []
     workspace.build(targets, options)
     bin_folder = _bin(workspace, options)
     found = []

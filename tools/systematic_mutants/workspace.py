@@ -25,6 +25,7 @@ _ERROR = re.compile(r"^(\S*?)(virtio_user/\S+?):(\d+):(\d+): (.*)$")
 # What decides how the copy looks.
 _MAKERS = (
     "candidates.py",
+    "effects.py",
     "mutant.py",
     "schemata.py",
     "shapes.py",

@@ -1,0 +1,216 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""What a statement reads and writes, as far as clang's syntax tree tells."""
+
+import dataclasses
+
+from clang import cindex
+
+_Kind = cindex.CursorKind
+_Op = cindex.BinaryOperator
+
+_ASSIGNMENTS = (_Kind.COMPOUND_ASSIGNMENT_OPERATOR, _Kind.UNARY_OPERATOR)
+_NAMES = (_Kind.DECL_REF_EXPR, _Kind.MEMBER_REF_EXPR)
+# How far calls are followed into functions.
+_DEPTH = 3
+_SOMEWHERE = "*"
+
+
+@dataclasses.dataclass
+class _Effects:
+    reads: set = dataclasses.field(default_factory=set)
+    writes: set = dataclasses.field(default_factory=set)
+    opaque: bool = False  # It may read and write anything.
+
+    def add(self, other):
+        self.reads |= other.reads
+        self.writes |= other.writes
+        self.opaque |= other.opaque
+
+
+def _assigns(cursor):
+    if cursor.kind in _ASSIGNMENTS:
+        return True
+    return (
+        cursor.kind == _Kind.BINARY_OPERATOR
+        and cursor.binary_operator == _Op.Assign
+    )
+
+
+def has_effect(cursor):
+    """Whether a statement does anything but name a value."""
+    return any(
+        _assigns(it)
+        or it.kind
+        in (
+            _Kind.CALL_EXPR,
+            _Kind.CXX_NEW_EXPR,
+            _Kind.CXX_DELETE_EXPR,
+            _Kind.IF_STMT,
+        )
+        for it in cursor.walk_preorder()
+    )
+
+
+def _chain(cursor):
+    """a.b.c as (a, b, c), what `this` has as (a,); None if it is no such."""
+    children = list(cursor.get_children())
+    if cursor.kind in (_Kind.UNEXPOSED_EXPR, _Kind.PAREN_EXPR):
+        return _chain(children[0]) if len(children) == 1 else None
+    if cursor.kind not in _NAMES or cursor.referenced is None:
+        return None
+    own = (cursor.referenced.get_usr(),)
+    if cursor.kind == _Kind.DECL_REF_EXPR or not children:
+        return own
+    base = _chain(children[0])
+    if cursor.referenced.kind == _Kind.CXX_METHOD:
+        return base
+    if base is None:
+        return None
+    # Two pointers may lead to the same place.
+    if children[0].type.get_canonical().kind == cindex.TypeKind.POINTER:
+        return (_SOMEWHERE, *own)
+    return base + own
+
+
+def _paths(cursor):
+    """What an expression names."""
+    chain = _chain(cursor)
+    if chain:
+        return {chain}
+    found = set()
+    if cursor.kind == _Kind.MEMBER_REF_EXPR and cursor.referenced:
+        found.add((_SOMEWHERE, cursor.referenced.get_usr()))
+    for child in cursor.get_children():
+        found |= _paths(child)
+    return found
+
+
+def _meet(some, others):
+    """Whether anything of the one may be, or lie in, something of the other."""
+    for one in some:
+        for other in others:
+            if _SOMEWHERE in (one[0], other[0]):
+                if set(one) & set(other) - {_SOMEWHERE}:
+                    return True
+            elif one[: len(other)] == other[: len(one)]:
+                return True
+    return False
+
+
+def _is_foreign(declaration):
+    """Of the standard library, which knows nothing of this project."""
+    file = declaration.location.file
+    return file is not None and file.name.startswith("/")
+
+
+def _of_call(cursor, depth):
+    found = _Effects(reads=_paths(cursor))
+    called = cursor.referenced
+    children = list(cursor.get_children())
+    if called is None or depth == 0:
+        found.opaque = True
+    elif called.kind == _Kind.CONSTRUCTOR:
+        found.opaque = not _is_foreign(called) and not _is_plain(called)
+    elif called.spelling == "operator=" and children:
+        # Whatever the class: it has no way to anything else.
+        found.writes |= _paths(children[0])
+    elif _is_foreign(called):
+        _of_foreign_call(called, children, found)
+    else:
+        _of_own_call(cursor, called, depth, found)
+    return found
+
+
+def _is_plain(constructor):
+    return (
+        constructor.is_copy_constructor() or constructor.is_move_constructor()
+    )
+
+
+def _of_foreign_call(called, children, found):
+    if called.kind == _Kind.CXX_METHOD and not called.is_const_method():
+        # It writes to its object and, by reference, to its arguments.
+        for child in children:
+            found.writes |= _paths(child)
+    elif called.kind != _Kind.CXX_METHOD:
+        name = called.spelling
+        found.opaque = name not in ("min", "max", "clamp", "move", "span")
+
+
+def _object_of(cursor):
+    """What a method is called on, () for `this`; None if it is no name."""
+    children = list(cursor.get_children())
+    if not children:
+        return None
+    callee = children[0]
+    while callee.kind == _Kind.UNEXPOSED_EXPR:
+        inner = list(callee.get_children())
+        if len(inner) != 1:
+            return None
+        callee = inner[0]
+    if callee.kind != _Kind.MEMBER_REF_EXPR:
+        return None
+    base = list(callee.get_children())
+    return _chain(base[0]) if base else ()
+
+
+def _changes_arguments(called):
+    kinds = [it.type.get_canonical() for it in called.get_arguments()]
+    return any(
+        it.kind in (cindex.TypeKind.LVALUEREFERENCE, cindex.TypeKind.POINTER)
+        and not it.get_pointee().is_const_qualified()
+        for it in kinds
+    )
+
+
+def _of_own_call(cursor, called, depth, found):
+    """Follows a call whose body this file sees."""
+    body = called.get_definition()
+    is_method = called.kind == _Kind.CXX_METHOD
+    root = _object_of(cursor) if is_method else ()
+    if body is None or root is None or _changes_arguments(called):
+        found.opaque = True
+        return
+    inside = _of(body, depth - 1)
+    found.opaque |= inside.opaque
+    found.reads |= {_within(root, it) for it in inside.reads}
+    found.writes |= {_within(root, it) for it in inside.writes}
+
+
+def _within(root, path):
+    return path if path[0] == _SOMEWHERE else root + path
+
+
+def _of(cursor, depth):
+    """The effects of what happens in a piece of the tree."""
+    found = _Effects(reads=_paths(cursor))
+    for it in cursor.walk_preorder():
+        if _assigns(it):
+            children = list(it.get_children())
+            found.writes |= _paths(children[0]) if children else set()
+        if it.kind == _Kind.CALL_EXPR:
+            found.add(_of_call(it, depth))
+        elif it.kind in (_Kind.CXX_NEW_EXPR, _Kind.CXX_DELETE_EXPR):
+            found.opaque = True
+    return found
+
+
+def interchangeable(first, second):
+    """Whether two statements do the same in either order.
+
+    So it is where neither names what the other one writes, as far as calls
+    can be followed, and with two `if`s: at most another one of two errors is
+    reported.
+    """
+    both_ifs = first.kind == _Kind.IF_STMT and second.kind == _Kind.IF_STMT
+    if both_ifs:
+        return True
+    if _Kind.IF_STMT in (first.kind, second.kind):
+        return False
+    one, other = _of(first, _DEPTH), _of(second, _DEPTH)
+    if one.opaque or other.opaque:
+        return False
+    return not (
+        _meet(one.writes, other.reads | other.writes)
+        or _meet(other.writes, one.reads | one.writes)
+    )
