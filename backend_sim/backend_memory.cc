@@ -82,6 +82,12 @@ BackendMemory& BackendMemory::operator=(BackendMemory&& other) noexcept {
 }
 
 Check BackendMemory::Add(const RegionDescription& region, int fd) {
+  // A mapping may be longer than its file; who touches what is behind dies.
+  const auto bytes = fds_->FileBytes(fd);
+  if (bytes && *bytes != 0 && *bytes < region.offset + region.size) {
+    return Breach{Rule::kTableNotBacked,
+                  "the file has " + std::to_string(*bytes) + " bytes"};
+  }
   const auto mapping = fds_->Map(fd, 0, region.offset + region.size);
   if (!mapping) {
     const int why = mapping.error().sys_errno();

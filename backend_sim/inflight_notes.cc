@@ -3,6 +3,7 @@
 #include "backend_sim/inflight_notes.h"
 
 #include <algorithm>
+#include <cerrno>
 #include <string>
 #include <utility>
 
@@ -112,9 +113,20 @@ void QueueNotes::Clear(uint16_t used_index) {
 
 Check InflightArea::Map(const InflightNumbers& numbers, int fd) {
   Clear();
+  // As with a region of the table: it need not be the file that was given.
+  const auto bytes = fds_->FileBytes(fd);
+  if (bytes && *bytes != 0 &&
+      (numbers.mmap_offset > *bytes ||
+       numbers.mmap_size > *bytes - numbers.mmap_offset)) {
+    return Breach{Rule::kInflightOther,
+                  "the file has " + std::to_string(*bytes) + " bytes"};
+  }
   const auto mapping = fds_->Map(fd, numbers.mmap_offset, numbers.mmap_size);
   if (!mapping) {
-    return Breach{Rule::kNone, std::string(mapping.error().text())};
+    const int why = mapping.error().sys_errno();
+    const bool ours = why == ENOMEM || why == EMFILE || why == ENFILE;
+    return Breach{ours ? Rule::kNone : Rule::kInflightOther,
+                  std::string(mapping.error().text())};
   }
   mapping_ = *mapping;
   numbers_ = numbers;

@@ -25,6 +25,8 @@ inline constexpr size_t kHeaderFlags = 0;
 inline constexpr size_t kHeaderGsoType = 1;
 inline constexpr size_t kHeaderHash = 12;
 inline constexpr uint8_t kNeedsCsum = 1;
+// "Setting Up Receive Buffers": no packet is longer, header aside.
+inline constexpr uint64_t kMostPacketBytes = 65550;
 // Frames that are taken together where chains are shuffled.
 inline constexpr size_t kWindow = 8;
 
@@ -344,7 +346,9 @@ std::optional<Breach> PacketEngine::Judge(RingModel& ring,
     return Breach{Rule::kRingContents, std::string(chain.malformed->text())};
   }
   const bool is_rx = ring.index() % 2 == 0;
+  uint64_t total = 0;
   for (const DeviceBuffer& buffer : is_rx ? chain.writable : chain.readable) {
+    total += buffer.bytes;
     if (host_.memory().FromGuest(buffer.addr.value, buffer.bytes)) continue;
     return Breach{Rule::kRingContents, "a buffer of " +
                                            std::to_string(buffer.bytes) +
@@ -352,6 +356,11 @@ std::optional<Breach> PacketEngine::Judge(RingModel& ring,
   }
   if (!(is_rx ? chain.readable : chain.writable).empty()) {
     return Breach{Rule::kRingContents, "a buffer of the wrong direction"};
+  }
+  // What it names may be all of memory, many times over.
+  if (!is_rx && total > kMostPacketBytes + host_.net_header_bytes()) {
+    return Breach{Rule::kRingContents,
+                  "a packet of " + std::to_string(total) + " bytes"};
   }
   return std::nullopt;
 }

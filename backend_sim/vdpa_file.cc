@@ -128,8 +128,12 @@ int VdpaFile::OfOwner(unsigned long request, void* /*argument*/) {
 int VdpaFile::OfRing(unsigned long request, void* argument) {
   using namespace virtio_user;
   if (argument == nullptr) return -EFAULT;
-  const auto state = ReadAs<VdpaVringState>(argument);
+  // It may be a word, and no state.
+  VdpaVringState state{.index = ReadAs<uint32_t>(argument), .num = 0};
   if (state.index >= device_.personality_.queue_count()) return -ENOBUFS;
+  if (_IOC_SIZE(request) >= sizeof(state)) {
+    state = ReadAs<VdpaVringState>(argument);
+  }
   RingModel& ring = device_.RingAt(state.index);
   if (request == kVdpaSetVringEnable.number) {
     return Enable(ring, state.num != 0);

@@ -99,8 +99,12 @@ Check VhostModel::SetVringKick(VhostMessage& message, std::vector<std::byte>&) {
 }
 
 bool VhostModel::TryStart(RingModel& ring) {
-  if (ring_rules().format == virtio_user::RingFormat::kSplit) {
-    ring.SetNotes(inflight_.NotesOf(ring.index()));
+  const bool split = ring_rules().format == virtio_user::RingFormat::kSplit;
+  // SET_PROTOCOL_FEATURES may have come again since the memory for notes did.
+  const bool notes = split && session_.HasProtocol(kProtocolInflight) &&
+                     inflight_.numbers().queue_size == ring.num();
+  ring.SetNotes(notes ? inflight_.NotesOf(ring.index()) : std::nullopt);
+  if (split) {
     const auto used = ring.UsedIndex(memory_);
     const bool follows = personality_.messages.base_follows_used;
     if (follows && used && !ring.started()) ring.SetBase(*used);

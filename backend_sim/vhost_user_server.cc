@@ -27,6 +27,14 @@ constexpr std::array kMessageFaults{
 constexpr std::array kCrashes{FaultKind::kCloseBefore, FaultKind::kCloseAfter,
                               FaultKind::kCloseUnanswered};
 
+// Whatever it is, no handler takes so long a payload: the model says which rule
+// was broken.
+void RefuseUnread(const WireHeader& header, VhostModel& model) {
+  (void)model.Handle({.header = header,
+                      .payload = std::vector<std::byte>(kWireMaxPayload + 1),
+                      .fds = {}});
+}
+
 }  // namespace
 
 VhostUserServer::VhostUserServer(VhostUserServerOptions options,
@@ -107,6 +115,7 @@ ServerOutput VhostUserServer::OnBytes(std::span<const std::byte> bytes,
     if (partial_.size() >= kWireHeaderBytes) {
       // Nobody waits for a payload that no request has.
       if (DecodeHeader(partial_).size > kWireMaxPayload) {
+        RefuseUnread(DecodeHeader(partial_), model_);
         output.close = dead_ = true;
       } else if (BytesMissing() == 0) {
         HandleMessage(output);

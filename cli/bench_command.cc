@@ -94,7 +94,15 @@ std::expected<void, Failure> CheckPaths(const BenchArguments& arguments,
   return {};
 }
 
-std::expected<BenchOptions, Failure> Check(const BenchArguments& arguments) {
+ExitCode Fail(const Failure& failure, const Console& console) {
+  console.err << "vuser: " << Printable(failure.text) << std::endl;
+  return failure.code;
+}
+
+}  // namespace
+
+std::expected<BenchOptions, Failure> CheckBenchArguments(
+    const BenchArguments& arguments) {
   BenchOptions options;
   options.backend = arguments.backend;
   options.json_path = arguments.json_path;
@@ -119,13 +127,6 @@ std::expected<BenchOptions, Failure> Check(const BenchArguments& arguments) {
   if (writable) return options;
   return Usage("--json " + *options.json_path + ": " + writable.error());
 }
-
-ExitCode Fail(const Failure& failure, const Console& console) {
-  console.err << "vuser: " << Printable(failure.text) << std::endl;
-  return failure.code;
-}
-
-}  // namespace
 
 void AddBenchCommand(CLI::App& app, BenchArguments& arguments) {
   CLI::App* const bench =
@@ -177,7 +178,7 @@ void AddBenchCommand(CLI::App& app, BenchArguments& arguments) {
 }
 
 ExitCode BenchCommand(const BenchArguments& arguments, const Console& console) {
-  const auto options = Check(arguments);
+  const auto options = CheckBenchArguments(arguments);
   if (!options) return Fail(options.error(), console);
   BenchResult result = RunBench(*options, console);
   const bool json_only = options->json_path == kStandardOutput;

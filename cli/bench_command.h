@@ -4,11 +4,13 @@
 #define CLI_BENCH_COMMAND_H_
 
 #include <cstdint>
+#include <expected>
 #include <optional>
 #include <string>
 
 #include "cli/console.h"
 #include "cli/exit_code.h"
+#include "cli/path_bench.h"
 #include "cli/run_options.h"
 
 namespace CLI {
@@ -34,6 +36,11 @@ struct BenchArguments {
 // Declares `vuser bench` and where its arguments go; `arguments` outlives
 // `app`.
 void AddBenchCommand(CLI::App& app, BenchArguments& arguments);
+
+// kUsage names option, value and what is allowed. Looks at no file but the one
+// of --json.
+std::expected<BenchOptions, Failure> CheckBenchArguments(
+    const BenchArguments& arguments);
 
 // `vuser bench`: the table on the console's out, everything else on err.
 ExitCode BenchCommand(const BenchArguments& arguments, const Console& console);

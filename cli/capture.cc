@@ -25,19 +25,13 @@ struct PcapClose {
 };
 using Pcap = std::unique_ptr<pcap_t, PcapClose>;
 
-std::expected<Pcap, std::string> Open(const std::string& path) {
-  // Others, such as a FIFO that nobody writes to, could make us wait for ever.
-  std::error_code ignored;
-  const auto status = std::filesystem::status(path, ignored);
-  if (std::filesystem::exists(status) &&
-      !std::filesystem::is_regular_file(status)) {
-    return std::unexpected("no regular file; name one");
-  }
-  FILE* const file = std::fopen(path.c_str(), "rbe");
-  if (file == nullptr) {
-    return std::unexpected(
-        fmt::format("cannot read it: {}", std::strerror(errno)));
-  }
+std::unexpected<std::string> CannotRead() {
+  return std::unexpected(
+      fmt::format("cannot read it: {}", std::strerror(errno)));
+}
+
+// Takes over `file`.
+std::expected<Pcap, std::string> Open(FILE* file) {
   std::array<char, PCAP_ERRBUF_SIZE> error{};
   Pcap pcap(pcap_fopen_offline_with_tstamp_precision(
       file, PCAP_TSTAMP_PRECISION_NANO, error.data()));
@@ -54,7 +48,30 @@ std::string LinkTypeName(int type) {
 }  // namespace
 
 std::expected<Capture, std::string> Capture::Read(const std::string& path) {
-  const auto pcap = Open(path);
+  // Others, such as a FIFO that nobody writes to, could make us wait for ever.
+  std::error_code ignored;
+  const auto status = std::filesystem::status(path, ignored);
+  if (std::filesystem::exists(status) &&
+      !std::filesystem::is_regular_file(status)) {
+    return std::unexpected("no regular file; name one");
+  }
+  FILE* const file = std::fopen(path.c_str(), "rbe");
+  if (file == nullptr) return CannotRead();
+  return FromStream(file);
+}
+
+std::expected<Capture, std::string> Capture::FromBytes(
+    std::span<const std::byte> bytes) {
+  // What is opened for reading is not written to. It does not take 0 bytes.
+  if (bytes.empty()) return std::unexpected("no capture: it is empty");
+  FILE* const file =
+      ::fmemopen(const_cast<std::byte*>(bytes.data()), bytes.size(), "rb");
+  if (file == nullptr) return CannotRead();
+  return FromStream(file);
+}
+
+std::expected<Capture, std::string> Capture::FromStream(std::FILE* file) {
+  const auto pcap = Open(file);
   if (!pcap) return std::unexpected(pcap.error());
   Capture capture;
   capture.link_type_ = pcap_datalink(pcap->get());

@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <cstdio>
 #include <expected>
 #include <span>
 #include <string>
@@ -21,6 +22,9 @@ class Capture {
   // in the middle of a packet; another link type; no packet; a packet of which
   // not one byte was captured.
   static std::expected<Capture, std::string> Read(const std::string& path);
+  // The same of the bytes of a file.
+  static std::expected<Capture, std::string> FromBytes(
+      std::span<const std::byte> bytes);
 
   size_t size() const { return packets_.size(); }
   // As captured.
@@ -43,6 +47,8 @@ class Capture {
   };
 
   Capture() = default;
+  // Takes over `file`.
+  static std::expected<Capture, std::string> FromStream(std::FILE* file);
 
   std::vector<std::byte> bytes_;  // Of all packets.
   std::vector<Packet> packets_;

@@ -53,37 +53,6 @@ std::unexpected<Failure> Usage(std::string text) {
   return std::unexpected(Failure{ExitCode::kUsage, std::move(text)});
 }
 
-struct Checked {
-  backend_sim::ExploreOptions options;
-  std::vector<uint16_t> pairs;
-  std::optional<backend_sim::FaultChoices> only;
-};
-
-std::expected<Checked, Failure> Check(const ExploreFaultsArguments& arguments,
-                                      const Console& console) {
-  const auto options = CheckExploreCommon(arguments.common, console);
-  if (!options) return std::unexpected(options.error());
-  Checked checked{.options = *options,
-                  .pairs = {std::begin(kUsualPairs), std::end(kUsualPairs)},
-                  .only = {}};
-  if (arguments.pairs) {
-    if (*arguments.pairs < 1 || *arguments.pairs > kMaxPairs) {
-      return Usage(
-          fmt::format("--pairs {}: say 1 to {}", *arguments.pairs, kMaxPairs));
-    }
-    checked.pairs = {static_cast<uint16_t>(*arguments.pairs)};
-  }
-  if (!arguments.only) return checked;
-  if (!arguments.pairs) return Usage("--only: say --pairs too");
-  checked.only = backend_sim::ParseFaultChoices(*arguments.only);
-  if (!checked.only) {
-    return Usage("--only " + *arguments.only +
-                 ": say WAY@CALL, or two of them with a comma between; "
-                 "--help lists the ways");
-  }
-  return checked;
-}
-
 // "pairs 2, faults refused@6" of a failure as a command line; "" of what has
 // none.
 std::string Again(const std::string& name) {
@@ -97,8 +66,8 @@ std::string Again(const std::string& name) {
 }
 
 // One life, in full.
-ExitCode LiveOnce(const Checked& checked, std::chrono::seconds patience,
-                  const Console& console) {
+ExitCode LiveOnce(const ExploreFaultsChecked& checked,
+                  std::chrono::seconds patience, const Console& console) {
   const std::string name = fmt::format("pairs {}, faults {}", checked.pairs[0],
                                        TextOf(*checked.only));
   std::optional<Failure> failure;
@@ -134,8 +103,8 @@ ExitCode LiveOnce(const Checked& checked, std::chrono::seconds patience,
   return failure ? TellFailure(*failure, console) : ExitCode::kPass;
 }
 
-ExploreFaultsResult ExploreAll(const Checked& checked, bool in_recovery,
-                               std::chrono::seconds patience,
+ExploreFaultsResult ExploreAll(const ExploreFaultsChecked& checked,
+                               bool in_recovery, std::chrono::seconds patience,
                                const Console& console) {
   ExploreFaultsResult result;
   const auto work = [&](const backend_sim::ExploreOptions& options,
@@ -163,6 +132,32 @@ ExploreFaultsResult ExploreAll(const Checked& checked, bool in_recovery,
 
 }  // namespace
 
+std::expected<ExploreFaultsChecked, Failure> CheckExploreFaults(
+    const ExploreFaultsArguments& arguments, const Console& console) {
+  const auto options = CheckExploreCommon(arguments.common, console);
+  if (!options) return std::unexpected(options.error());
+  ExploreFaultsChecked checked{
+      .options = *options,
+      .pairs = {std::begin(kUsualPairs), std::end(kUsualPairs)},
+      .only = {}};
+  if (arguments.pairs) {
+    if (*arguments.pairs < 1 || *arguments.pairs > kMaxPairs) {
+      return Usage(
+          fmt::format("--pairs {}: say 1 to {}", *arguments.pairs, kMaxPairs));
+    }
+    checked.pairs = {static_cast<uint16_t>(*arguments.pairs)};
+  }
+  if (!arguments.only) return checked;
+  if (!arguments.pairs) return Usage("--only: say --pairs too");
+  checked.only = backend_sim::ParseFaultChoices(*arguments.only);
+  if (!checked.only) {
+    return Usage("--only " + *arguments.only +
+                 ": say WAY@CALL, or two of them with a comma between; "
+                 "--help lists the ways");
+  }
+  return checked;
+}
+
 void AddExploreFaultsCommand(CLI::App& explore,
                              ExploreFaultsArguments& arguments) {
   CLI::App* const faults = explore.add_subcommand(
@@ -188,7 +183,7 @@ void AddExploreFaultsCommand(CLI::App& explore,
 
 ExitCode ExploreFaultsCommand(const ExploreFaultsArguments& arguments,
                               const Console& console) {
-  const auto checked = Check(arguments, console);
+  const auto checked = CheckExploreFaults(arguments, console);
   if (!checked) return TellFailure(checked.error(), console);
   const std::chrono::seconds patience(arguments.common.timeout_seconds);
   if (checked->only) return LiveOnce(*checked, patience, console);

@@ -4,10 +4,12 @@
 #define CLI_EXPLORE_FAULTS_COMMAND_H_
 
 #include <cstdint>
+#include <expected>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "backend_sim/explore/fault_choice.h"
 #include "cli/console.h"
 #include "cli/exit_code.h"
 #include "cli/explore_output.h"
@@ -25,6 +27,17 @@ struct ExploreFaultsArguments {
   bool in_recovery = false;
   std::optional<std::string> only;
 };
+
+struct ExploreFaultsChecked {
+  backend_sim::ExploreOptions options;
+  std::vector<uint16_t> pairs;
+  std::optional<backend_sim::FaultChoices> only;
+};
+
+// kUsage names option, value and what is allowed. Looks at no file but the one
+// of --json.
+std::expected<ExploreFaultsChecked, Failure> CheckExploreFaults(
+    const ExploreFaultsArguments& arguments, const Console& console);
 
 // Declares `faults` under `vuser explore`.
 void AddExploreFaultsCommand(CLI::App& explore,

@@ -41,7 +41,7 @@ void AddExploreTimeout(CLI::App& command, ExploreCommonArguments& arguments) {
   command
       .add_option("--timeout", arguments.timeout_seconds,
                   "Seconds of real time for one case")
-      ->check(WholeNumber<uint32_t>())
+      ->transform(WholeNumber<uint32_t>())
       ->capture_default_str()
       ->type_name("S");
 }

@@ -17,6 +17,7 @@
 #include "cli/explore_line.h"
 #include "cli/explore_sequences_report.h"
 #include "cli/report.h"
+#include "cli/whole_number.h"
 
 namespace virtio_user::cli {
 namespace {
@@ -136,7 +137,9 @@ void AddExploreSequencesCommand(CLI::App& explore,
           fmt::format("Operations in a row, at most; more than {} only "
                       "from states that are new",
                       kCompleteDepth))
-      ->capture_default_str();
+      ->transform(WholeNumber<int64_t>())
+      ->capture_default_str()
+      ->type_name("N");
   sequences
       ->add_option("--only", arguments.only,
                    "This sequence alone, as a failure names it")

@@ -40,7 +40,8 @@ Failure JsonFailure(ExitCode code, const ProbeArguments& arguments,
   return {code, "--json " + *arguments.json_path + ": " + why};
 }
 
-// The time that there is.
+}  // namespace
+
 std::expected<Duration, Failure> CheckProbeArguments(
     const ProbeArguments& arguments) {
   const auto choice = CheckBackendChoice(arguments.backend, arguments.server);
@@ -54,8 +55,6 @@ std::expected<Duration, Failure> CheckProbeArguments(
   }
   return CheckSeconds("--timeout", arguments.timeout_seconds);
 }
-
-}  // namespace
 
 void AddProbeCommand(CLI::App& app, ProbeArguments& arguments) {
   CLI::App* const probe = app.add_subcommand(

@@ -3,11 +3,13 @@
 #ifndef CLI_PROBE_COMMAND_H_
 #define CLI_PROBE_COMMAND_H_
 
+#include <expected>
 #include <optional>
 #include <string>
 
 #include "cli/console.h"
 #include "cli/exit_code.h"
+#include "virtio_user/base/deadline.h"
 
 namespace CLI {
 class App;
@@ -25,6 +27,11 @@ struct ProbeArguments {
 
 // Declares `vuser probe`; `arguments` outlives `app`.
 void AddProbeCommand(CLI::App& app, ProbeArguments& arguments);
+
+// The time that there is; else kUsage names option, value and what is allowed.
+// Looks at no file but the one of --json.
+std::expected<Duration, Failure> CheckProbeArguments(
+    const ProbeArguments& arguments);
 
 // `vuser probe`: the table on the console's out, or JSON.
 ExitCode ProbeCommand(const ProbeArguments& arguments, const Console& console);

@@ -178,7 +178,7 @@ void AddReplayCommand(CLI::App& app, ReplayArguments& arguments) {
   replay
       ->add_option("--steps", arguments.steps,
                    "Of a seed: operations before the faults end (400)")
-      ->check(WholeNumber<uint32_t>())
+      ->transform(WholeNumber<uint32_t>())
       ->type_name("N");
   replay
       ->add_option("--backend,--personality", arguments.backend,

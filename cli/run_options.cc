@@ -68,14 +68,16 @@ std::expected<void, Failure> CheckRings(const RunArguments& arguments) {
   return {};
 }
 
-std::expected<void, Failure> CheckBackend(const RunArguments& arguments) {
-  // Of a device that is not there whoever opens it tells.
+// Of a device that is not there whoever opens it tells.
+bool IsNoDevice(const std::string& backend) {
   std::error_code ignored;
-  const bool is_other =
-      !std::filesystem::is_character_file(arguments.backend, ignored) &&
-      (!arguments.backend.starts_with("/dev/") ||
-       std::filesystem::exists(arguments.backend, ignored));
-  if (arguments.ifname && is_other) {
+  return !std::filesystem::is_character_file(backend, ignored) &&
+         (!backend.starts_with("/dev/") ||
+          std::filesystem::exists(backend, ignored));
+}
+
+std::expected<void, Failure> CheckBackend(const RunArguments& arguments) {
+  if (arguments.ifname && IsNoDevice(arguments.backend)) {
     return Usage(
         "--ifname {}: only a kernel back-end has a network interface; "
         "leave it out for {}",

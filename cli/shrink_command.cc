@@ -57,24 +57,6 @@ bool ToFile(const ShrinkArguments& arguments) {
   return arguments.output_path && *arguments.output_path != "-";
 }
 
-// What is wrong with them, or nothing.
-std::optional<Failure> WrongArguments(const ShrinkArguments& arguments) {
-  const auto usage = [](std::string text) {
-    return Failure{ExitCode::kUsage, std::move(text)};
-  };
-  if (arguments.timeout_seconds == 0) {
-    return usage("--timeout 0: say 1 or more seconds");
-  }
-  if (!ToFile(arguments)) return std::nullopt;
-  if (arguments.output_path->empty()) {
-    return usage("--output \"\": say a file's path");
-  }
-  if (const auto ok = CheckWritable(*arguments.output_path); !ok) {
-    return usage("--output " + *arguments.output_path + ": " + ok.error());
-  }
-  return std::nullopt;
-}
-
 struct ToShrink {
   Script script;
   bool cut_off = false;  // The seed had drawn no more when its time was over.
@@ -210,6 +192,23 @@ ExitCode Tell(const Shrinking& shrinking, const backend_sim::Shrunk& shrunk,
 
 }  // namespace
 
+std::optional<Failure> WrongShrinkArguments(const ShrinkArguments& arguments) {
+  const auto usage = [](std::string text) {
+    return Failure{ExitCode::kUsage, std::move(text)};
+  };
+  if (arguments.timeout_seconds == 0) {
+    return usage("--timeout 0: say 1 or more seconds");
+  }
+  if (!ToFile(arguments)) return std::nullopt;
+  if (arguments.output_path->empty()) {
+    return usage("--output \"\": say a file's path");
+  }
+  if (const auto ok = CheckWritable(*arguments.output_path); !ok) {
+    return usage("--output " + *arguments.output_path + ": " + ok.error());
+  }
+  return std::nullopt;
+}
+
 void AddShrinkCommand(CLI::App& app, ShrinkArguments& arguments) {
   CLI::App* const command =
       app.add_subcommand("shrink", "Makes a failing run as short as it goes.");
@@ -222,18 +221,18 @@ void AddShrinkCommand(CLI::App& app, ShrinkArguments& arguments) {
   command->add_option("--output", arguments.output_path,
                       "Where the script goes (default: the output)");
   command->add_option("--steps", arguments.input.steps, "Of a seed: operations")
-      ->check(WholeNumber<uint32_t>());
+      ->transform(WholeNumber<uint32_t>());
   command->add_option("--backend,--personality", arguments.input.backend,
                       "Of a seed: this back-end and no other");
   command
       ->add_option("--max-runs", arguments.max_runs,
                    fmt::format("Scripts that are tried, at most (default {})",
                                arguments.max_runs))
-      ->check(WholeNumber<uint64_t>());
+      ->transform(WholeNumber<uint64_t>());
   command
       ->add_option("--timeout", arguments.timeout_seconds,
                    "Seconds of real time for one run (default 10)")
-      ->check(WholeNumber<uint32_t>());
+      ->transform(WholeNumber<uint32_t>());
 }
 
 ExitCode ShrinkScript(const Script& script, const TrialWorker::Run& run,
@@ -248,7 +247,7 @@ ExitCode ShrinkScript(const Script& script, const TrialWorker::Run& run,
 
 ExitCode ShrinkCommand(const ShrinkArguments& arguments,
                        const Console& console) {
-  if (const auto wrong = WrongArguments(arguments)) {
+  if (const auto wrong = WrongShrinkArguments(arguments)) {
     return TellFailure(*wrong, console);
   }
   const auto script = ScriptOf(arguments, console);

@@ -29,6 +29,10 @@ struct ShrinkArguments {
 // Declares `vuser shrink`; `arguments` outlives `app`.
 void AddShrinkCommand(CLI::App& app, ShrinkArguments& arguments);
 
+// What is wrong with them (kUsage), or nothing. Looks at no file but the one of
+// --output.
+std::optional<Failure> WrongShrinkArguments(const ShrinkArguments& arguments);
+
 // `vuser shrink`: the shortest script that fails in the same way. The code is
 // that of the failure; kUsage where there is none.
 ExitCode ShrinkCommand(const ShrinkArguments& arguments,

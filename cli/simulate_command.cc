@@ -87,8 +87,30 @@ std::string WrongPaths(const SimulateArguments& arguments) {
   return "";
 }
 
-// Nothing, or why it cannot be.
-std::string WrongArguments(const SimulateArguments& arguments) {
+bool WriteTo(const std::string& path, const std::string& text,
+             const Console& console) {
+  if (path == "-") {
+    console.out << text;
+    return true;
+  }
+  const auto written = WriteFileAtomically(path, text);
+  if (written) return true;
+  console.err << "vuser: " << path << ": " << written.error() << std::endl;
+  return false;
+}
+
+// The worst that was found. A crash may be the consequence of anything.
+ExitCode CodeOf(const FleetResult& result) {
+  if (!result.trouble.empty()) return ExitCode::kFail;
+  if (result.failures.empty()) {
+    return result.interrupted ? ExitCode::kFail : ExitCode::kPass;
+  }
+  return ExitCodeOf(result.failures.front().verdict);
+}
+
+}  // namespace
+
+std::string WrongSimulateArguments(const SimulateArguments& arguments) {
   if (arguments.seeds == 0 || arguments.seeds > kMaxSeeds) {
     return fmt::format("--seeds {}: say 1 to {}", arguments.seeds, kMaxSeeds);
   }
@@ -114,29 +136,6 @@ std::string WrongArguments(const SimulateArguments& arguments) {
   }
   return WrongPaths(arguments);
 }
-
-bool WriteTo(const std::string& path, const std::string& text,
-             const Console& console) {
-  if (path == "-") {
-    console.out << text;
-    return true;
-  }
-  const auto written = WriteFileAtomically(path, text);
-  if (written) return true;
-  console.err << "vuser: " << path << ": " << written.error() << std::endl;
-  return false;
-}
-
-// The worst that was found. A crash may be the consequence of anything.
-ExitCode CodeOf(const FleetResult& result) {
-  if (!result.trouble.empty()) return ExitCode::kFail;
-  if (result.failures.empty()) {
-    return result.interrupted ? ExitCode::kFail : ExitCode::kPass;
-  }
-  return ExitCodeOf(result.failures.front().verdict);
-}
-
-}  // namespace
 
 SeedOutcome OutcomeOf(const RunReport& report) {
   SeedOutcome outcome{.text = report.FirstText(),
@@ -172,25 +171,25 @@ void AddSimulateCommand(CLI::App& app, SimulateArguments& arguments) {
   command->footer(kFooter);
   auto* const seed =
       command->add_option("--seed", arguments.seed, "This seed alone")
-          ->check(WholeNumber<uint64_t>());
+          ->transform(WholeNumber<uint64_t>());
   command
       ->add_option("--seeds", arguments.seeds,
                    fmt::format("How many seeds (default {})", arguments.seeds))
-      ->check(WholeNumber<uint64_t>())
+      ->transform(WholeNumber<uint64_t>())
       ->excludes(seed);
   command->add_option("--from", arguments.from, "The first of them (default 1)")
-      ->check(WholeNumber<uint64_t>())
+      ->transform(WholeNumber<uint64_t>())
       ->excludes(seed);
   command
       ->add_option("--steps", arguments.steps,
                    fmt::format("Operations of each seed before its faults end "
                                "(default {})",
                                arguments.steps))
-      ->check(WholeNumber<uint32_t>());
+      ->transform(WholeNumber<uint32_t>());
   command
       ->add_option("--jobs", arguments.jobs,
                    "Processes at once (default: one for each processor)")
-      ->check(WholeNumber<uint32_t>());
+      ->transform(WholeNumber<uint32_t>());
   command->add_option("--personality", arguments.personality,
                       "This back-end alone, instead of one drawn by each seed");
   command->add_flag("--check-determinism", arguments.check_determinism,
@@ -200,7 +199,7 @@ void AddSimulateCommand(CLI::App& app, SimulateArguments& arguments) {
   command
       ->add_option("--timeout", arguments.timeout_seconds,
                    "Seconds of real time for one seed (default 60)")
-      ->check(WholeNumber<uint32_t>());
+      ->transform(WholeNumber<uint32_t>());
   command->add_option("--json", arguments.json_path,
                       "Also writes the report as JSON; - is the output");
   command->add_option("--hashes", arguments.hashes_path,
@@ -209,7 +208,7 @@ void AddSimulateCommand(CLI::App& app, SimulateArguments& arguments) {
 
 ExitCode SimulateCommand(const SimulateArguments& arguments,
                          const Console& console) {
-  if (const auto wrong = WrongArguments(arguments); !wrong.empty()) {
+  if (const auto wrong = WrongSimulateArguments(arguments); !wrong.empty()) {
     return Usage(console, wrong);
   }
   SeedRunOptions run{.steps = arguments.steps,

@@ -35,6 +35,10 @@ struct SimulateArguments {
 // Declares `vuser simulate`; `arguments` outlives `app`.
 void AddSimulateCommand(CLI::App& app, SimulateArguments& arguments);
 
+// What is wrong with them, by option, value and what is allowed; else "". Looks
+// at no file but those of --json and --hashes.
+std::string WrongSimulateArguments(const SimulateArguments& arguments);
+
 // `vuser simulate`: many seeds, and what they came to.
 ExitCode SimulateCommand(const SimulateArguments& arguments,
                          const Console& console);

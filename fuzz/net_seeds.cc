@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
-
-#include "fuzz/net_seeds.h"
+//
+// In every layout: frames and packets as they should be, in every manner that
+// a device may give them back; the lies that it can tell; and a peer that
+// writes just before, just after or around each load.
 
 #include <cstdint>
 #include <string>
@@ -8,11 +10,10 @@
 #include <utility>
 
 #include "fuzz/reader.h"
+#include "fuzz/seeds.h"
 
 namespace fuzz {
 namespace {
-
-using Bytes = std::vector<std::byte>;
 
 constexpr uint8_t kLayouts = 14;       // Of NetScene.
 constexpr uint8_t kEverything = 0xb0;  // Offloads, tables and scratch.
@@ -169,8 +170,8 @@ Bytes Changing(uint8_t layout, bool receives, uint8_t how, uint8_t first) {
   return writer.Take();
 }
 
-std::vector<NamedInput> Lives(bool receives) {
-  std::vector<NamedInput> inputs;
+std::vector<Seed> Lives(bool receives) {
+  std::vector<Seed> inputs;
   for (uint8_t layout = 0; layout < kLayouts; ++layout) {
     const std::string name = "layout_" + std::to_string(layout) + "_";
     for (const auto& [way_name, way] : kWays) {
@@ -194,7 +195,7 @@ std::vector<NamedInput> Lives(bool receives) {
 
 }  // namespace
 
-std::vector<NamedInput> ReceiveLives() { return Lives(true); }
-std::vector<NamedInput> SendLives() { return Lives(false); }
+std::vector<Seed> RxRingSeeds() { return Lives(true); }
+std::vector<Seed> TxRingSeeds() { return Lives(false); }
 
 }  // namespace fuzz

@@ -45,6 +45,17 @@ std::vector<BadInput> BadRings() {
   };
 }
 
+// CLI11 would take a zero in front for octal.
+std::vector<BadInput> BadDecimals() {
+  return {
+      {{"simulate", "--steps", "010000000"}, "--steps 10000000: say 1 to"},
+      {{"simulate", "--jobs", "0400"}, "--jobs 400: say 1 to 256"},
+      {{"replay", "7", "--steps", "010000000"}, "--steps 10000000: say 1 to"},
+      {{"explore", "sequences", "--depth", "0100"}, "--depth 100: say 1 to"},
+      {{"explore", "sequences", "--depth", "6x"}, "6x is not a whole number"},
+  };
+}
+
 std::vector<BadInput> BadPaths() {
   const std::string names =
       "split-nomrg, split-mrg, split-inorder-nomrg, split-inorder-mrg, "
@@ -236,6 +247,8 @@ TEST_P(BadInputTest, IsAUsageErrorThatNamesIt) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Rings, BadInputTest, ::testing::ValuesIn(BadRings()));
+INSTANTIATE_TEST_SUITE_P(Decimals, BadInputTest,
+                         ::testing::ValuesIn(BadDecimals()));
 INSTANTIATE_TEST_SUITE_P(Paths, BadInputTest, ::testing::ValuesIn(BadPaths()));
 INSTANTIATE_TEST_SUITE_P(Frames, BadInputTest,
                          ::testing::ValuesIn(BadFrames()));

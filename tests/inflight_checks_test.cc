@@ -121,6 +121,35 @@ TEST_F(InflightChecksTest, SeesAPlaceThatComesAfterARingHasStarted) {
              Rule::kInflightTooLate);
 }
 
+TEST_F(InflightChecksTest, WhereInflightIsTakenBack_ALargerRingHasNoNotes) {
+  const auto answer = Get({.queue_size = 2});
+  ASSERT_TRUE(answer.has_value());
+  EXPECT_EQ(
+      AckOf(Set({.size = answer->value(), .queue_size = 2}, answer->fd.get())),
+      0u);
+  client_.Send({.request = 16, .payload = sim_test::U64(kReplyAck)});
+  PairRig pair(client_, 0);
+  pair.Start();
+
+  for (int i = 0; i < 8; ++i) {
+    pair.PostRx(2048);
+    pair.SendTx(sim_test::Header(12), sim_test::Pattern(60, 1));
+  }
+  world_.RunUntilIdle();
+
+  EXPECT_EQ(pair.ReapTx(), 8u);
+  EXPECT_THAT(world_.violations(), IsEmpty());
+}
+
+TEST_F(InflightChecksTest, AFileThatIsTooShort_IsNamed) {
+  const auto answer = Get({.queue_size = 16384});
+  ASSERT_TRUE(answer.has_value());
+  const auto fd = world_.fds().Install(backend_sim::SimFile::Memory(4096), "");
+  ASSERT_TRUE(fd.has_value());
+  ExpectNack(Set({.size = answer->value(), .queue_size = 16384}, *fd),
+             Rule::kInflightOther);
+}
+
 TEST_F(InflightChecksTest, SeesARingThatStartsWithoutNotes) {
   Get();
   PairRig pair(client_, 0);

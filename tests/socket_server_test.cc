@@ -241,6 +241,30 @@ TEST_F(SocketServerTest, LeavesTheTranscriptThatTheSimulationLeaves) {
   EXPECT_EQ(server_.model().violations().size(), 2u);
 }
 
+// A mapping may be longer than its file, but nobody can touch what is behind.
+TEST_F(SocketServerTest, ARegionThatItsFileDoesNotHave_IsRefused) {
+  client_->Play({{.request = 3},
+                 {.request = 1},
+                 {.request = 15},
+                 {.request = 16, .payload = U64(0x9)}});
+  EXPECT_TRUE(client_->Send({.request = 5,
+                             .payload = Payload()
+                                            .U32(1)
+                                            .U32(0)
+                                            .U64(kBase)
+                                            .U64(kMemoryBytes)
+                                            .U64(kBase)
+                                            .U64(4096),
+                             .flags = kNeedReply,
+                             .fds = {fds().memory}}));
+  EXPECT_EQ(client_->Answer(),
+            Encode({.request = 5, .payload = U64(1), .flags = 5}));
+  Finish();
+  ASSERT_EQ(server_.model().violations().size(), 1u);
+  EXPECT_EQ(server_.model().violations()[0].rule,
+            backend_sim::Rule::kTableNotBacked);
+}
+
 TEST_F(SocketServerTest, EchoesPacketsThroughMappedMemory) {
   Ring rx;
   Ring tx;

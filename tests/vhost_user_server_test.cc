@@ -80,6 +80,16 @@ TEST(VhostUserServerTest, AMessageThatIsReadInPiecesIsTheSameMessage) {
   }
 }
 
+TEST(VhostUserServerTest, APayloadThatNoRequestHas_EndsTheSessionForAReason) {
+  SimWorld world;
+  RawClient client(world);
+  client.Send({.request = 3, .payload = Payload().Zeros(4097)});
+  EXPECT_TRUE(client.closed());
+  ASSERT_THAT(world.violations(), SizeIs(1));
+  EXPECT_EQ(world.violations()[0].rule, backend_sim::Rule::kPayloadSize);
+  EXPECT_EQ(world.violations()[0].request, 3u);
+}
+
 TEST(VhostUserServerTest, AnswersInAnotherVersion) {
   SimWorld world(With({FaultKind::kReplyWrongVersion, 1, 2}));
   EXPECT_EQ(SecondAnswer(world)->flags, 6u);

@@ -63,5 +63,14 @@ TEST(VhostVdpaVringsTest, APackedRingsPlaceHasBothHalves) {
   EXPECT_EQ(queries[0].base, base);
 }
 
+TEST(VhostVdpaVringsTest, ADoorbellOfWhatIsNotOpenIsNotAskedFor) {
+  AttachedVdpa rig;
+  rig.owned->link().Detach();
+  const auto mapped = rig.owned->MapDoorbell(0);
+  EXPECT_EQ(CodeOf(mapped), ErrorCode::kDisconnected);
+  EXPECT_THAT(TextOf(mapped), HasSubstr("is not open; reattach"));
+  EXPECT_EQ(rig.Complaints(), "");
+}
+
 }  // namespace
 }  // namespace virtio_user

@@ -1,0 +1,237 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//
+// Each command that a driver has, in a split and in a packed ring, in one
+// piece, in pieces, and in an indirect table; and one of them from a driver
+// that writes while it is served.
+
+#include <cstdint>
+#include <span>
+
+#include "fuzz/reader.h"
+#include "fuzz/ring_memory.h"
+#include "fuzz/seeds.h"
+#include "virtio_user/ring/ring_layout.h"
+#include "virtio_user/spec/ring.h"
+
+namespace fuzz {
+
+using virtio_user::RingFormat;
+
+namespace {
+
+constexpr uint8_t kSizeChoice = 3;  // 8 descriptors split, 4 packed.
+constexpr size_t kTableAt = 256;    // In the buffers.
+
+struct Command {
+  const char* name;
+  std::vector<uint8_t> bytes;  // Class, command, data.
+};
+
+std::vector<Command> Commands() {
+  return {
+      {"promiscuous", {0, 0, 1}},
+      {"all_multicast", {0, 1, 1}},
+      {"no_broadcast", {0, 5, 1}},
+      {"mac_table",
+       {1, 0, 1, 0, 0, 0, 2, 0, 0, 0, 0, 1, 1, 0, 0, 0, 3, 0, 0, 0, 0, 1}},
+      {"mac", {1, 1, 2, 0, 0, 0, 0, 7}},
+      {"vlan_add", {2, 0, 5, 0}},
+      {"vlan_delete", {2, 1, 5, 0}},
+      {"announce_ack", {3, 0}},
+      {"pairs", {4, 0, 2, 0}},
+      {"pairs_too_many", {4, 0, 5, 0}},
+      {"offloads", {5, 0, 2, 0, 0, 0, 0, 0, 0, 0}},
+      {"unknown_class", {77, 0, 1}},
+      {"too_short", {0, 0}},
+  };
+}
+
+enum class Shape : uint8_t { kThree, kPieces, kTable, kUnalignedTable };
+constexpr const char* kShapes[] = {"three", "pieces", "table", "unaligned"};
+
+// What a driver writes while it is served (PeerWrites).
+struct DriverWrite {
+  uint8_t how = 0;  // 0: nothing.
+  uint8_t load = 0;
+};
+
+struct Piece {
+  size_t at = 0;
+  uint32_t bytes = 0;
+  bool writable = false;
+};
+
+enum class Server : uint8_t { kControlQueue, kPlainQueue };
+
+// One input, put together.
+class Writer {
+ public:
+  Writer(RingFormat format, bool event_index, Server server)
+      : memory_(WipedMemory(format, kSizeChoice)) {
+    const bool packed = format == RingFormat::kPacked;
+    const bool plain = server == Server::kPlainQueue;
+    Append(bytes_,
+           static_cast<uint64_t>((packed ? 1 : 0) | (event_index ? 2 : 0) |
+                                 (plain ? 4 : 0) | kSizeChoice << 4),
+           1);
+  }
+
+  // Writes without a notification behind it.
+  void Quietly(size_t at, const Bytes& bytes) { Chunk(at | 0x8000, bytes); }
+  void AndNotify(size_t at, const Bytes& bytes, DriverWrite write) {
+    Chunk(at, bytes);
+    Append(bytes_, write.how, 1);
+    if (write.how == 0) return;
+    Append(bytes_, write.load, 1);
+    Append(bytes_, 0x01020300u + write.load, 4);
+  }
+
+  size_t BufferAt(size_t at) { return memory_.ring().size() + at; }
+  size_t AreaAt(const std::byte* area, size_t at) {
+    return static_cast<size_t>(area - memory_.ring().data()) + at;
+  }
+  const virtio_user::RingLayout& layout() { return memory_.layout(); }
+  Bytes Take() { return std::move(bytes_); }
+
+ private:
+  void Chunk(size_t place, const Bytes& bytes) {
+    Append(bytes_, place, 2);
+    Append(bytes_, bytes.size(), 1);
+    bytes_.insert(bytes_.end(), bytes.begin(), bytes.end());
+  }
+
+  RingMemory& memory_;
+  Bytes bytes_;
+};
+
+// Split: address, length, flags, next. Packed: address, length, id, flags.
+Bytes Descriptors(RingFormat format, const std::vector<Piece>& pieces,
+                  bool in_table) {
+  const bool packed = format == RingFormat::kPacked;
+  Bytes bytes;
+  for (size_t i = 0; i < pieces.size(); ++i) {
+    const bool more = i + 1 < pieces.size();
+    uint16_t flags = pieces[i].writable ? virtio_user::kDescFlagWrite : 0;
+    if (more && !(packed && in_table)) flags |= virtio_user::kDescFlagNext;
+    if (packed && !in_table) flags |= virtio_user::kPackedFlagAvail;
+    Append(bytes, RingMemory::kBase + pieces[i].at, 8);
+    Append(bytes, pieces[i].bytes, 4);
+    Append(bytes, packed ? 0 : flags, 2);
+    Append(bytes, packed ? flags : (more ? i + 1 : 0), 2);
+  }
+  return bytes;
+}
+
+size_t TableAt(Shape shape) {
+  return kTableAt + (shape == Shape::kUnalignedTable ? 4 : 0);
+}
+
+Bytes Table(RingFormat format, size_t at, size_t bytes) {
+  const bool packed = format == RingFormat::kPacked;
+  uint16_t flags = virtio_user::kDescFlagIndirect;
+  if (packed) flags |= virtio_user::kPackedFlagAvail;
+  Bytes table;
+  Append(table, RingMemory::kBase + at, 8);
+  Append(table, bytes, 4);
+  Append(table, packed ? 0 : flags, 2);
+  Append(table, packed ? flags : 0, 2);
+  return table;
+}
+
+std::vector<Piece> PiecesOf(size_t request, Shape shape) {
+  const size_t first = shape == Shape::kPieces ? 1 : 2;
+  return {{0, static_cast<uint32_t>(first), false},
+          {first, static_cast<uint32_t>(request - first), false},
+          {request, 1, true}};
+}
+
+struct Manner {
+  RingFormat format = RingFormat::kSplit;
+  Shape shape = Shape::kThree;
+  Server server = Server::kControlQueue;
+  DriverWrite write = {};
+};
+
+Bytes Input(const Manner& manner, const Command& command) {
+  const Shape shape = manner.shape;
+  Writer writer(manner.format, shape == Shape::kPieces, manner.server);
+  Bytes request;
+  for (const uint8_t byte : command.bytes) Append(request, byte, 1);
+  Append(request, 0xee, 1);  // Where the ack goes.
+  writer.Quietly(writer.BufferAt(0), request);
+  const bool in_table =
+      shape == Shape::kTable || shape == Shape::kUnalignedTable;
+  const Bytes list = Descriptors(
+      manner.format, PiecesOf(command.bytes.size(), shape), in_table);
+  if (in_table) writer.Quietly(writer.BufferAt(TableAt(shape)), list);
+  const Bytes& in_ring =
+      in_table ? Table(manner.format, TableAt(shape), list.size()) : list;
+  const size_t at = writer.AreaAt(writer.layout().desc, 0);
+  if (manner.format == RingFormat::kPacked) {
+    writer.AndNotify(at, in_ring, manner.write);
+    return writer.Take();
+  }
+  writer.Quietly(at, in_ring);
+  // flags, idx 1, and head 0 as the first entry.
+  Bytes available;
+  Append(available, 0, 2);
+  Append(available, 1, 2);
+  Append(available, 0, 2);
+  writer.AndNotify(writer.AreaAt(writer.layout().driver, 0), available,
+                   manner.write);
+  return writer.Take();
+}
+
+std::string NameOf(const Manner& manner) {
+  return std::string(manner.format == RingFormat::kPacked ? "_packed_"
+                                                          : "_split_") +
+         kShapes[static_cast<size_t>(manner.shape)];
+}
+
+constexpr RingFormat kFormats[] = {RingFormat::kSplit, RingFormat::kPacked};
+
+// Just before and just after each load.
+void AddDriverWrites(Manner manner, const Command& command,
+                     std::vector<Seed>& inputs) {
+  constexpr uint8_t kMostLoads = 18;
+  constexpr uint8_t kBefore = 1;
+  constexpr uint8_t kAfter = 9;
+  const bool plain = manner.server == Server::kPlainQueue;
+  for (manner.write.load = 0; manner.write.load < kMostLoads;
+       ++manner.write.load) {
+    for (const uint8_t how : {kBefore, kAfter}) {
+      manner.write.how = how;
+      inputs.push_back({(plain ? "plain" : "driver_writes") + NameOf(manner) +
+                            (how == kBefore ? "_before_" : "_after_") +
+                            std::to_string(manner.write.load),
+                        Input(manner, command)});
+    }
+  }
+}
+
+}  // namespace
+
+std::vector<Seed> ControlQueueSeeds() {
+  std::vector<Seed> inputs;
+  for (const Command& command : Commands()) {
+    for (const RingFormat format : kFormats) {
+      for (const Shape shape : {Shape::kThree, Shape::kPieces, Shape::kTable}) {
+        const Manner manner{.format = format, .shape = shape};
+        inputs.push_back(
+            {command.name + NameOf(manner), Input(manner, command)});
+      }
+    }
+  }
+  const Command pairs{"pairs", {4, 0, 2, 0}};
+  for (const RingFormat format : kFormats) {
+    for (const Shape shape : {Shape::kThree, Shape::kPieces, Shape::kTable,
+                              Shape::kUnalignedTable}) {
+      AddDriverWrites({.format = format, .shape = shape}, pairs, inputs);
+    }
+    AddDriverWrites({.format = format, .server = Server::kPlainQueue}, pairs,
+                    inputs);
+  }
+  return inputs;
+}
+
+}  // namespace fuzz

@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//
+// What lies in corpus/ is what make_corpus writes, and nothing else. Folders
+// in there are for findings.
+
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <map>
+#include <set>
+#include <string>
+
+#include "fuzz/seeds.h"
+
+namespace fuzz {
+namespace {
+
+namespace fs = std::filesystem;
+
+const char* const kCorpus = "fuzz/corpus";
+
+// Contents by name.
+std::map<std::string, std::string> Committed(const fs::path& folder) {
+  std::map<std::string, std::string> files;
+  for (const auto& entry : fs::directory_iterator(folder)) {
+    if (entry.is_directory()) continue;
+    std::ifstream file(entry.path(), std::ios::binary);
+    files[entry.path().filename()] = {std::istreambuf_iterator<char>(file), {}};
+  }
+  return files;
+}
+
+std::map<std::string, std::string> Generated(const SeededTarget& target) {
+  std::map<std::string, std::string> files;
+  for (const Seed& seed : target.seeds()) {
+    const bool is_new =
+        files
+            .emplace(
+                seed.name,
+                std::string(reinterpret_cast<const char*>(seed.bytes.data()),
+                            seed.bytes.size()))
+            .second;
+    EXPECT_TRUE(is_new) << target.name << ": two seeds are " << seed.name;
+  }
+  return files;
+}
+
+class CorpusTest : public testing::TestWithParam<SeededTarget> {};
+
+TEST_P(CorpusTest, EachSeed_IsCommittedAsItIsGenerated) {
+  const auto generated = Generated(GetParam());
+  const auto committed = Committed(fs::path(kCorpus) / GetParam().name);
+  ASSERT_FALSE(generated.empty());
+
+  for (const auto& [name, bytes] : generated) {
+    const auto file = committed.find(name);
+    if (file == committed.end()) {
+      ADD_FAILURE() << name << " is missing: bazel run //fuzz:make_corpus";
+    } else {
+      EXPECT_TRUE(file->second == bytes) << name << " is another one";
+    }
+  }
+  for (const auto& [name, bytes] : committed) {
+    EXPECT_TRUE(generated.contains(name)) << name << " comes from nowhere";
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Targets, CorpusTest,
+                         testing::ValuesIn(SeededTargets().begin(),
+                                           SeededTargets().end()),
+                         [](const auto& target) {
+                           return std::string(target.param.name);
+                         });
+
+TEST(CorpusFoldersTest, EachFolder_IsOfATargetWithSeeds) {
+  std::set<std::string> names;
+  for (const SeededTarget& target : SeededTargets()) {
+    names.emplace(target.name);
+  }
+  for (const auto& entry : fs::directory_iterator(kCorpus)) {
+    EXPECT_TRUE(names.contains(entry.path().filename())) << entry.path();
+  }
+}
+
+}  // namespace
+}  // namespace fuzz

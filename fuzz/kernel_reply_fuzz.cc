@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//
+// Whatever the kernel answers to vhost-net's and a vDPA device's users, with
+// whatever numbers, texts, errors and parts of writes: each call ends within
+// its budget, a failure says why, and no descriptor and no mapping is left.
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+
+#include "backend_sim/kernel_server.h"
+#include "fuzz/finding.h"
+#include "fuzz/kernel_machine.h"
+#include "fuzz/kernel_session.h"
+#include "fuzz/reader.h"
+#include "fuzz/spoiled_kernel.h"
+
+namespace {
+
+using fuzz::Expect;
+
+// Of all calls of a session; each has a budget of two seconds, and two of
+// them, beside it, one of their own.
+constexpr std::chrono::seconds kLongest(20);
+
+void Use(fuzz::KernelMachine& machine, virtio_user::VhostBackend& backend) {
+  const auto heard = [&](const virtio_user::Result<void>& done) {
+    Expect(done || !done.error().text().empty(), "error", "no reason");
+  };
+  fuzz::KernelSession session({.backend = backend,
+                               .memory = machine.memory(),
+                               .fds = machine.fds(),
+                               .heard = heard});
+  (void)session.Run();
+  backend.link().Detach();
+  Expect(!virtio_user::IsAttached(backend.link().Poll()), "link",
+         "it is still there");
+  Expect(machine.now() < kLongest, "deadline", "a session does not end");
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  fuzz::Reader input(std::as_bytes(std::span(data, size)));
+  fuzz::KernelMachine machine(input.Word());
+  fuzz::SpoiledKernel kernel(machine.calls(), input);
+  {
+    const auto backend = machine.MakeBackend(kernel);
+    Use(machine, *backend);
+  }
+  const std::string left = machine.Left();
+  Expect(left.empty(), "left-over", left);
+  return 0;
+}

@@ -1,0 +1,205 @@
+// SPDX-License-Identifier: BSD-3-Clause
+
+#include "fuzz/kernel_session.h"
+
+#include <algorithm>
+#include <chrono>
+
+#include "virtio_user/ring/ring_layout.h"
+#include "virtio_user/spec/net.h"
+
+namespace fuzz {
+
+using virtio_user::DeviceAddr;
+using virtio_user::Fail;
+using virtio_user::Feature;
+using virtio_user::FeatureSet;
+using virtio_user::FileDescriptor;
+using virtio_user::MemoryTable;
+using virtio_user::Result;
+using virtio_user::RingFormat;
+using virtio_user::RingLayout;
+using virtio_user::VringBaseQuery;
+using virtio_user::VringEnable;
+
+namespace {
+
+constexpr uint16_t kRingSize = 8;
+constexpr virtio_user::Duration kBudget = std::chrono::seconds(2);
+
+template <typename T>
+Result<void> ToVoid(const Result<T>& result) {
+  return result ? Result<void>() : Fail(result);
+}
+
+}  // namespace
+
+KernelSession::~KernelSession() {
+  if (!rings_.empty()) parts_.memory.Free(rings_);
+}
+
+Result<void> KernelSession::Did(Result<void> done) {
+  parts_.heard(done);
+  return done;
+}
+
+Result<void> KernelSession::Run() {
+  constexpr Step kSteps[] = {
+      &KernelSession::Open,         &KernelSession::Negotiate,
+      &KernelSession::LookAtConfig, &KernelSession::SetUp,
+      &KernelSession::Start,        &KernelSession::Work,
+      &KernelSession::Stop};
+  for (const Step step : kSteps) {
+    parts_.backend.BeginCall(kBudget);
+    if (auto done = (this->*step)(); !done) return done;
+  }
+  return {};
+}
+
+Result<void> KernelSession::InBatch(
+    const std::function<Result<void>()>& calls) {
+  virtio_user::Batch batch(parts_.backend);
+  if (auto done = Did(calls()); !done) return done;
+  const auto done = batch.Commit();
+  return Did(done ? Result<void>() : std::unexpected(done.error().error));
+}
+
+Result<void> KernelSession::Open() {
+  virtio_user::VhostBackend& backend = parts_.backend;
+  if (auto done = Did(backend.link().Attach()); !done) return done;
+  if (auto done = Did(backend.SetOwner()); !done) return done;
+  const auto offered = backend.GetFeatures();
+  // The rings here are split.
+  offered_ = offered.value_or(FeatureSet()) & ~FeatureSet{Feature::kRingPacked};
+  return Did(ToVoid(offered));
+}
+
+Result<void> KernelSession::Negotiate() {
+  virtio_user::VhostBackend& backend = parts_.backend;
+  if (auto done = Did(backend.SetFeatures(offered_)); !done) return done;
+  if (!backend.caps().status) return {};
+  const uint8_t status = virtio_user::kStatusAcknowledge |
+                         virtio_user::kStatusDriver |
+                         virtio_user::kStatusFeaturesOk;
+  if (auto done = Did(backend.SetStatus(status)); !done) return done;
+  return Did(ToVoid(backend.GetStatus()));
+}
+
+Result<void> KernelSession::LookAtConfig() {
+  virtio_user::VhostBackend& backend = parts_.backend;
+  (void)backend.TakeNews();
+  if (!backend.caps().config) return {};
+  std::array<std::byte, virtio_user::kNetConfigFrontBytes> config;
+  if (auto done = Did(backend.GetConfig(0, config)); !done) return done;
+  // Devices need not take it.
+  (void)Did(backend.SetConfig(0, std::span(config).first(6)));
+  return {};
+}
+
+Result<DeviceAddr> KernelSession::AddrOf(const std::byte* at) {
+  Result<DeviceAddr> addr = DeviceAddr();
+  parts_.memory.WithTable([&](const MemoryTable& table) {
+    addr = table.ToDevice(at, 1, parts_.backend.caps().addresses);
+  });
+  return addr;
+}
+
+Result<void> KernelSession::SetUp() {
+  const size_t bytes = RingLayout::BytesFor(RingFormat::kSplit, kRingSize);
+  const size_t each =
+      (bytes + RingLayout::kAlign - 1) & ~(RingLayout::kAlign - 1);
+  const auto memory = parts_.memory.Allocate(kRings * each, RingLayout::kAlign);
+  if (!memory) return Fail(memory);
+  rings_ = *memory;
+  std::ranges::fill(rings_, std::byte{0});
+  for (FileDescriptor* const fd :
+       {&kicks_[0], &kicks_[1], &calls_[0], &calls_[1]}) {
+    auto made = FileDescriptor::CreateEvent(parts_.fds);
+    if (!made) return Fail(made);
+    *fd = *std::move(made);
+  }
+  return InBatch([this]() -> Result<void> {
+    Result<void> done;
+    parts_.memory.WithTable([&](const MemoryTable& table) {
+      done = parts_.backend.SetMemTable(table);
+    });
+    for (uint16_t ring = 0; ring < kRings && done; ++ring) {
+      done = SetUpRing(ring);
+    }
+    return done;
+  });
+}
+
+Result<void> KernelSession::SetUpRing(uint16_t ring) {
+  virtio_user::VhostBackend& backend = parts_.backend;
+  const size_t each = rings_.size() / kRings;
+  const auto layout = RingLayout::PlaceIn(rings_.subspan(ring * each, each),
+                                          RingFormat::kSplit, kRingSize);
+  if (!layout) return Fail(layout);
+  const auto desc = AddrOf(layout->desc);
+  const auto avail = AddrOf(layout->driver);
+  const auto used = AddrOf(layout->device);
+  if (!desc || !avail || !used)
+    return Fail(!desc ? desc : !avail ? avail : used);
+  const int call = calls_[ring].get();
+  if (auto done = backend.SetVringCall(ring, call); !done) return done;
+  if (auto done = backend.SetVringNum(ring, kRingSize); !done) return done;
+  if (auto done = backend.SetVringBase(ring, {}); !done) return done;
+  auto done = backend.SetVringAddr(
+      ring, {.desc = *desc, .avail = *avail, .used = *used});
+  return done ? backend.SetVringKick(ring, kicks_[ring].get()) : done;
+}
+
+Result<void> KernelSession::Enable(VringEnable enable) {
+  if (!parts_.backend.caps().ring_enable) return {};
+  return InBatch([&]() -> Result<void> {
+    Result<void> done;
+    for (uint16_t ring = 0; ring < kRings && done; ++ring) {
+      done = parts_.backend.SetVringEnable(ring, enable);
+    }
+    return done;
+  });
+}
+
+Result<void> KernelSession::Start() {
+  if (auto done = Enable(VringEnable::kEnabled); !done) return done;
+  if (!parts_.backend.caps().status) return {};
+  return Did(parts_.backend.SetStatus(
+      virtio_user::kStatusAcknowledge | virtio_user::kStatusDriver |
+      virtio_user::kStatusFeaturesOk | virtio_user::kStatusDriverOk));
+}
+
+// None of it is needed: what fails here leaves the rings running.
+Result<void> KernelSession::Work() {
+  virtio_user::VhostBackend& backend = parts_.backend;
+  if (backend.caps().own_control_queue) {
+    constexpr std::byte kPromiscuousOn[] = {std::byte{0}, std::byte{0},
+                                            std::byte{1}};
+    (void)Did(ToVoid(backend.SendControl(kPromiscuousOn, kBudget)));
+  }
+  if (backend.caps().guest_offloads) {
+    (void)Did(backend.SetGuestOffloads(offered_ &
+                                       FeatureSet{Feature::kNetGuestCsum}));
+  }
+  if (backend.caps().doorbells) (void)Did(ToVoid(backend.MapDoorbell(0)));
+  if (backend.caps().live_mem_table) {
+    Result<void> done;
+    parts_.memory.WithTable(
+        [&](const MemoryTable& table) { done = backend.SetMemTable(table); });
+    (void)Did(done);
+  }
+  (void)backend.TakeNews();
+  (void)backend.link().Poll();
+  return {};
+}
+
+Result<void> KernelSession::Stop() {
+  if (auto done = Enable(VringEnable::kDisabled); !done) return done;
+  std::array<VringBaseQuery, kRings> queries = {VringBaseQuery{0, {}, false},
+                                                VringBaseQuery{1, {}, false}};
+  const auto stopped = Did(parts_.backend.GetVringBases(queries));
+  if (!stopped || !parts_.backend.caps().status) return stopped;
+  return Did(parts_.backend.SetStatus(virtio_user::kStatusReset));
+}
+
+}  // namespace fuzz

@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: BSD-3-Clause
+
+#ifndef FUZZ_KERNEL_SESSION_H_
+#define FUZZ_KERNEL_SESSION_H_
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <span>
+#include <utility>
+
+#include "virtio_user/base/error.h"
+#include "virtio_user/base/file_descriptor.h"
+#include "virtio_user/spec/feature.h"
+#include "virtio_user/vhost/memory_provider.h"
+#include "virtio_user/vhost/vhost_backend.h"
+
+namespace fuzz {
+
+// Everything that a front-end of one pair does with a kernel's back-end, from
+// opening it to the last ring's place; ends with the first failure.
+class KernelSession {
+ public:
+  using Heard = std::function<void(const virtio_user::Result<void>&)>;
+  // All of these outlive it.
+  struct Parts {
+    virtio_user::VhostBackend& backend;
+    virtio_user::MemoryProvider& memory;
+    virtio_user::FdOps& fds;
+    // Called after each call of the back-end, with what came of it.
+    Heard heard;
+  };
+  explicit KernelSession(Parts parts) : parts_(std::move(parts)) {}
+  ~KernelSession();
+  KernelSession(const KernelSession&) = delete;
+  KernelSession& operator=(const KernelSession&) = delete;
+
+  virtio_user::Result<void> Run();
+
+ private:
+  static constexpr uint16_t kRings = 2;
+
+  using Outcome = virtio_user::Result<void>;
+  using Step = Outcome (KernelSession::*)();
+
+  Outcome Did(Outcome done);
+  // Each as one batch, with one budget.
+  Outcome InBatch(const std::function<Outcome()>& calls);
+
+  Outcome Open();
+  Outcome Negotiate();
+  Outcome LookAtConfig();
+  Outcome SetUp();
+  Outcome SetUpRing(uint16_t ring);
+  Outcome Start();
+  Outcome Work();
+  Outcome Stop();
+  Outcome Enable(virtio_user::VringEnable enable);
+  virtio_user::Result<virtio_user::DeviceAddr> AddrOf(const std::byte* at);
+
+  const Parts parts_;
+  virtio_user::FeatureSet offered_;
+  std::span<std::byte> rings_;
+  std::array<virtio_user::FileDescriptor, kRings> kicks_;
+  std::array<virtio_user::FileDescriptor, kRings> calls_;
+};
+
+}  // namespace fuzz
+
+#endif  // FUZZ_KERNEL_SESSION_H_

@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//
+// Command lines, scripts and values as people type them, well or badly.
+
+#include <string>
+
+#include "backend_sim/seeded_entropy.h"
+#include "backend_sim/simulation/script.h"
+#include "fuzz/reader.h"
+#include "fuzz/seeds.h"
+
+namespace fuzz {
+
+namespace {
+
+// What options_fuzz takes the rest of an input for.
+constexpr char kCommandLine = 'd';
+constexpr char kScript = 'a';
+constexpr char kValue = 'b';
+constexpr char kDevice = 'c';
+
+constexpr const char* kCommandLines[] = {
+    "",
+    "--version",
+    "--help",
+    "run",
+    "run\n--help",
+    "run\n--backend\n/tmp/v.sock\n--queues\n4\n--packets\n1000000",
+    "run\n--backend=/dev/vhost-net\n--queues=2\n--ifname\ntap%d",
+    "run\n--path\npacked-inorder-mrg\n--size\n60-9000",
+    "run\n--backend\n/tmp/v.sock\n--pcap-in\na.pcap\n--pcap-out\nb.pcap",
+    "run\n--backend\n/tmp/v.sock\n--server\n--timeout\n30",
+    "run\n--backend\n/tmp/v.sock\n--reconnect\n1.5",
+    "run\n--packed\n--in-order\n--no-mrg-rxbuf\n--indirect\n-v",
+    "run\n--no-in-order\n--no-indirect\n--queue-size\n255",
+    "run\n--mac\n02:00:00:00:00:01\n--traffic\nnone\n--restarts\n0",
+    "run\n--personality\nlib-vhost\n--burst\n256\n--seed\n010",
+    "run\n--json\n-\n--queues\n99999999999999999999",
+    "run\n--queues\n-1",
+    "run\n--timeout\nnan",
+    "bench",
+    "bench\n--path\nsplit-vec\n--seconds\n0.5\n--rounds\n3\n--size\n64-1514",
+    "bench\n--packets\n1000\n--burst\n8\n--queue-size\n1024\n--json\n-",
+    "probe",
+    "probe\nsim\n--json\n-\n-v",
+    "probe\n/tmp/v.sock\n--server\n--timeout\n5",
+    "replay\n4711\n--steps\n100\n--backend\nvdpa",
+    "replay\nrun.script\n--html\nrun.html\n--gtest",
+    "replay\n99999999999999999999",
+    "simulate\n--seeds\n10000\n--check-determinism\n--jobs\n2",
+    "simulate\n--seed\n4711\n--steps\n1000\n--personality\nlib-vhost",
+    "simulate\n--from\n18446744073709551615\n--seeds\n2\n--keep-going",
+    "simulate\n--hashes\nh.txt\n--json\nr.json\n--timeout\n0",
+    "shrink\n4711\n--output\nshort.txt\n--max-runs\n100",
+    "shrink\nx.script\n--timeout\n5",
+    "explore",
+    "explore\nfeatures\n--prove\n--solver\nz3",
+    "explore\nfaults\n--pairs\n2\n--only\nrefused@6,late@9",
+    "explore\nfaults\n--in-recovery\n--jobs\n4\n--timeout\n9",
+    "explore\nsequences\n--depth\n6",
+    "explore\nsequences\n--only\ncreate,set-up,start",
+    "explore\nnothing",
+    "fly",
+};
+
+constexpr const char* kScripts[] = {
+    "set backend conforming\nset pairs 2\ncreate\nnegotiate a=1\nstart\n",
+    "# a comment\n\nverdict: pass\nset backend vdpa\ncreate\n",
+    "set backend nobody\n",
+    "set pairs\n",
+    "set queue_size 3\ncreate\n",
+    "set mtu 67\ncreate\n",
+    "create a=4294967296\n",
+    "create\nset pairs 1\n",
+    "fly a=1\n",
+    "",
+};
+
+constexpr const char* kValues[] = {
+    "02:00:00:00:00:01",
+    "01:00:00:00:00:01",
+    "00:00:00:00:00:00",
+    "2:0:0:0:0:1",
+    "60-1514",
+    "64",
+    "65535-60",
+    "tap%d",
+    "tap0",
+    "a/b",
+    "0",
+    "007",
+    "-0",
+    "-9223372036854775808",
+    "18446744073709551616",
+    "refused@17,late@9",
+    "none",
+    "create,set-up,start,stop",
+    "split-mrg",
+    "packed-vec",
+    "a\x1b[31m\xc2\x9b\n",
+};
+
+Seed Typed(const std::string& name, char kind, const std::string& text) {
+  return {name, BytesOfText(kind + text)};
+}
+
+// A life that was drawn, in full.
+std::string DrawnScript(uint64_t seed) {
+  backend_sim::SeededEntropy entropy(seed);
+  backend_sim::Script script;
+  script.scenario = backend_sim::DrawScenario(entropy);
+  for (uint32_t i = 0; i < 12; ++i) {
+    script.operations.push_back(
+        {.kind = static_cast<backend_sim::OpKind>(
+             entropy.Choose(backend_sim::kOpKinds)),
+         .a = static_cast<uint32_t>(entropy.Choose(5)),
+         .b = static_cast<uint32_t>(entropy.Choose(1000)),
+         .salt = i});
+  }
+  return ToText(script);
+}
+
+Seed DeviceSeed(const std::string& name, uint8_t what, uint16_t pairs,
+                uint16_t size) {
+  Bytes bytes = BytesOfText(std::string(1, kDevice));
+  Append(bytes, what, 1);
+  Append(bytes, pairs, 2);
+  Append(bytes, size, 2);
+  return {name, bytes};
+}
+
+}  // namespace
+
+std::vector<Seed> OptionsSeeds() {
+  std::vector<Seed> seeds;
+  const auto add = [&](const char* name, char kind, const auto& texts) {
+    size_t number = 0;
+    for (const char* const text : texts) {
+      seeds.push_back(
+          Typed(name + ("_" + std::to_string(number++)), kind, text));
+    }
+  };
+  add("command", kCommandLine, kCommandLines);
+  add("script", kScript, kScripts);
+  add("value", kValue, kValues);
+  for (const uint64_t seed : {1, 2, 3, 4}) {
+    seeds.push_back(Typed("drawn_script_" + std::to_string(seed), kScript,
+                          DrawnScript(seed)));
+  }
+  seeds.push_back(DeviceSeed("device_plain", 6, 1, 256));
+  seeds.push_back(DeviceSeed("device_pairs", 7, 4, 1024));
+  seeds.push_back(DeviceSeed("device_packed", 15, 2, 100));
+  seeds.push_back(DeviceSeed("device_no_pairs", 1, 0, 256));
+  seeds.push_back(DeviceSeed("device_odd_size", 1, 1, 255));
+  return seeds;
+}
+
+}  // namespace fuzz

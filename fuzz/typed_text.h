@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//
+// Text from a user, through each reader that there is. Whatever is wrong with
+// how it is read is reported as a finding. Nothing is opened or carried out.
+
+#ifndef FUZZ_TYPED_TEXT_H_
+#define FUZZ_TYPED_TEXT_H_
+
+#include <string>
+#include <string_view>
+
+#include "fuzz/reader.h"
+
+namespace fuzz {
+
+// Words of `vuser WORDS...`, with line ends between them; at most so many are
+// looked at.
+inline constexpr size_t kMostWords = 32;
+void CheckCommandLine(std::string_view text);
+
+// A script of the simulator: refused, or what is written of it reads back.
+void CheckScript(std::string_view text);
+
+// Values that options have: addresses, sizes, names, numbers, lists.
+void CheckValues(const std::string& text);
+
+// Device::Create under options of any size.
+void CheckDeviceOptions(Reader& input);
+
+}  // namespace fuzz
+
+#endif  // FUZZ_TYPED_TEXT_H_
