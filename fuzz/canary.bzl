@@ -32,6 +32,7 @@ def fuzz_canary(target, runs, finding, patch = None):
         binary = ":%s_bin" % target,
         tags = ["manual"],
     )
+    dicts = native.glob(["%s.dict" % target])
     native.sh_test(
         name = target + "_canary",
         size = "medium",
@@ -42,8 +43,8 @@ def fuzz_canary(target, runs, finding, patch = None):
             "$(rootpath :%s_canary_bin)" % target,
             str(runs),
             "'%s'" % finding,
-        ],
-        data = [
+        ] + ["$(rootpath %s)" % dict for dict in dicts],
+        data = dicts + [
             ":%s_canary_bin" % target,
             ":%s_engine_bin" % target,
         ],

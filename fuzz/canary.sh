@@ -1,7 +1,7 @@
 #!/bin/bash
 # Shows that a fuzz target finds a bug that was planted for it, from nothing.
 #
-#   canary.sh TARGET ENGINE CANARY RUNS FINDING
+#   canary.sh TARGET ENGINE CANARY RUNS FINDING [DICTIONARY]
 #
 # CANARY is TARGET with the bug; ENGINE is without it. From an empty corpus and
 # seed 1, CANARY has to end within RUNS inputs with a line that matches FINDING,
@@ -9,13 +9,15 @@
 set -euo pipefail
 
 target=$1 engine=$2 canary=$3 runs=$4 finding=$5
+dictionary=("${@:6:1}")
 folder=$(mktemp -d "${TEST_TMPDIR:-/tmp}/canary.XXXXXX")
 trap 'rm -rf "$folder"' EXIT
 
 fuzz() {
   mkdir -p "$folder/$1"
   "$2" -seed=1 -runs="$runs" -timeout=20 -artifact_prefix="$folder/$1/" \
-    -print_final_stats=1 "$folder/$1" >"$folder/$1.log" 2>&1
+    "${dictionary[@]/#/-dict=}" -print_final_stats=1 "$folder/$1" \
+    >"$folder/$1.log" 2>&1
 }
 
 # How many inputs it took; libFuzzer tells of those that it keeps.
@@ -34,7 +36,7 @@ if ! grep -aqE "$finding" "$folder/canary.log"; then
   exit 1
 fi
 echo "$target: found after $(inputs_of canary) of at most $runs inputs:" \
-  "$(grep -aE "$finding" "$folder/canary.log" | head -1)"
+  "$(grep -m1 -aE "$finding" "$folder/canary.log")"
 if ! fuzz engine "$engine"; then
   echo "$target: something is found without the planted bug, too:" >&2
   tail -40 "$folder/engine.log" >&2

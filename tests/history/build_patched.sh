@@ -25,16 +25,16 @@ mkdir "$tree/objects"
 # The copy: links to everything, but what a patch may change is there for real.
 for entry in *; do
   case $entry in
-    virtio_user | backend_sim) cp -rL "$entry" "$tree/" ;;
+    virtio_user | backend_sim | cli) cp -rL "$entry" "$tree/" ;;
     *) ln -s "$home/$entry" "$tree/$entry" ;;
   esac
 done
-chmod -R u+w "$tree/virtio_user" "$tree/backend_sim" 2>/dev/null || true
+chmod -R u+w "$tree/virtio_user" "$tree/backend_sim" "$tree/cli" 2>/dev/null || true
 
 mapfile -t changed < <(sed -n 's|^+++ b/\([^[:space:]]*\).*|\1|p' "$patch")
 [[ ${#changed[@]} -gt 0 ]] || fail "changes nothing: it has no line '+++ b/...'"
 for file in "${changed[@]}"; do
-  [[ -f $tree/$file && $file =~ ^(virtio_user|backend_sim)/ ]] ||
+  [[ -f $tree/$file && $file =~ ^(virtio_user|backend_sim|cli)/ ]] ||
     fail "the program is not built from $file: name another test, or leave" \
       "that file out of the patch"
 done
