@@ -51,7 +51,7 @@ fi
 
 cd "$root"
 tools/setup.sh build coverage
-rm -rf "$out"/{html,raw,all.profdata,report.txt}
+rm -rf "$out"/{html,raw,all.profdata,report.txt,everything}
 mkdir -p "$out/raw"
 # %m names the program: runs of the same one are merged in place.
 profile=$root/$out/raw/%m.profraw
@@ -77,10 +77,10 @@ run_tests() {
       files_of)
 }
 
-# Every target runs on its corpus. What is linked into none of them is in the
-# libraries, which are looked at as well.
+# Every target runs on its corpus. What is linked into none of them is in
+# `everything`, a program that never runs.
 run_corpora() {
-  local program target folder built libraries
+  local program target folder built libraries archives=()
   test_code=0
   mapfile -t built < <(labels_of 'filter("_fuzz_bin$", //fuzz/...)')
   mapfile -t libraries < <(labels_of 'kind(cc_library, //virtio_user/...)
@@ -100,9 +100,15 @@ run_corpora() {
       tail -n 5 "$out/$target.log"
     }
   done
-  # Some have headers alone.
-  mapfile -t -O "${#programs[@]}" programs < <(
-    printf '%s\n' "${libraries[@]}" | files_of lib | sed 's/$/.a/')
+  # Linked whole, since llvm-cov refuses the archives themselves. Some libraries
+  # have headers alone.
+  for program in $(printf '%s\n' "${libraries[@]}" | files_of lib); do
+    [[ ! -e $program.a ]] || archives+=("$program.a")
+  done
+  clang++-19 -fuse-ld=lld -fprofile-instr-generate -x c++ - -x none \
+    -Wl,--whole-archive "${archives[@]}" -Wl,--no-whole-archive \
+    -o "$out/everything" <<<'int main() {}'
+  programs+=("$out/everything")
 }
 
 if [[ $fuzz == yes ]]; then run_corpora; else run_tests; fi
