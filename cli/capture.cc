@@ -19,6 +19,14 @@ namespace virtio_user::cli {
 namespace {
 
 constexpr int64_t kNanosecondsInMicrosecond = 1000;
+constexpr int64_t kNanosecondsInSecond = 1'000'000'000;
+
+// Whole seconds in what should be a fraction of one, as broken files have it;
+// of less than nothing the next lower ones.
+int64_t SecondsIn(int64_t nanoseconds) {
+  const int64_t whole = nanoseconds / kNanosecondsInSecond;
+  return nanoseconds % kNanosecondsInSecond < 0 ? whole - 1 : whole;
+}
 
 struct PcapClose {
   void operator()(pcap_t* pcap) const { pcap_close(pcap); }
@@ -86,11 +94,13 @@ std::expected<Capture, std::string> Capture::FromStream(std::FILE* file) {
   int outcome = 0;
   while ((outcome = pcap_next_ex(pcap->get(), &header, &data)) == 1) {
     const std::byte* const bytes = reinterpret_cast<const std::byte*>(data);
-    capture.packets_.push_back({.begin = capture.bytes_.size(),
-                                .bytes = header->caplen,
-                                .original_bytes = header->len,
-                                .seconds = header->ts.tv_sec,
-                                .nanoseconds = header->ts.tv_usec});
+    const int64_t carried = SecondsIn(header->ts.tv_usec);
+    capture.packets_.push_back(
+        {.begin = capture.bytes_.size(),
+         .bytes = header->caplen,
+         .original_bytes = header->len,
+         .seconds = header->ts.tv_sec + carried,
+         .nanoseconds = header->ts.tv_usec - carried * kNanosecondsInSecond});
     capture.bytes_.insert(capture.bytes_.end(), bytes, bytes + header->caplen);
     if (header->caplen != 0) continue;
     return std::unexpected(

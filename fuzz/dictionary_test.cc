@@ -85,7 +85,9 @@ TEST(DictionaryTest, EachFeature_IsAWordOfItsBit) {
     Bytes word(8);
     word[bit % 64 / 8] = static_cast<std::byte>(1u << bit % 8);
     EXPECT_EQ(WordOf(Of("feature_mask_fuzz"), name), word) << name;
-    if (bit < 64) EXPECT_EQ(WordOf(Of("kernel_reply_fuzz"), name), word);
+    if (bit < 64) {
+      EXPECT_EQ(WordOf(Of("kernel_reply_fuzz"), name), word) << name;
+    }
     ++features;
   }
   EXPECT_GT(features, 40u);

@@ -38,6 +38,7 @@ struct Form {
   uint32_t magic = kMicroseconds;
   Order order = Order::kLittle;
   uint32_t link_type = kEthernet;
+  uint32_t fraction = 123'456;  // Of a second, of each packet.
 };
 
 Bytes FileHeader(const Form& form) {
@@ -54,7 +55,7 @@ Bytes FileHeader(const Form& form) {
 
 void AddPacket(Bytes& file, const Form& form, size_t bytes, size_t original) {
   Put(file, 1'700'000'000, 4, form.order);
-  Put(file, 123'456, 4, form.order);
+  Put(file, form.fraction, 4, form.order);
   Put(file, bytes, 4, form.order);
   Put(file, original, 4, form.order);
   const Bytes frame = Frame(bytes);
@@ -124,6 +125,11 @@ std::vector<Seed> PcapSeeds() {
       {"big_endian", Pcap({.order = Order::kBig})},
       {"big_endian_nanoseconds",
        Pcap({.magic = kNanoseconds, .order = Order::kBig})},
+      // More than a second, and negative for who takes it for an int.
+      {"no_fraction", Pcap({.magic = kNanoseconds, .fraction = 0xe3310000})},
+      {"big_endian_no_fraction", Pcap({.magic = kNanoseconds,
+                                       .order = Order::kBig,
+                                       .fraction = 0xe3310000})},
       {"raw_ip", Pcap({.link_type = kRawIp})},
       {"pcapng", PcapNg()},
       {"pcapng_cut", Cut(PcapNg(), 30)},

@@ -10,7 +10,9 @@
 #include <fstream>
 #include <iterator>
 #include <nlohmann/json.hpp>
+#include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "cli/capture.h"
@@ -260,6 +262,37 @@ TEST_F(CaptureTest, AnOutputThatCannotBeWritten_IsRefused) {
 
   EXPECT_EQ(outcome.code, 2);
   EXPECT_THAT(outcome.err, HasSubstr("--pcap-out /nowhere/b.pcap: cannot"));
+}
+
+// A packet of this time as it is written again: seconds and their fraction.
+std::pair<uint32_t, uint32_t> TimeOf(uint32_t seconds, uint32_t nanoseconds) {
+  std::string file = PcapText(kNanoMagic).text();
+  for (const uint32_t word : {seconds, nanoseconds, 60u, 60u}) {
+    Put32(file, word);
+  }
+  file += Frame(0x0800, 60);
+  const auto capture = Capture::FromBytes(std::as_bytes(std::span(file)));
+  EXPECT_TRUE(capture.has_value());
+  const std::string written = capture->FileOf(std::vector<size_t>{0});
+  std::pair<uint32_t, uint32_t> time;
+  std::memcpy(&time.first, written.data() + 24, sizeof(time.first));
+  std::memcpy(&time.second, written.data() + 28, sizeof(time.second));
+  return time;
+}
+
+TEST(CaptureBytesTest, AFractionOfMoreThanASecond_IsCarriedOver) {
+  EXPECT_EQ(TimeOf(1'700'000'000, 1'500'000'001),
+            std::pair(1'700'000'001u, 500'000'001u));
+}
+
+// libpcap takes it for an int.
+TEST(CaptureBytesTest, ANegativeFraction_IsTakenOff) {
+  EXPECT_EQ(TimeOf(1'700'000'000, 0xffff'ffff),
+            std::pair(1'699'999'999u, 999'999'999u));
+}
+
+TEST(CaptureBytesTest, NoBytes_AreNoCapture) {
+  EXPECT_THAT(Capture::FromBytes({}).error(), HasSubstr("no capture"));
 }
 
 class CaptureLedgerTest : public CaptureTest {

@@ -103,6 +103,10 @@ Result<void> VhostVdpaBackend::SetVringEnable(uint16_t vring,
 
 // The kick's descriptor goes on to work beside it.
 Result<Doorbell> VhostVdpaBackend::MapDoorbell(uint16_t vring) {
+  if (!node_.is_open()) {
+    return Fail(ErrorCode::kDisconnected,
+                "MapDoorbell: %s is not open; reattach", node_.path());
+  }
   const auto page = node_.MapDoorbell(vring);
   if (!page) return Fail(page);
   return Doorbell(calls_.fds(), *page, vring);
