@@ -17,7 +17,7 @@ namespace {
 
 constexpr uint8_t kLayouts = 14;       // Of NetScene.
 constexpr uint8_t kEverything = 0xb0;  // Offloads, tables and scratch.
-constexpr uint8_t kCalls = 24;         // Of one input.
+constexpr uint8_t kCalls = 12;         // Of one input.
 constexpr uint8_t kSize = 2;           // Split: 8 descriptors; packed: 4.
 constexpr uint16_t kUsedBytes = 72;
 constexpr uint8_t kStartOver = 0xf8;
