@@ -114,26 +114,6 @@ TEST(PacketEngineTest, SpreadsAPacketOverMergeableBuffersAndCountsThem) {
   EXPECT_FALSE(pair.TakeRx().has_value());
 }
 
-// However much memory a chain names, a server needs no more than a packet's.
-TEST(PacketEngineTest, APacketLongerThanAnyIs_BreaksTheRing) {
-  Rig rig(kModern);
-  PairRig pair(rig.client, 0);
-  pair.Start();
-  const std::span<std::byte> all = pair.tx.buffers;
-  const virtio_user::BareBuffer whole = {
-      .buffer = {.addr = pair.AddressOf(all.data(), all.size()),
-                 .bytes = static_cast<uint32_t>(all.size())}};
-
-  const virtio_user::BareBuffer packet[] = {whole, whole, whole};
-  pair.tx.driver->Offer(packet);
-  (void)pair.tx.kick.Signal();
-  rig.world.RunUntilIdle();
-
-  ASSERT_THAT(rig.world.violations(), SizeIs(1));
-  EXPECT_EQ(rig.world.violations()[0].rule, Rule::kRingContents);
-  EXPECT_EQ(rig.world.server().packets().counters(0).received, 0u);
-}
-
 TEST(PacketEngineTest, DropsWhatFitsIntoNoBufferAndGoesOn) {
   Rig rig(kModern);
   PairRig pair(rig.client, 0);

@@ -3,6 +3,7 @@
 // The packet engine on both ring formats.
 
 #include <cstring>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -50,6 +51,22 @@ TEST_P(PacketRingsTest, PacketsComeBackInTurnRoundAfterRound) {
     ASSERT_EQ(rig.pair.ReapTx(), 1u);
   }
   EXPECT_THAT(rig.world.violations(), IsEmpty());
+}
+
+// However much memory a chain names, a server needs no more than a packet's.
+TEST_P(PacketRingsTest, APacketLongerThanAnyIsBreaksTheRing) {
+  Rig rig(GetParam(), "conforming");
+  const std::span<std::byte> all = rig.pair.tx.buffers;
+  const BareBuffer whole = {
+      .buffer = {.addr = rig.pair.AddressOf(all.data(), all.size()),
+                 .bytes = static_cast<uint32_t>(all.size())}};
+
+  rig.pair.tx.driver->Offer(std::vector<BareBuffer>{whole, whole, whole});
+  (void)rig.pair.tx.kick.Signal();
+  rig.Run();
+
+  EXPECT_THAT(rig.Rules(), ElementsAre(Rule::kRingContents));
+  EXPECT_EQ(rig.world.server().packets().counters(0).received, 0u);
 }
 
 TEST(PacketPackedRingsTest, SizesThatAreNoPowerOfTwoAreServed) {
