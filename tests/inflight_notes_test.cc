@@ -166,11 +166,22 @@ TEST(InflightAreaTest, EachQueueHasItsRegionBehindTheLast) {
   EXPECT_EQ(fds.mapped_count(), 0u);
 }
 
-TEST(InflightAreaTest, WhatCannotBeMappedIsNobodysFault) {
+TEST(InflightAreaTest, MemoryThatItsFileDoesNotHaveIsNotMapped) {
   FdTable fds;
   const int fd = *fds.Install(SimFile::Memory(128), "a test");
   InflightArea area(fds);
   const auto breach = area.Map({.mmap_size = 129, .num_queues = 1}, fd);
+  ASSERT_TRUE(breach.has_value());
+  EXPECT_EQ(breach->rule, backend_sim::Rule::kInflightOther);
+  EXPECT_FALSE(area.mapped());
+}
+
+TEST(InflightAreaTest, WhatCannotBeMappedIsNobodysFault) {
+  FdTable fds;
+  const int fd = *fds.Install(SimFile::Memory(128), "a test");
+  fds.FailCall(backend_sim::FdCall::kMap, 1);
+  InflightArea area(fds);
+  const auto breach = area.Map({.mmap_size = 128, .num_queues = 1}, fd);
   ASSERT_TRUE(breach.has_value());
   EXPECT_EQ(breach->rule, backend_sim::Rule::kNone);
   EXPECT_FALSE(area.mapped());

@@ -18,7 +18,9 @@ namespace {
 
 class LoadMutatorTest : public ::testing::Test {
  protected:
-  LoadMutatorTest() { mutator_.Watch({std::span(memory_)}); }
+  LoadMutatorTest() {
+    mutator_.Watch(std::array{std::span<std::byte>(memory_)});
+  }
 
   template <typename T>
   T Get(size_t offset) const {
