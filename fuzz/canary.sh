@@ -10,7 +10,7 @@ set -euo pipefail
 
 target=$1 engine=$2 canary=$3 runs=$4 finding=$5
 dictionary=("${@:6:1}")
-folder=$(mktemp -d "${TEST_TMPDIR:-/tmp}/canary.XXXXXX")
+folder=$(mktemp -d -p "$TEST_TMPDIR")
 trap 'rm -rf "$folder"' EXIT
 
 fuzz() {

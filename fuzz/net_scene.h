@@ -13,6 +13,7 @@
 #include <string>
 #include <vector>
 
+#include "fuzz/finding.h"
 #include "fuzz/lying_device.h"
 #include "fuzz/peer_writes.h"
 #include "fuzz/reader.h"
@@ -41,7 +42,6 @@ class NetScene {
   virtio_user::VringState& vring() { return vring_; }
   virtio_user::BufferPool& pool() { return pool_; }
   const virtio_user::NetQueueOptions& options() const { return options_; }
-  LyingDevice& device() { return device_; }
   PeerWrites& peer() { return peer_; }
 
   // Packets that are neither free nor in the ring.
@@ -59,13 +59,40 @@ class NetScene {
   void CheckBuffers(size_t in_ring);
   // A queue that is broken says why, and has not become another one.
   void CheckBroken(const std::optional<virtio_user::Error>& broken);
+  // Lets driver and device take turns for as long as `input` lasts, and another
+  // device come where it says so; `call` is what the driver does in its turn.
+  template <typename Queue>
+  void Play(Reader& input, Queue& queue,
+            void (*call)(Reader&, NetScene&, Queue&)) {
+    constexpr int kMostCalls = 12;
+    for (int i = 0; i < kMostCalls && !input.empty(); ++i) {
+      vring_.ring.gate.Open();
+      call(input, *this, queue);
+      const uint8_t acts = input.Byte();
+      for (int act = 0; act < acts % 8; ++act) device_.Act(input);
+      if constexpr (requires { queue.SuppressInterrupts(true); }) {
+        if (acts >= 0xf0) queue.SuppressInterrupts((acts & 8) != 0);
+      }
+      if (acts >= 0xf8) StartOver(queue);
+    }
+    StartOver(queue);
+    CheckAllFree();
+  }
+
+ private:
+  template <typename Queue>
+  void StartOver(Queue& queue) {
+    vring_.ring.gate.Close();
+    const size_t in_flight = queue.in_flight();
+    Expect(queue.ReclaimAll() == in_flight, "reclaim", "not all");
+    TakeAllBack();
+  }
   // The device is gone and the ring is empty: no buffer is out any more. What
   // was said of a broken queue is forgotten, and another device begins.
   void TakeAllBack();
   // Each buffer is there, once. Requires: TakeAllBack.
   void CheckAllFree();
 
- private:
   NetScene(uint8_t choice, Reader& input);
   NetScene(virtio_user::FeatureSet features, bool scratch, NetMemory& memory);
 

@@ -49,13 +49,6 @@ void Poll(fuzz::Reader& input, fuzz::NetScene& scene, RxQueue& queue) {
   if (input.Byte() % 4 != 0) scene.FreeHeld();
 }
 
-// The device is gone, and another one comes.
-void StartOver(fuzz::NetScene& scene, RxQueue& queue) {
-  scene.vring().ring.gate.Close();
-  Expect(queue.ReclaimAll() <= scene.kBuffers, "reclaim", "too many");
-  scene.TakeAllBack();
-}
-
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
@@ -64,17 +57,6 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const auto made =
       RxQueue::Create(scene.vring(), scene.pool(), scene.options());
   Expect(made.has_value(), "create", "refused");
-  RxQueue& queue = **made;
-  constexpr int kMostCalls = 12;
-  for (int i = 0; i < kMostCalls && !input.empty(); ++i) {
-    scene.vring().ring.gate.Open();
-    Poll(input, scene, queue);
-    const uint8_t acts = input.Byte();
-    for (int act = 0; act < acts % 8; ++act) scene.device().Act(input);
-    if (acts >= 0xf0) queue.SuppressInterrupts((acts & 8) != 0);
-    if (acts >= 0xf8) StartOver(scene, queue);
-  }
-  StartOver(scene, queue);
-  scene.CheckAllFree();
+  scene.Play(input, **made, &Poll);
   return 0;
 }

@@ -40,14 +40,6 @@ void Call(fuzz::Reader& input, fuzz::NetScene& scene, TxQueue& queue) {
   if (input.Byte() % 4 == 0) scene.FreeHeld();
 }
 
-// The device is gone, and another one comes.
-void StartOver(fuzz::NetScene& scene, TxQueue& queue) {
-  scene.vring().ring.gate.Close();
-  const size_t in_flight = queue.in_flight();
-  Expect(queue.ReclaimAll() == in_flight, "reclaim", "not all");
-  scene.TakeAllBack();
-}
-
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
@@ -56,16 +48,6 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const auto made =
       TxQueue::Create(scene.vring(), scene.pool(), scene.options());
   Expect(made.has_value(), "create", "refused");
-  TxQueue& queue = **made;
-  constexpr int kMostCalls = 12;
-  for (int i = 0; i < kMostCalls && !input.empty(); ++i) {
-    scene.vring().ring.gate.Open();
-    Call(input, scene, queue);
-    const uint8_t acts = input.Byte();
-    for (int act = 0; act < acts % 8; ++act) scene.device().Act(input);
-    if (acts >= 0xf8) StartOver(scene, queue);
-  }
-  StartOver(scene, queue);
-  scene.CheckAllFree();
+  scene.Play(input, **made, &Call);
   return 0;
 }
