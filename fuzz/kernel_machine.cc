@@ -48,47 +48,6 @@ backend_sim::SimMemoryOptions Memory() {
           .mappings = kMappings};
 }
 
-// Calls that somebody else owns.
-class Borrowed final : public virtio_user::KernelCalls {
- public:
-  explicit Borrowed(virtio_user::KernelCalls& calls) : calls_(calls) {}
-
-  virtio_user::FdOps& fds() override { return calls_.fds(); }
-  int Open(const std::string& path) override { return calls_.Open(path); }
-  int Ioctl(int fd, unsigned long request, void* argument) override {
-    return calls_.Ioctl(fd, request, argument);
-  }
-  int IoctlNumber(int fd, unsigned long request,
-                  unsigned long number) override {
-    return calls_.IoctlNumber(fd, request, number);
-  }
-  int Read(int fd, std::span<std::byte> into) override {
-    return calls_.Read(fd, into);
-  }
-  int Write(int fd, std::span<const std::byte> from) override {
-    return calls_.Write(fd, from);
-  }
-  int Poll(int fd, virtio_user::KernelEvent event,
-           virtio_user::Deadline deadline) override {
-    return calls_.Poll(fd, event, deadline);
-  }
-  void Sleep(virtio_user::Deadline deadline) override {
-    calls_.Sleep(deadline);
-  }
-  virtio_user::Deadline After(virtio_user::Duration budget) override {
-    return calls_.After(budget);
-  }
-  bool HasPassed(virtio_user::Deadline deadline) override {
-    return calls_.HasPassed(deadline);
-  }
-  std::string ReadText(const std::string& path) override {
-    return calls_.ReadText(path);
-  }
-
- private:
-  virtio_user::KernelCalls& calls_;
-};
-
 }  // namespace
 
 KernelMachine::KernelMachine(uint16_t choice)
@@ -125,7 +84,8 @@ std::unique_ptr<virtio_user::VhostBackend> KernelMachine::MakeBackend(
   virtio_user::VhostKernelOptions options;
   options.queue_pairs = (choice_ & kTwoPairs) != 0 ? 2 : 1;
   return std::make_unique<virtio_user::VhostKernelBackend>(
-      std::make_unique<Borrowed>(kernel), std::move(options));
+      std::make_unique<backend_sim::SeamCalls>(kernel, watch_),
+      std::move(options));
 }
 
 std::string KernelMachine::Left() {

@@ -11,6 +11,7 @@
 #include "backend_sim/kernel_server.h"
 #include "backend_sim/sim_clock.h"
 #include "backend_sim/sim_memory.h"
+#include "backend_sim/simulation/seam.h"
 #include "backend_sim/tap_file.h"
 #include "backend_sim/trace.h"
 #include "backend_sim/vdpa_device.h"
@@ -51,6 +52,8 @@ class KernelMachine {
   backend_sim::SimMemory memory_;
   backend_sim::VdpaDevice vdpa_;
   backend_sim::KernelServer server_;
+  // vhost-net's back-end owns its calls, which are somebody else's here.
+  backend_sim::SeamWatch watch_;
   const size_t fds_before_;
   const size_t maps_before_;
 };
