@@ -66,9 +66,11 @@ trap 'rm -rf "$folder"' EXIT
 
 # As the options say that go with the target.
 max_len_of() {
-  local options=fuzz/default.options
-  case $1 in *_ring_fuzz) options=fuzz/short.options ;; esac
-  sed -n 's/^max_len = //p' "$options"
+  local label
+  label=$("$root/tools/bazel" query --noshow_progress \
+    "labels(srcs, //fuzz:$1_options)" 2>/dev/null)
+  label=${label#//}
+  sed -n 's/^max_len = //p' "${label/://}"
 }
 
 # Runs a program on a copy of the target's corpus, for so many seconds; inputs
@@ -77,8 +79,10 @@ rate() {
   local program=$1 corpus=$2 log=$folder/log
   rm -rf "$folder/corpus"
   cp -r "$root/fuzz/corpus/$corpus" "$folder/corpus"
+  local max_len
+  max_len=$(max_len_of "$corpus")
   VUSER_LIFE_COUNT=1 "$program" -seed=1 -max_total_time="$3" \
-    -max_len="$(max_len_of "$corpus")" \
+    -max_len="$max_len" \
     -print_final_stats=1 -artifact_prefix="$folder/" "$folder/corpus" \
     >"$log" 2>&1 || {
     tail -20 "$log" >&2

@@ -18,7 +18,7 @@ ExitCode CarryOut(const CommandLine& line, const Console& console) {
   }
   if (line.Has("shrink")) return ShrinkCommand(arguments.shrink, console);
   if (line.Has("explore")) {
-    return ExploreCommand(line.app(), arguments.explore, console);
+    return ExploreCommand(line.Find("explore"), arguments.explore, console);
   }
   return ProbeCommand(arguments.probe, console);
 }

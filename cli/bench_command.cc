@@ -4,7 +4,6 @@
 
 #include <fmt/format.h>
 
-#include <CLI/CLI.hpp>
 #include <cmath>
 #include <ostream>
 
@@ -12,7 +11,6 @@
 #include "cli/bench_report.h"
 #include "cli/path_bench.h"
 #include "cli/printable_text.h"
-#include "cli/whole_number.h"
 
 namespace virtio_user::cli {
 namespace {
@@ -128,53 +126,47 @@ std::expected<BenchOptions, Failure> CheckBenchArguments(
   return Usage("--json " + *options.json_path + ": " + writable.error());
 }
 
-void AddBenchCommand(CLI::App& app, BenchArguments& arguments) {
-  CLI::App* const bench =
-      app.add_subcommand("bench", "Measures what a packet costs, by data path");
+void AddBenchCommand(const Command& app, BenchArguments& arguments) {
+  const Command bench =
+      app.AddCommand("bench", "Measures what a packet costs, by data path");
   const auto number = [&](const char* name, int64_t& value, const char* text) {
-    bench->add_option(name, value, text)
-        ->transform(WholeNumber<int64_t>())
-        ->capture_default_str()
-        ->type_name("N");
+    bench.Add(name, value, text).ShowDefault().Type("N");
   };
   bench
-      ->add_option("--backend", arguments.backend,
-                   "'sim', or the path of a vhost-user socket")
-      ->capture_default_str()
-      ->type_name("sim|PATH");
-  bench->add_option("--path", arguments.path, "One data path, or all of them")
-      ->capture_default_str()
-      ->type_name("NAME|all");
+      .Add("--backend", arguments.backend,
+           "'sim', or the path of a vhost-user socket")
+      .ShowDefault()
+      .Type("sim|PATH");
+  bench.Add("--path", arguments.path, "One data path, or all of them")
+      .ShowDefault()
+      .Type("NAME|all");
   bench
-      ->add_option("--packets", arguments.packets,
-                   "Packets of each round, in place of seconds")
-      ->transform(WholeNumber<int64_t>())
-      ->type_name("N");
+      .Add("--packets", arguments.packets,
+           "Packets of each round, in place of seconds")
+      .Type("N");
   bench
-      ->add_option("--seconds", arguments.seconds,
-                   "Seconds that each round takes [0.2]")
-      ->type_name("S");
+      .Add("--seconds", arguments.seconds,
+           "Seconds that each round takes [0.2]")
+      .Type("S");
   number("--rounds", arguments.rounds, "Rounds to take the median of");
-  bench
-      ->add_option("--size", arguments.sizes,
-                   "Bytes of a frame, within 60-65535")
-      ->capture_default_str()
-      ->type_name("N|MIN-MAX");
+  bench.Add("--size", arguments.sizes, "Bytes of a frame, within 60-65535")
+      .ShowDefault()
+      .Type("N|MIN-MAX");
   number("--burst", arguments.burst,
          "Packets that one call sends or receives, 1 to 256");
   number("--queue-size", arguments.queue_size, "Descriptors of each ring");
   bench
-      ->add_option("--timeout", arguments.timeout_seconds,
-                   "Seconds that one call may take; packets may stand\n"
-                   "still 2.5 times as long")
-      ->capture_default_str()
-      ->type_name("S");
+      .Add("--timeout", arguments.timeout_seconds,
+           "Seconds that one call may take; packets may stand\n"
+           "still 2.5 times as long")
+      .ShowDefault()
+      .Type("S");
   bench
-      ->add_option("--json", arguments.json_path,
-                   "Write JSON too; '-': JSON on standard output in place of\n"
-                   "the table")
-      ->type_name("FILE");
-  bench->footer(kFooter);
+      .Add("--json", arguments.json_path,
+           "Write JSON too; '-': JSON on standard output in place of\n"
+           "the table")
+      .Type("FILE");
+  bench.Footer(kFooter);
 }
 
 ExitCode BenchCommand(const BenchArguments& arguments, const Console& console) {

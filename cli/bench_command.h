@@ -8,14 +8,11 @@
 #include <optional>
 #include <string>
 
+#include "cli/command_options.h"
 #include "cli/console.h"
 #include "cli/exit_code.h"
 #include "cli/path_bench.h"
 #include "cli/run_options.h"
-
-namespace CLI {
-class App;
-}
 
 namespace virtio_user::cli {
 
@@ -35,7 +32,7 @@ struct BenchArguments {
 
 // Declares `vuser bench` and where its arguments go; `arguments` outlives
 // `app`.
-void AddBenchCommand(CLI::App& app, BenchArguments& arguments);
+void AddBenchCommand(const Command& app, BenchArguments& arguments);
 
 // kUsage names option, value and what is allowed. Looks at no file but the one
 // of --json.

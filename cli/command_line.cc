@@ -63,13 +63,14 @@ CommandLine::CommandLine()
   app_->footer("\nvuser COMMAND --help tells more, with examples.\n");
   app_->set_version_flag("--version", std::string("vuser ") + kVersion);
   app_->require_subcommand(1);
-  AddRunCommand(*app_, arguments_.run);
-  AddProbeCommand(*app_, arguments_.probe);
-  AddBenchCommand(*app_, arguments_.bench);
-  AddReplayCommand(*app_, arguments_.replay);
-  AddSimulateCommand(*app_, arguments_.simulate);
-  AddShrinkCommand(*app_, arguments_.shrink);
-  AddExploreCommand(*app_, arguments_.explore);
+  const Command program(app_.get());
+  AddRunCommand(program, arguments_.run);
+  AddProbeCommand(program, arguments_.probe);
+  AddBenchCommand(program, arguments_.bench);
+  AddReplayCommand(program, arguments_.replay);
+  AddSimulateCommand(program, arguments_.simulate);
+  AddShrinkCommand(program, arguments_.shrink);
+  AddExploreCommand(program, arguments_.explore);
 }
 
 CommandLine::~CommandLine() = default;
@@ -95,6 +96,10 @@ std::optional<ExitCode> CommandLine::Parse(std::span<const std::string> words,
 
 bool CommandLine::Has(const std::string& command) const {
   return app_->got_subcommand(command);
+}
+
+Command CommandLine::Find(const std::string& command) const {
+  return Command(app_->get_subcommand(command));
 }
 
 }  // namespace virtio_user::cli

@@ -9,6 +9,7 @@
 #include <string>
 
 #include "cli/bench_command.h"
+#include "cli/command_options.h"
 #include "cli/console.h"
 #include "cli/exit_code.h"
 #include "cli/explore_command.h"
@@ -51,6 +52,8 @@ class CommandLine {
 
   // Of the last Parse that had no exit code.
   bool Has(const std::string& command) const;
+  // There is one of that name.
+  Command Find(const std::string& command) const;
   const CommandArguments& arguments() const { return arguments_; }
   const CLI::App& app() const { return *app_; }
 

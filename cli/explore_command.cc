@@ -2,8 +2,6 @@
 
 #include "cli/explore_command.h"
 
-#include <CLI/CLI.hpp>
-
 namespace virtio_user::cli {
 namespace {
 
@@ -17,23 +15,23 @@ one crashed
 
 }  // namespace
 
-void AddExploreCommand(CLI::App& app, ExploreArguments& arguments) {
-  CLI::App* const explore = app.add_subcommand(
+void AddExploreCommand(const Command& app, ExploreArguments& arguments) {
+  const Command explore = app.AddCommand(
       "explore", "Tries everything of a kind on the real code, and counts it");
-  explore->require_subcommand(1);
-  explore->footer(kFooter);
-  AddExploreFeaturesCommand(*explore, arguments.features);
-  AddExploreFaultsCommand(*explore, arguments.faults);
-  AddExploreSequencesCommand(*explore, arguments.sequences);
+  explore.RequireCommand();
+  explore.Footer(kFooter);
+  AddExploreFeaturesCommand(explore, arguments.features);
+  AddExploreFaultsCommand(explore, arguments.faults);
+  AddExploreSequencesCommand(explore, arguments.sequences);
 }
 
-ExitCode ExploreCommand(const CLI::App& app, const ExploreArguments& arguments,
+ExitCode ExploreCommand(const Command& explore,
+                        const ExploreArguments& arguments,
                         const Console& console) {
-  const CLI::App* const explore = app.get_subcommand("explore");
-  if (explore->got_subcommand("features")) {
+  if (explore.Has("features")) {
     return ExploreFeaturesCommand(arguments.features, console);
   }
-  if (explore->got_subcommand("sequences")) {
+  if (explore.Has("sequences")) {
     return ExploreSequencesCommand(arguments.sequences, console);
   }
   return ExploreFaultsCommand(arguments.faults, console);

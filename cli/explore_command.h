@@ -3,15 +3,12 @@
 #ifndef CLI_EXPLORE_COMMAND_H_
 #define CLI_EXPLORE_COMMAND_H_
 
+#include "cli/command_options.h"
 #include "cli/console.h"
 #include "cli/exit_code.h"
 #include "cli/explore_faults_command.h"
 #include "cli/explore_features_command.h"
 #include "cli/explore_sequences_command.h"
-
-namespace CLI {
-class App;
-}
 
 namespace virtio_user::cli {
 
@@ -22,10 +19,11 @@ struct ExploreArguments {
 };
 
 // Declares `vuser explore` and its commands; `arguments` outlives `app`.
-void AddExploreCommand(CLI::App& app, ExploreArguments& arguments);
+void AddExploreCommand(const Command& app, ExploreArguments& arguments);
 
 // The one of them that was typed.
-ExitCode ExploreCommand(const CLI::App& app, const ExploreArguments& arguments,
+ExitCode ExploreCommand(const Command& explore,
+                        const ExploreArguments& arguments,
                         const Console& console);
 
 }  // namespace virtio_user::cli

@@ -4,7 +4,6 @@
 
 #include <fmt/format.h>
 
-#include <CLI/CLI.hpp>
 #include <chrono>
 #include <nlohmann/json.hpp>
 #include <ostream>
@@ -14,7 +13,6 @@
 #include "cli/explore_line.h"
 #include "cli/explore_report.h"
 #include "cli/report.h"
-#include "cli/whole_number.h"
 
 namespace virtio_user::cli {
 namespace {
@@ -158,27 +156,25 @@ std::expected<ExploreFaultsChecked, Failure> CheckExploreFaults(
   return checked;
 }
 
-void AddExploreFaultsCommand(CLI::App& explore,
+void AddExploreFaultsCommand(const Command& explore,
                              ExploreFaultsArguments& arguments) {
-  CLI::App* const faults = explore.add_subcommand(
+  const Command faults = explore.AddCommand(
       "faults", "Every fault, and every two, in the life of a device");
   faults
-      ->add_option("--pairs", arguments.pairs,
-                   "Queue pairs, 1 to 128 [1, 2, 4 and 8]")
-      ->transform(WholeNumber<int64_t>())
-      ->type_name("N");
-  faults->add_flag("--in-recovery", arguments.in_recovery,
-                   "The second fault in the recovery too with more than 4\n"
-                   "pairs, which takes minutes");
-  AddExploreCommonOptions(*faults, arguments.common);
+      .Add("--pairs", arguments.pairs, "Queue pairs, 1 to 128 [1, 2, 4 and 8]")
+      .Type("N");
+  faults.AddFlag("--in-recovery", arguments.in_recovery,
+                 "The second fault in the recovery too with more than 4\n"
+                 "pairs, which takes minutes");
+  AddExploreCommonOptions(faults, arguments.common);
   faults
-      ->add_option("--only", arguments.only,
-                   "These faults alone, as a failure names them")
-      ->type_name("FAULTS")
-      ->excludes("--in-recovery")
-      ->excludes("--json");
-  AddExploreTimeout(*faults, arguments.common);
-  faults->footer(Footer());
+      .Add("--only", arguments.only,
+           "These faults alone, as a failure names them")
+      .Type("FAULTS")
+      .Excludes("--in-recovery")
+      .Excludes("--json");
+  AddExploreTimeout(faults, arguments.common);
+  faults.Footer(Footer());
 }
 
 ExitCode ExploreFaultsCommand(const ExploreFaultsArguments& arguments,

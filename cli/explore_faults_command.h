@@ -10,13 +10,10 @@
 #include <vector>
 
 #include "backend_sim/explore/fault_choice.h"
+#include "cli/command_options.h"
 #include "cli/console.h"
 #include "cli/exit_code.h"
 #include "cli/explore_output.h"
-
-namespace CLI {
-class App;
-}
 
 namespace virtio_user::cli {
 
@@ -40,7 +37,7 @@ std::expected<ExploreFaultsChecked, Failure> CheckExploreFaults(
     const ExploreFaultsArguments& arguments, const Console& console);
 
 // Declares `faults` under `vuser explore`.
-void AddExploreFaultsCommand(CLI::App& explore,
+void AddExploreFaultsCommand(const Command& explore,
                              ExploreFaultsArguments& arguments);
 
 ExitCode ExploreFaultsCommand(const ExploreFaultsArguments& arguments,

@@ -2,7 +2,6 @@
 
 #include "cli/explore_features_command.h"
 
-#include <CLI/CLI.hpp>
 #include <chrono>
 
 #include "backend_sim/explore/feature_cases.h"
@@ -46,17 +45,17 @@ std::vector<ExploreCount> CountAll(const backend_sim::ExploreOptions& options) {
 
 }  // namespace
 
-void AddExploreFeaturesCommand(CLI::App& explore,
+void AddExploreFeaturesCommand(const Command& explore,
                                ExploreFeaturesArguments& arguments) {
-  CLI::App* const features = explore.add_subcommand(
+  const Command features = explore.AddCommand(
       "features", "Every feature mask through the negotiation");
-  AddExploreCommonOptions(*features, arguments.common);
-  features->add_flag("--prove", arguments.prove,
-                     "Fail where there is no solver to prove it with");
-  features->add_option("--solver", arguments.solver, "The program that proves")
-      ->capture_default_str()
-      ->type_name("Z3");
-  features->footer(kFooter);
+  AddExploreCommonOptions(features, arguments.common);
+  features.AddFlag("--prove", arguments.prove,
+                   "Fail where there is no solver to prove it with");
+  features.Add("--solver", arguments.solver, "The program that proves")
+      .ShowDefault()
+      .Type("Z3");
+  features.Footer(kFooter);
 }
 
 ExitCode ExploreFeaturesCommand(const ExploreFeaturesArguments& arguments,

@@ -3,13 +3,10 @@
 #ifndef CLI_EXPLORE_FEATURES_COMMAND_H_
 #define CLI_EXPLORE_FEATURES_COMMAND_H_
 
+#include "cli/command_options.h"
 #include "cli/console.h"
 #include "cli/exit_code.h"
 #include "cli/explore_output.h"
-
-namespace CLI {
-class App;
-}
 
 namespace virtio_user::cli {
 
@@ -21,7 +18,7 @@ struct ExploreFeaturesArguments {
 };
 
 // Declares `features` under `vuser explore`.
-void AddExploreFeaturesCommand(CLI::App& explore,
+void AddExploreFeaturesCommand(const Command& explore,
                                ExploreFeaturesArguments& arguments);
 
 ExitCode ExploreFeaturesCommand(const ExploreFeaturesArguments& arguments,

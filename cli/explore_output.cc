@@ -4,12 +4,10 @@
 
 #include <fmt/format.h>
 
-#include <CLI/CLI.hpp>
 #include <ostream>
 
 #include "cli/atomic_file.h"
 #include "cli/printable_text.h"
-#include "cli/whole_number.h"
 
 namespace virtio_user::cli {
 namespace {
@@ -24,26 +22,23 @@ Failure JsonFailure(ExitCode code, const ExploreCommonArguments& arguments,
 
 }  // namespace
 
-void AddExploreCommonOptions(CLI::App& command,
+void AddExploreCommonOptions(const Command& command,
                              ExploreCommonArguments& arguments) {
-  command.add_option("--jobs", arguments.jobs, "Threads")
-      ->transform(WholeNumber<int64_t>())
-      ->capture_default_str()
-      ->type_name("J");
+  command.Add("--jobs", arguments.jobs, "Threads").ShowDefault().Type("J");
   command
-      .add_option("--json", arguments.json_path,
-                  "Write JSON too; '-': JSON on standard output in place of\n"
-                  "the table")
-      ->type_name("FILE");
+      .Add("--json", arguments.json_path,
+           "Write JSON too; '-': JSON on standard output in place of\n"
+           "the table")
+      .Type("FILE");
 }
 
-void AddExploreTimeout(CLI::App& command, ExploreCommonArguments& arguments) {
+void AddExploreTimeout(const Command& command,
+                       ExploreCommonArguments& arguments) {
   command
-      .add_option("--timeout", arguments.timeout_seconds,
-                  "Seconds of real time for one case")
-      ->transform(WholeNumber<uint32_t>())
-      ->capture_default_str()
-      ->type_name("S");
+      .Add("--timeout", arguments.timeout_seconds,
+           "Seconds of real time for one case")
+      .ShowDefault()
+      .Type("S");
 }
 
 std::expected<backend_sim::ExploreOptions, Failure> CheckExploreCommon(

@@ -9,12 +9,9 @@
 #include <string>
 
 #include "backend_sim/explore/parallel.h"
+#include "cli/command_options.h"
 #include "cli/console.h"
 #include "cli/exit_code.h"
-
-namespace CLI {
-class App;
-}
 
 namespace virtio_user::cli {
 
@@ -25,10 +22,11 @@ struct ExploreCommonArguments {
   uint32_t timeout_seconds = 60;  // For one case, where that can be said.
 };
 
-void AddExploreCommonOptions(CLI::App& command,
+void AddExploreCommonOptions(const Command& command,
                              ExploreCommonArguments& arguments);
 // --timeout, of those that are guarded.
-void AddExploreTimeout(CLI::App& command, ExploreCommonArguments& arguments);
+void AddExploreTimeout(const Command& command,
+                       ExploreCommonArguments& arguments);
 
 std::expected<backend_sim::ExploreOptions, Failure> CheckExploreCommon(
     const ExploreCommonArguments& arguments, const Console& console);

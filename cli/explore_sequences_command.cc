@@ -4,7 +4,6 @@
 
 #include <fmt/format.h>
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <chrono>
 #include <optional>
@@ -17,7 +16,6 @@
 #include "cli/explore_line.h"
 #include "cli/explore_sequences_report.h"
 #include "cli/report.h"
-#include "cli/whole_number.h"
 
 namespace virtio_user::cli {
 namespace {
@@ -125,28 +123,26 @@ std::string OpNames() {
 
 }  // namespace
 
-void AddExploreSequencesCommand(CLI::App& explore,
+void AddExploreSequencesCommand(const Command& explore,
                                 ExploreSequencesArguments& arguments) {
-  CLI::App* const sequences = explore.add_subcommand(
-      "sequences", "Every sequence of lifecycle operations");
-  AddExploreCommonOptions(*sequences, arguments.common);
-  AddExploreTimeout(*sequences, arguments.common);
+  const Command sequences =
+      explore.AddCommand("sequences", "Every sequence of lifecycle operations");
+  AddExploreCommonOptions(sequences, arguments.common);
+  AddExploreTimeout(sequences, arguments.common);
   sequences
-      ->add_option(
-          "--depth", arguments.depth,
-          fmt::format("Operations in a row, at most; more than {} only "
-                      "from states that are new",
-                      kCompleteDepth))
-      ->transform(WholeNumber<int64_t>())
-      ->capture_default_str()
-      ->type_name("N");
+      .Add("--depth", arguments.depth,
+           fmt::format("Operations in a row, at most; more than {} only "
+                       "from states that are new",
+                       kCompleteDepth))
+      .ShowDefault()
+      .Type("N");
   sequences
-      ->add_option("--only", arguments.only,
-                   "This sequence alone, as a failure names it")
-      ->type_name("OPS")
-      ->excludes("--depth")
-      ->excludes("--json");
-  sequences->footer(kFooter);
+      .Add("--only", arguments.only,
+           "This sequence alone, as a failure names it")
+      .Type("OPS")
+      .Excludes("--depth")
+      .Excludes("--json");
+  sequences.Footer(kFooter);
 }
 
 ExitCode ExploreSequencesCommand(const ExploreSequencesArguments& arguments,

@@ -7,13 +7,10 @@
 #include <optional>
 #include <string>
 
+#include "cli/command_options.h"
 #include "cli/console.h"
 #include "cli/exit_code.h"
 #include "cli/explore_output.h"
-
-namespace CLI {
-class App;
-}
 
 namespace virtio_user::cli {
 
@@ -24,7 +21,7 @@ struct ExploreSequencesArguments {
 };
 
 // Declares `vuser explore sequences`; `arguments` outlives `explore`.
-void AddExploreSequencesCommand(CLI::App& explore,
+void AddExploreSequencesCommand(const Command& explore,
                                 ExploreSequencesArguments& arguments);
 
 ExitCode ExploreSequencesCommand(const ExploreSequencesArguments& arguments,

@@ -2,7 +2,6 @@
 
 #include "cli/probe_command.h"
 
-#include <CLI/CLI.hpp>
 #include <ostream>
 
 #include "cli/atomic_file.h"
@@ -56,30 +55,30 @@ std::expected<Duration, Failure> CheckProbeArguments(
   return CheckSeconds("--timeout", arguments.timeout_seconds);
 }
 
-void AddProbeCommand(CLI::App& app, ProbeArguments& arguments) {
-  CLI::App* const probe = app.add_subcommand(
+void AddProbeCommand(const Command& app, ProbeArguments& arguments) {
+  const Command probe = app.AddCommand(
       "probe", "Shows what a back-end offers, and starts nothing");
   probe
-      ->add_option("PATH", arguments.backend,
-                   "The path of a vhost-user socket, "
-                   "/dev/vhost-net,\n/dev/vhost-vdpa-N or 'sim'")
-      ->required()
-      ->type_name("");
+      .Add("PATH", arguments.backend,
+           "The path of a vhost-user socket, "
+           "/dev/vhost-net,\n/dev/vhost-vdpa-N or 'sim'")
+      .Required()
+      .Type("");
   probe
-      ->add_option("--json", arguments.json_path,
-                   "Write JSON too; '-': JSON on standard output in place of\n"
-                   "the table")
-      ->type_name("FILE");
-  probe->add_flag("--server", arguments.server,
-                  "Listen at PATH and wait for the back-end to connect");
+      .Add("--json", arguments.json_path,
+           "Write JSON too; '-': JSON on standard output in place of\n"
+           "the table")
+      .Type("FILE");
+  probe.AddFlag("--server", arguments.server,
+                "Listen at PATH and wait for the back-end to connect");
   probe
-      ->add_option("--timeout", arguments.timeout_seconds,
-                   "Seconds that the back-end may take in all")
-      ->capture_default_str()
-      ->type_name("S");
-  probe->add_flag("-v,--verbose", arguments.verbose,
-                  "Show every message as it passes");
-  probe->footer(kFooter);
+      .Add("--timeout", arguments.timeout_seconds,
+           "Seconds that the back-end may take in all")
+      .ShowDefault()
+      .Type("S");
+  probe.AddFlag("-v,--verbose", arguments.verbose,
+                "Show every message as it passes");
+  probe.Footer(kFooter);
 }
 
 ExitCode ProbeCommand(const ProbeArguments& arguments, const Console& console) {

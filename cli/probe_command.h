@@ -7,13 +7,10 @@
 #include <optional>
 #include <string>
 
+#include "cli/command_options.h"
 #include "cli/console.h"
 #include "cli/exit_code.h"
 #include "virtio_user/base/deadline.h"
-
-namespace CLI {
-class App;
-}
 
 namespace virtio_user::cli {
 
@@ -26,7 +23,7 @@ struct ProbeArguments {
 };
 
 // Declares `vuser probe`; `arguments` outlives `app`.
-void AddProbeCommand(CLI::App& app, ProbeArguments& arguments);
+void AddProbeCommand(const Command& app, ProbeArguments& arguments);
 
 // The time that there is; else kUsage names option, value and what is allowed.
 // Looks at no file but the one of --json.

@@ -5,7 +5,6 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cerrno>
 #include <charconv>
@@ -21,7 +20,6 @@
 #include "cli/replay_text.h"
 #include "cli/run_options.h"
 #include "cli/sequence_diagram.h"
-#include "cli/whole_number.h"
 
 namespace virtio_user::cli {
 
@@ -167,36 +165,35 @@ ExitCode Show(const Replay& replay, const ToReplay& what,
 
 }  // namespace
 
-void AddReplayCommand(CLI::App& app, ReplayArguments& arguments) {
-  CLI::App* const replay = app.add_subcommand(
+void AddReplayCommand(const Command& app, ReplayArguments& arguments) {
+  const Command replay = app.AddCommand(
       "replay", "Does a simulated run once more and shows what happens");
   replay
-      ->add_option("FILE|SEED", arguments.what,
-                   "A script, or a number from which a run is drawn")
-      ->required()
-      ->type_name("");
+      .Add("FILE|SEED", arguments.what,
+           "A script, or a number from which a run is drawn")
+      .Required()
+      .Type("");
   replay
-      ->add_option("--steps", arguments.steps,
-                   "Of a seed: operations before the faults end (400)")
-      ->transform(WholeNumber<uint32_t>())
-      ->type_name("N");
+      .Add("--steps", arguments.steps,
+           "Of a seed: operations before the faults end (400)")
+      .Type("N");
   replay
-      ->add_option("--backend,--personality", arguments.backend,
-                   "Of a seed: this back-end and no other")
-      ->type_name("NAME");
+      .Add("--backend,--personality", arguments.backend,
+           "Of a seed: this back-end and no other")
+      .Type("NAME");
   replay
-      ->add_option("--html", arguments.html_path,
-                   "Draw the run as a sequence diagram, a page on its own, in\n"
-                   "place of the transcript")
-      ->type_name("FILE");
-  replay->add_flag("--gtest", arguments.gtest,
-                   "Print a GoogleTest of the run in place of the transcript");
+      .Add("--html", arguments.html_path,
+           "Draw the run as a sequence diagram, a page on its own, in\n"
+           "place of the transcript")
+      .Type("FILE");
+  replay.AddFlag("--gtest", arguments.gtest,
+                 "Print a GoogleTest of the run in place of the transcript");
   replay
-      ->add_option("--timeout", arguments.timeout_seconds,
-                   "Seconds that the run may take in all")
-      ->capture_default_str()
-      ->type_name("S");
-  replay->footer(kFooter);
+      .Add("--timeout", arguments.timeout_seconds,
+           "Seconds that the run may take in all")
+      .ShowDefault()
+      .Type("S");
+  replay.Footer(kFooter);
 }
 
 std::expected<ToReplay, Failure> ResolveReplay(

@@ -8,13 +8,10 @@
 #include <optional>
 #include <string>
 
+#include "cli/command_options.h"
 #include "cli/console.h"
 #include "cli/exit_code.h"
 #include "cli/replay_run.h"
-
-namespace CLI {
-class App;
-}
 
 namespace virtio_user::cli {
 
@@ -28,7 +25,7 @@ struct ReplayArguments {
 };
 
 // Declares `vuser replay`; `arguments` outlives `app`.
-void AddReplayCommand(CLI::App& app, ReplayArguments& arguments);
+void AddReplayCommand(const Command& app, ReplayArguments& arguments);
 
 // Reads the script, or the seed.
 std::expected<ToReplay, Failure> ResolveReplay(

@@ -4,7 +4,6 @@
 
 #include <fmt/format.h>
 
-#include <CLI/CLI.hpp>
 #include <ostream>
 #include <string>
 #include <utility>
@@ -18,7 +17,6 @@
 #include "cli/report.h"
 #include "cli/report_json.h"
 #include "cli/runner.h"
-#include "cli/whole_number.h"
 
 namespace virtio_user::cli {
 namespace {
@@ -51,108 +49,100 @@ exit code: 0 pass, 1 fail, 2 wrong arguments (also such that the back-end
 cannot serve), 3 no back-end was reached (nothing came from it)
 )text";
 
-void AddDeviceOptions(CLI::App& run, RunArguments& arguments) {
-  run.add_option("--backend", arguments.backend,
-                 "'sim', the path of a vhost-user socket,\n/dev/vhost-net or "
-                 "/dev/vhost-vdpa-N")
-      ->capture_default_str()
-      ->type_name("sim|PATH");
-  run.add_option("--queues", arguments.queues,
-                 "Queue pairs, 1 to 128 (on a tap: 256)")
-      ->transform(WholeNumber<int64_t>())
-      ->capture_default_str()
-      ->type_name("N");
-  run.add_option("--queue-size", arguments.queue_size,
-                 "Descriptors of each ring, up to 32768; a power of two\n"
-                 "unless --packed")
-      ->transform(WholeNumber<int64_t>())
-      ->capture_default_str()
-      ->type_name("N");
-  run.add_option("--mac", arguments.mac,
-                 "The device's address, as 02:00:00:00:00:01")
-      ->type_name("M");
-  run.add_option("--ifname", arguments.ifname,
-                 "The tap of /dev/vhost-net, as tap0 or tap%d; refused\n"
-                 "for sockets")
-      ->type_name("NAME");
-  run.add_flag("--server", arguments.server,
-               "Listen at PATH and wait for the back-end to connect");
-  run.add_option("--personality", arguments.personality,
-                 "How the embedded back-end behaves where it may choose")
-      ->type_name("NAME");
-  run.add_option("--reconnect", arguments.reconnect_seconds,
-                 "Go on when the back-end goes away and comes back,\n"
-                 "each time within S seconds; packets that were under\n"
-                 "way are lost and counted")
-      ->type_name("S");
-  run.add_option("--timeout", arguments.timeout_seconds,
-                 "Seconds that one call may take; packets may stand\n"
-                 "still 2.5 times as long")
-      ->capture_default_str()
-      ->type_name("S");
+void AddDeviceOptions(const Command& run, RunArguments& arguments) {
+  run.Add("--backend", arguments.backend,
+          "'sim', the path of a vhost-user socket,\n/dev/vhost-net or "
+          "/dev/vhost-vdpa-N")
+      .ShowDefault()
+      .Type("sim|PATH");
+  run.Add("--queues", arguments.queues, "Queue pairs, 1 to 128 (on a tap: 256)")
+      .ShowDefault()
+      .Type("N");
+  run.Add("--queue-size", arguments.queue_size,
+          "Descriptors of each ring, up to 32768; a power of two\n"
+          "unless --packed")
+      .ShowDefault()
+      .Type("N");
+  run.Add("--mac", arguments.mac, "The device's address, as 02:00:00:00:00:01")
+      .Type("M");
+  run.Add("--ifname", arguments.ifname,
+          "The tap of /dev/vhost-net, as tap0 or tap%d; refused\n"
+          "for sockets")
+      .Type("NAME");
+  run.AddFlag("--server", arguments.server,
+              "Listen at PATH and wait for the back-end to connect");
+  run.Add("--personality", arguments.personality,
+          "How the embedded back-end behaves where it may choose")
+      .Type("NAME");
+  run.Add("--reconnect", arguments.reconnect_seconds,
+          "Go on when the back-end goes away and comes back,\n"
+          "each time within S seconds; packets that were under\n"
+          "way are lost and counted")
+      .Type("S");
+  run.Add("--timeout", arguments.timeout_seconds,
+          "Seconds that one call may take; packets may stand\n"
+          "still 2.5 times as long")
+      .ShowDefault()
+      .Type("S");
 }
 
-void AddPathOptions(CLI::App& run, PathArguments& arguments) {
-  run.add_flag("--packed", arguments.packed,
-               "Packed rings; without it they are split");
-  run.add_flag("--in-order", arguments.in_order,
-               "Insist on VIRTIO_F_IN_ORDER, which is used if offered");
-  run.add_flag("--no-in-order", arguments.no_in_order, "Do not use it");
-  run.add_flag("--no-mrg-rxbuf", arguments.no_mrg_rxbuf,
-               "Do not use VIRTIO_NET_F_MRG_RXBUF");
-  run.add_flag("--indirect", arguments.indirect,
-               "Insist on VIRTIO_F_INDIRECT_DESC, which is used if\n"
-               "offered");
-  run.add_flag("--no-indirect", arguments.no_indirect, "Do not use it");
-  run.add_option("--path", arguments.path,
-                 "Insist on one data path:\n"
-                 "split-mrg, split-nomrg, split-inorder-mrg,\n"
-                 "split-inorder-nomrg, and the same with packed-;\n"
-                 "split-vec, packed-vec: without indirect tables")
-      ->type_name("NAME");
+void AddPathOptions(const Command& run, PathArguments& arguments) {
+  run.AddFlag("--packed", arguments.packed,
+              "Packed rings; without it they are split");
+  run.AddFlag("--in-order", arguments.in_order,
+              "Insist on VIRTIO_F_IN_ORDER, which is used if offered");
+  run.AddFlag("--no-in-order", arguments.no_in_order, "Do not use it");
+  run.AddFlag("--no-mrg-rxbuf", arguments.no_mrg_rxbuf,
+              "Do not use VIRTIO_NET_F_MRG_RXBUF");
+  run.AddFlag("--indirect", arguments.indirect,
+              "Insist on VIRTIO_F_INDIRECT_DESC, which is used if\n"
+              "offered");
+  run.AddFlag("--no-indirect", arguments.no_indirect, "Do not use it");
+  run.Add("--path", arguments.path,
+          "Insist on one data path:\n"
+          "split-mrg, split-nomrg, split-inorder-mrg,\n"
+          "split-inorder-nomrg, and the same with packed-;\n"
+          "split-vec, packed-vec: without indirect tables")
+      .Type("NAME");
 }
 
-void AddTrafficOptions(CLI::App& run, RunArguments& arguments) {
-  run.add_option("--packets", arguments.packets,
-                 "Packets in all, over all pairs [10000]")
-      ->transform(WholeNumber<int64_t>())
-      ->type_name("N");
-  run.add_option("--traffic", arguments.traffic,
-                 "echo: all come back and are compared; send: the\n"
-                 "back-end only takes; receive: it only gives; none")
-      ->capture_default_str()
-      ->type_name("KIND");
-  run.add_option("--size", arguments.sizes,
-                 "Bytes of a frame, within 60-65535 [60-1514]")
-      ->type_name("MIN-MAX");
-  run.add_option("--burst", arguments.burst,
-                 "Packets that one call sends or receives, 1 to 256")
-      ->transform(WholeNumber<int64_t>())
-      ->capture_default_str()
-      ->type_name("N");
-  run.add_option("--restarts", arguments.restarts,
-                 "How often the device is stopped and started again")
-      ->transform(WholeNumber<int64_t>())
-      ->capture_default_str()
-      ->type_name("N");
-  run.add_option("--pcap-in", arguments.pcap_in,
-                 "Send the packets of this capture, in order")
-      ->type_name("FILE");
-  run.add_option("--pcap-out", arguments.pcap_out,
-                 "Write those that came back, in the same order")
-      ->type_name("FILE");
-  run.add_option("--seed", arguments.seed,
-                 "Decides sizes and contents of packets and all that\n"
-                 "the simulated back-end does")
-      ->transform(WholeNumber<uint64_t>())
-      ->capture_default_str()
-      ->type_name("S");
-  run.add_option("--json", arguments.json_path,
-                 "Write the report as JSON too; '-': JSON on standard\n"
-                 "output and the table on standard error")
-      ->type_name("FILE");
-  run.add_flag("-v,--verbose", arguments.verbose,
-               "Show every message as it passes");
+void AddTrafficOptions(const Command& run, RunArguments& arguments) {
+  run.Add("--packets", arguments.packets,
+          "Packets in all, over all pairs [10000]")
+      .Type("N");
+  run.Add("--traffic", arguments.traffic,
+          "echo: all come back and are compared; send: the\n"
+          "back-end only takes; receive: it only gives; none")
+      .ShowDefault()
+      .Type("KIND");
+  run.Add("--size", arguments.sizes,
+          "Bytes of a frame, within 60-65535 [60-1514]")
+      .Type("MIN-MAX");
+  run.Add("--burst", arguments.burst,
+          "Packets that one call sends or receives, 1 to 256")
+      .ShowDefault()
+      .Type("N");
+  run.Add("--restarts", arguments.restarts,
+          "How often the device is stopped and started again")
+      .ShowDefault()
+      .Type("N");
+  run.Add("--pcap-in", arguments.pcap_in,
+          "Send the packets of this capture, in order")
+      .Type("FILE");
+  run.Add("--pcap-out", arguments.pcap_out,
+          "Write those that came back, in the same order")
+      .Type("FILE");
+  run.Add("--seed", arguments.seed,
+          "Decides sizes and contents of packets and all that\n"
+          "the simulated back-end does")
+      .ShowDefault()
+      .Type("S");
+  run.Add("--json", arguments.json_path,
+          "Write the report as JSON too; '-': JSON on standard\n"
+          "output and the table on standard error")
+      .Type("FILE");
+  run.AddFlag("-v,--verbose", arguments.verbose,
+              "Show every message as it passes");
 }
 
 std::string JsonText(const std::string& path) { return "--json " + path; }
@@ -246,13 +236,13 @@ RunResult Run(const RunOptions& options, const Console& console) {
 
 }  // namespace
 
-void AddRunCommand(CLI::App& app, RunArguments& arguments) {
-  CLI::App* const run =
-      app.add_subcommand("run", "Exercises a back-end with packets");
-  AddDeviceOptions(*run, arguments);
-  AddPathOptions(*run, arguments.path);
-  AddTrafficOptions(*run, arguments);
-  run->footer(kFooter);
+void AddRunCommand(const Command& app, RunArguments& arguments) {
+  const Command run =
+      app.AddCommand("run", "Exercises a back-end with packets");
+  AddDeviceOptions(run, arguments);
+  AddPathOptions(run, arguments.path);
+  AddTrafficOptions(run, arguments);
+  run.Footer(kFooter);
 }
 
 ExitCode RunCommand(const RunArguments& arguments, const Console& console) {

@@ -4,7 +4,6 @@
 
 #include <fmt/format.h>
 
-#include <CLI/CLI.hpp>
 #include <ostream>
 
 #include "backend_sim/simulation/shrinker.h"
@@ -13,7 +12,6 @@
 #include "cli/replay_run.h"
 #include "cli/seed_fleet.h"
 #include "cli/simulate_command.h"
-#include "cli/whole_number.h"
 
 namespace virtio_user::cli {
 namespace {
@@ -209,30 +207,25 @@ std::optional<Failure> WrongShrinkArguments(const ShrinkArguments& arguments) {
   return std::nullopt;
 }
 
-void AddShrinkCommand(CLI::App& app, ShrinkArguments& arguments) {
-  CLI::App* const command =
-      app.add_subcommand("shrink", "Makes a failing run as short as it goes.");
-  command->footer(kFooter);
+void AddShrinkCommand(const Command& app, ShrinkArguments& arguments) {
+  const Command command =
+      app.AddCommand("shrink", "Makes a failing run as short as it goes.");
+  command.Footer(kFooter);
   command
-      ->add_option("FILE|SEED", arguments.input.what,
-                   "A script, or a number from which a run is drawn")
-      ->required()
-      ->type_name("");
-  command->add_option("--output", arguments.output_path,
-                      "Where the script goes (default: the output)");
-  command->add_option("--steps", arguments.input.steps, "Of a seed: operations")
-      ->transform(WholeNumber<uint32_t>());
-  command->add_option("--backend,--personality", arguments.input.backend,
-                      "Of a seed: this back-end and no other");
-  command
-      ->add_option("--max-runs", arguments.max_runs,
-                   fmt::format("Scripts that are tried, at most (default {})",
-                               arguments.max_runs))
-      ->transform(WholeNumber<uint64_t>());
-  command
-      ->add_option("--timeout", arguments.timeout_seconds,
-                   "Seconds of real time for one run (default 10)")
-      ->transform(WholeNumber<uint32_t>());
+      .Add("FILE|SEED", arguments.input.what,
+           "A script, or a number from which a run is drawn")
+      .Required()
+      .Type("");
+  command.Add("--output", arguments.output_path,
+              "Where the script goes (default: the output)");
+  command.Add("--steps", arguments.input.steps, "Of a seed: operations");
+  command.Add("--backend,--personality", arguments.input.backend,
+              "Of a seed: this back-end and no other");
+  command.Add("--max-runs", arguments.max_runs,
+              fmt::format("Scripts that are tried, at most (default {})",
+                          arguments.max_runs));
+  command.Add("--timeout", arguments.timeout_seconds,
+              "Seconds of real time for one run (default 10)");
 }
 
 ExitCode ShrinkScript(const Script& script, const TrialWorker::Run& run,

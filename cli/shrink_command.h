@@ -8,14 +8,11 @@
 #include <string>
 
 #include "backend_sim/simulation/script.h"
+#include "cli/command_options.h"
 #include "cli/console.h"
 #include "cli/exit_code.h"
 #include "cli/replay_command.h"
 #include "cli/trial_worker.h"
-
-namespace CLI {
-class App;
-}
 
 namespace virtio_user::cli {
 
@@ -27,7 +24,7 @@ struct ShrinkArguments {
 };
 
 // Declares `vuser shrink`; `arguments` outlives `app`.
-void AddShrinkCommand(CLI::App& app, ShrinkArguments& arguments);
+void AddShrinkCommand(const Command& app, ShrinkArguments& arguments);
 
 // What is wrong with them (kUsage), or nothing. Looks at no file but the one of
 // --output.

@@ -5,7 +5,6 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <charconv>
 #include <filesystem>
@@ -18,7 +17,6 @@
 #include "cli/atomic_file.h"
 #include "cli/printable_text.h"
 #include "cli/simulate_report.h"
-#include "cli/whole_number.h"
 
 namespace virtio_user::cli {
 namespace {
@@ -164,46 +162,36 @@ SeedOutcome SimulateSeed(uint64_t seed, const SeedRunOptions& options,
   return outcome;
 }
 
-void AddSimulateCommand(CLI::App& app, SimulateArguments& arguments) {
-  CLI::App* const command = app.add_subcommand(
+void AddSimulateCommand(const Command& app, SimulateArguments& arguments) {
+  const Command command = app.AddCommand(
       "simulate",
       "Runs the front-end through seeds: every order, every fault.");
-  command->footer(kFooter);
-  auto* const seed =
-      command->add_option("--seed", arguments.seed, "This seed alone")
-          ->transform(WholeNumber<uint64_t>());
+  command.Footer(kFooter);
+  command.Add("--seed", arguments.seed, "This seed alone");
   command
-      ->add_option("--seeds", arguments.seeds,
-                   fmt::format("How many seeds (default {})", arguments.seeds))
-      ->transform(WholeNumber<uint64_t>())
-      ->excludes(seed);
-  command->add_option("--from", arguments.from, "The first of them (default 1)")
-      ->transform(WholeNumber<uint64_t>())
-      ->excludes(seed);
-  command
-      ->add_option("--steps", arguments.steps,
-                   fmt::format("Operations of each seed before its faults end "
-                               "(default {})",
-                               arguments.steps))
-      ->transform(WholeNumber<uint32_t>());
-  command
-      ->add_option("--jobs", arguments.jobs,
-                   "Processes at once (default: one for each processor)")
-      ->transform(WholeNumber<uint32_t>());
-  command->add_option("--personality", arguments.personality,
-                      "This back-end alone, instead of one drawn by each seed");
-  command->add_flag("--check-determinism", arguments.check_determinism,
-                    "Runs each seed twice and compares the hashes");
-  command->add_flag("--keep-going", arguments.keep_going,
-                    "Does not end at the first failure");
-  command
-      ->add_option("--timeout", arguments.timeout_seconds,
-                   "Seconds of real time for one seed (default 60)")
-      ->transform(WholeNumber<uint32_t>());
-  command->add_option("--json", arguments.json_path,
-                      "Also writes the report as JSON; - is the output");
-  command->add_option("--hashes", arguments.hashes_path,
-                      "Also writes \"SEED HASH\" of each seed");
+      .Add("--seeds", arguments.seeds,
+           fmt::format("How many seeds (default {})", arguments.seeds))
+      .Excludes("--seed");
+  command.Add("--from", arguments.from, "The first of them (default 1)")
+      .Excludes("--seed");
+  command.Add("--steps", arguments.steps,
+              fmt::format("Operations of each seed before its faults end "
+                          "(default {})",
+                          arguments.steps));
+  command.Add("--jobs", arguments.jobs,
+              "Processes at once (default: one for each processor)");
+  command.Add("--personality", arguments.personality,
+              "This back-end alone, instead of one drawn by each seed");
+  command.AddFlag("--check-determinism", arguments.check_determinism,
+                  "Runs each seed twice and compares the hashes");
+  command.AddFlag("--keep-going", arguments.keep_going,
+                  "Does not end at the first failure");
+  command.Add("--timeout", arguments.timeout_seconds,
+              "Seconds of real time for one seed (default 60)");
+  command.Add("--json", arguments.json_path,
+              "Also writes the report as JSON; - is the output");
+  command.Add("--hashes", arguments.hashes_path,
+              "Also writes \"SEED HASH\" of each seed");
 }
 
 ExitCode SimulateCommand(const SimulateArguments& arguments,

@@ -8,13 +8,10 @@
 #include <string>
 
 #include "backend_sim/simulation/seed_run.h"
+#include "cli/command_options.h"
 #include "cli/console.h"
 #include "cli/exit_code.h"
 #include "cli/seed_fleet.h"
-
-namespace CLI {
-class App;
-}
 
 namespace virtio_user::cli {
 
@@ -33,7 +30,7 @@ struct SimulateArguments {
 };
 
 // Declares `vuser simulate`; `arguments` outlives `app`.
-void AddSimulateCommand(CLI::App& app, SimulateArguments& arguments);
+void AddSimulateCommand(const Command& app, SimulateArguments& arguments);
 
 // What is wrong with them, by option, value and what is allowed; else "". Looks
 // at no file but those of --json and --hashes.

@@ -8,6 +8,7 @@
 #include <span>
 
 #include "fuzz/control_device.h"
+#include "fuzz/control_input.h"
 #include "fuzz/finding.h"
 #include "fuzz/plain_device.h"
 #include "fuzz/ring_memory.h"
@@ -51,10 +52,7 @@ void Notify(fuzz::Reader& input, fuzz::ControlDevice& device,
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   fuzz::Reader input(std::as_bytes(std::span(data, size)));
   const uint8_t how = input.Byte();
-  fuzz::RingMemory& memory =
-      fuzz::WipedMemory((how & 1) != 0 ? virtio_user::RingFormat::kPacked
-                                       : virtio_user::RingFormat::kSplit,
-                        how >> 4);
+  fuzz::RingMemory& memory = fuzz::WipedControlMemory(how);
   const auto event_index = (how & 2) != 0 ? virtio_user::EventIndex::kOn
                                           : virtio_user::EventIndex::kOff;
   fuzz::ControlDevice control(memory, event_index);
@@ -62,8 +60,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const auto notify = [&] {
     (how & 4) != 0 ? plain.Serve(input) : Notify(input, control, memory);
   };
-  constexpr int kMostWrites = 32;
-  for (int i = 0; i < kMostWrites && !input.empty(); ++i) {
+  for (size_t i = 0; i < fuzz::kMostControlWrites && !input.empty(); ++i) {
     const uint16_t place = input.Word();
     memory.Write(place & 0x7fff, input.Chunk());
     if ((place & 0x8000) == 0) notify();

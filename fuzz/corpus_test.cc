@@ -6,13 +6,16 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <map>
 #include <set>
 #include <string>
+#include <string_view>
 
+#include "fuzz/control_input.h"
 #include "fuzz/seeds.h"
 
 namespace fuzz {
@@ -81,6 +84,18 @@ TEST_P(CorpusTest, ACorpus_IsAtMost500FilesAnd1MB) {
   for (const auto& [name, contents] : committed) bytes += contents.size();
   EXPECT_LE(committed.size(), 500u);
   EXPECT_LE(bytes, 1'000'000u);
+}
+
+TEST(ControlInputTest, ASeedThatWasTakenApart_IsWhatItWas) {
+  const auto targets = SeededTargets();
+  const auto target = std::ranges::find(
+      targets, std::string_view("control_queue_fuzz"), &SeededTarget::name);
+  ASSERT_NE(target, targets.end());
+  for (const Seed& seed : target->seeds()) {
+    Bytes again(seed.bytes.size());
+    again.resize(ControlInput(seed.bytes).Write(again));
+    EXPECT_TRUE(again == seed.bytes) << seed.name;
+  }
 }
 
 INSTANTIATE_TEST_SUITE_P(Targets, CorpusTest,

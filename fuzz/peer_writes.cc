@@ -19,7 +19,6 @@ namespace {
 // A burst looks at a whole ring of 16 and at the longest control request; more
 // loads than that by far are a loop that the peer keeps going.
 constexpr uint64_t kMostLoads = 50'000;
-constexpr size_t kDecisionBytes = 4;
 
 // Called at the end of the process.
 void WriteSites(const LoadMutator& mutator, const char* path) {

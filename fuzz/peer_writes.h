@@ -25,6 +25,9 @@ namespace fuzz {
 // just before the load, and just after it.
 class PeerWrites {
  public:
+  // Of `input`, for a call in which the peer writes.
+  static constexpr size_t kPlanBytes = 6;
+
   // The peer can write both, which outlive it.
   PeerWrites(std::span<std::byte> ring, std::span<std::byte> buffers);
 
@@ -46,6 +49,8 @@ class PeerWrites {
   bool wrote() const { return wrote_; }
 
  private:
+  static constexpr size_t kDecisionBytes = kPlanBytes - 2;
+
   struct Plan {
     explicit Plan(Reader& input);
     uint8_t how = 0;  // 0: no write.

@@ -8,11 +8,11 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <random>
-#include <span>
+#include <utility>
 #include <vector>
 
 #include "backend_sim/simulation/operation.h"
+#include "fuzz/record_list.h"
 #include "fuzz/script_bytes.h"
 
 extern "C" size_t LLVMFuzzerMutate(uint8_t* data, size_t size, size_t most);
@@ -52,72 +52,35 @@ struct Parts {
   }
 };
 
-class Mutator {
- public:
-  explicit Mutator(unsigned seed) : random_(seed) {}
-
-  size_t Below(size_t n) { return n == 0 ? 0 : random_() % n; }
-
-  Record Fresh() {
-    Record record{};
-    for (uint8_t& byte : record) byte = static_cast<uint8_t>(random_());
-    record[0] = static_cast<uint8_t>(Below(backend_sim::kOpKinds));
-    record[1] = 0;
-    // Small arguments mean more than large ones.
-    if (Below(2) == 0) record[3] = record[5] = record[6] = record[7] = 0;
-    return record;
-  }
-
-  void Mutate(std::vector<Record>& operations) {
-    const size_t at = Below(operations.size());
-    const auto place = operations.begin() + static_cast<std::ptrdiff_t>(at);
-    switch (operations.empty() ? 0 : Below(6)) {
-      case 0:
-        if (operations.size() < kMostOperations) {
-          operations.insert(place, Fresh());
-        }
-        break;
-      case 1:
-        operations.erase(place);
-        break;
-      case 2: {
-        const Record again = *place;
-        if (operations.size() < kMostOperations) {
-          operations.insert(place, again);
-        }
-        break;
-      }
-      case 3:
-        std::swap(operations[at], operations[Below(operations.size())]);
-        break;
-      case 4:
-        operations[at] = Fresh();
-        break;
-      default: {
-        // A byte of an argument or of the salt; the kind stays.
-        Record& record = operations[at];
-        record[2 + Below(kOperationBytes - 2)] =
-            static_cast<uint8_t>(random_());
-        break;
-      }
-    }
-  }
-
- private:
-  std::minstd_rand random_;
-};
+Record Fresh(fuzz::Choices& choices) {
+  Record record{};
+  for (uint8_t& byte : record) byte = choices.Byte();
+  record[0] = static_cast<uint8_t>(choices.Below(backend_sim::kOpKinds));
+  record[1] = 0;
+  // Small arguments mean more than large ones.
+  if (choices.Below(2) == 0) record[3] = record[5] = record[6] = record[7] = 0;
+  return record;
+}
 
 }  // namespace
 
 extern "C" size_t LLVMFuzzerCustomMutator(uint8_t* data, size_t size,
                                           size_t most, unsigned seed) {
-  Mutator mutator(seed);
+  fuzz::Choices choices(seed);
   Parts parts(data, size);
-  if (mutator.Below(8) == 0) {
+  if (choices.Below(8) == 0) {
     LLVMFuzzerMutate(parts.scenario.data(), kScenarioBytes, kScenarioBytes);
   }
-  const size_t times = 1 + mutator.Below(4);
-  for (size_t i = 0; i < times; ++i) mutator.Mutate(parts.operations);
+  const size_t times = 1 + choices.Below(4);
+  for (size_t i = 0; i < times; ++i) {
+    // A byte of an argument or of the salt; the kind stays.
+    fuzz::MutateList(
+        choices, parts.operations, kMostOperations,
+        [&] { return Fresh(choices); },
+        [&](Record& record) {
+          record[2 + choices.Below(kOperationBytes - 2)] = choices.Byte();
+        });
+  }
   return parts.Write(data, most);
 }
 
@@ -126,17 +89,10 @@ extern "C" size_t LLVMFuzzerCustomCrossOver(const uint8_t* first,
                                             const uint8_t* second,
                                             size_t second_size, uint8_t* out,
                                             size_t most, unsigned seed) {
-  Mutator mutator(seed);
+  fuzz::Choices choices(seed);
   Parts joined(first, first_size);
-  const Parts other(second, second_size);
-  joined.operations.resize(mutator.Below(joined.operations.size() + 1));
-  const size_t from = mutator.Below(other.operations.size() + 1);
-  joined.operations.insert(
-      joined.operations.end(),
-      other.operations.begin() + static_cast<std::ptrdiff_t>(from),
-      other.operations.end());
-  if (joined.operations.size() > kMostOperations) {
-    joined.operations.resize(kMostOperations);
-  }
+  joined.operations =
+      fuzz::Joined(choices, std::move(joined.operations),
+                   Parts(second, second_size).operations, kMostOperations);
   return joined.Write(out, most);
 }

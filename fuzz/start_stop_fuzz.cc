@@ -9,6 +9,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <string_view>
 
 #include "backend_sim/simulation/simulation.h"
 #include "fuzz/finding.h"
@@ -47,6 +48,11 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const RunReport report = Run(script, to_the_end);
   if (report.findings.empty()) return 0;
   const backend_sim::Finding& first = report.findings.front();
-  fuzz::Report({backend_sim::InfoOf(first.checker).name, "simulation"},
+  // Which operation it was seen after; behind all of them, the way back.
+  const std::string_view site =
+      first.step < script.operations.size()
+          ? backend_sim::InfoOf(script.operations[first.step].kind).name
+          : "recovery";
+  fuzz::Report({backend_sim::InfoOf(first.checker).name, site},
                first.Text() + "\n" + backend_sim::ToText(script));
 }

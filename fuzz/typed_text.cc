@@ -66,7 +66,7 @@ void CheckInterface(const std::string& text) {
 template <typename T>
 void CheckNumber(const std::string& text) {
   std::string value = text;
-  const std::string wrong = virtio_user::cli::WholeNumber<T>()(value);
+  const std::string wrong = virtio_user::cli::TakeWholeNumber<T>(value);
   if (!wrong.empty()) {
     Expect(wrong.starts_with(text), "number", "a refusal without the value");
     return;

@@ -14,9 +14,13 @@
 
 namespace testing_support {
 
+// Constructors and destructors are not in here: what they bring about takes
+// seconds to compile.
+
 class MockPeerLink : public virtio_user::PeerLink {
  public:
-  virtual ~MockPeerLink() = default;
+  MockPeerLink();
+  virtual ~MockPeerLink();
   MOCK_METHOD(virtio_user::Result<void>, Attach, (), (override));
   MOCK_METHOD(void, Detach, (), (override));
   MOCK_METHOD(virtio_user::LinkState, Poll, (), (override));
@@ -27,10 +31,8 @@ class MockPeerLink : public virtio_user::PeerLink {
 // of the test: `capabilities`, and `peer`, which is up.
 class MockVhostBackend : public virtio_user::VhostBackend {
  public:
-  MockVhostBackend() {
-    ON_CALL(peer, Poll)
-        .WillByDefault(testing::Return(virtio_user::LinkState::kUp));
-  }
+  MockVhostBackend();
+  virtual ~MockVhostBackend();
 
   virtio_user::BackendCaps capabilities = {.max_queue_pairs = 128,
                                            .status = true,
