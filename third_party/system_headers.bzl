@@ -10,6 +10,8 @@ def _system_headers_impl(ctx):
         if not path.exists:
             fail("%s is missing: run ./vuser setup" % path)
         ctx.symlink(path, "include/" + folder)
+    for source in ctx.attr.sources:
+        ctx.symlink(source, source.name)
     ctx.symlink(ctx.attr.build_file, "BUILD.bazel")
 
 system_headers = repository_rule(
@@ -17,6 +19,8 @@ system_headers = repository_rule(
     attrs = {
         "build_file": attr.label(mandatory = True, allow_single_file = True),
         "headers": attr.string_list(mandatory = True),
+        # Files of this tree that the repository's build file compiles.
+        "sources": attr.label_list(allow_files = True),
     },
     local = True,
 )
