@@ -64,13 +64,15 @@ programs=$("$root/tools/bazel" info --config=fuzz bazel-bin 2>/dev/null)/fuzz
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 
-# As the options say that go with the target.
-max_len_of() {
+# The engine's options that go with the target, a word a line.
+options_of() {
   local label
   label=$("$root/tools/bazel" query --noshow_progress \
     "labels(srcs, //fuzz:$1_options)" 2>/dev/null)
   label=${label#//}
-  sed -n 's/^max_len = //p' "${label/://}"
+  awk -F ' *= *' '
+    /^\[/ { ours = $0 == "[libfuzzer]"; next }
+    ours && NF == 2 && $1 !~ /^#/ { print "-" $1 "=" $2 }' "${label/://}"
 }
 
 # Runs a program on a copy of the target's corpus, for so many seconds; inputs
@@ -79,10 +81,9 @@ rate() {
   local program=$1 corpus=$2 log=$folder/log
   rm -rf "$folder/corpus"
   cp -r "$root/fuzz/corpus/$corpus" "$folder/corpus"
-  local max_len
-  max_len=$(max_len_of "$corpus")
-  VUSER_LIFE_COUNT=1 "$program" -seed=1 -max_total_time="$3" \
-    -max_len="$max_len" \
+  local options
+  mapfile -t options < <(options_of "$corpus")
+  VUSER_LIFE_COUNT=1 "$program" -seed=1 -max_total_time="$3" "${options[@]}" \
     -print_final_stats=1 -artifact_prefix="$folder/" "$folder/corpus" \
     >"$log" 2>&1 || {
     tail -20 "$log" >&2

@@ -12,13 +12,17 @@ namespace {
 
 constexpr uint16_t kQuiet = 0x8000;
 
-std::vector<std::byte> TurnOf(Reader& input) {
-  const auto how = std::byte{input.Byte()};
-  std::vector<std::byte> turn = {how};
-  if (how == std::byte{0}) return turn;
+// Takes what PeerWrites will take.
+std::span<const std::byte> TurnOf(Reader& input) {
+  const auto first = input.Take(1);
+  if (first.empty() || first[0] == std::byte{0}) return first;
   const auto rest = input.Take(PeerWrites::kPlanBytes - 1);
-  turn.insert(turn.end(), rest.begin(), rest.end());
-  return turn;
+  return {first.data(), first.size() + rest.size()};
+}
+
+size_t BytesOf(const ControlWrite& write) {
+  const size_t turn = write.quiet ? 0 : std::max<size_t>(write.turn.size(), 1);
+  return 3 + write.bytes.size() + turn;
 }
 
 }  // namespace
@@ -32,33 +36,38 @@ RingMemory& WipedControlMemory(uint8_t how) {
 ControlInput::ControlInput(std::span<const std::byte> bytes) {
   Reader input(bytes);
   how = input.Byte();
+  writes.reserve(kMostControlWrites);
   while (!input.empty() && writes.size() < kMostControlWrites) {
     const uint16_t place = input.Word();
-    const auto chunk = input.Chunk();
     ControlWrite& write = writes.emplace_back();
     write.at = place & (kQuiet - 1);
     write.quiet = (place & kQuiet) != 0;
-    write.bytes.assign(chunk.begin(), chunk.end());
+    write.bytes = input.Chunk();
     if (!write.quiet) write.turn = TurnOf(input);
   }
 }
 
 size_t ControlInput::Write(std::span<std::byte> out) const {
-  std::vector<std::byte> bytes;
-  Append(bytes, how, 1);
-  size_t complete = std::min(bytes.size(), out.size());
+  if (out.empty()) return 0;
+  size_t size = 0;
+  const auto put = [&](size_t byte) { out[size++] = std::byte(byte & 0xff); };
+  put(how);
   for (const ControlWrite& write : writes) {
-    Append(bytes, write.at | (write.quiet ? kQuiet : 0), 2);
-    Append(bytes, write.bytes.size(), 1);
-    bytes.insert(bytes.end(), write.bytes.begin(), write.bytes.end());
-    if (!write.quiet) {
-      bytes.insert(bytes.end(), write.turn.begin(), write.turn.end());
+    if (out.size() - size < BytesOf(write)) break;
+    put(write.at);
+    put(write.at >> 8 | (write.quiet ? kQuiet >> 8 : 0));
+    put(write.bytes.size());
+    std::ranges::copy(write.bytes, out.begin() + size);
+    size += write.bytes.size();
+    if (write.quiet) continue;
+    if (write.turn.empty()) {
+      put(0);
+      continue;
     }
-    if (bytes.size() > out.size()) break;
-    complete = bytes.size();
+    std::ranges::copy(write.turn, out.begin() + size);
+    size += write.turn.size();
   }
-  std::copy_n(bytes.begin(), complete, out.begin());
-  return complete;
+  return size;
 }
 
 }  // namespace fuzz

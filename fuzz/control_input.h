@@ -23,17 +23,18 @@ RingMemory& WipedControlMemory(uint8_t how);
 
 // Bytes that the driver writes somewhere into ring or buffers.
 struct ControlWrite {
-  uint16_t at = 0;                    // Below 0x8000.
-  bool quiet = false;                 // Nobody is notified of it.
-  std::vector<std::byte> bytes = {};  // At most 255.
-  // Of PeerWrites, if somebody is.
-  std::vector<std::byte> turn = {std::byte{0}};
+  uint16_t at = 0;                        // Below 0x8000.
+  bool quiet = false;                     // Nobody is notified of it.
+  std::span<const std::byte> bytes = {};  // At most 255.
+  // Of PeerWrites, if somebody is; empty is a peer that does not write.
+  std::span<const std::byte> turn = {};
 };
 
 struct ControlInput {
-  // Any bytes are one.
+  // Any bytes are one, and outlive it.
   explicit ControlInput(std::span<const std::byte> bytes);
-  // What is complete and fits; how many bytes that is.
+  // What is complete and fits; how many bytes that is. `out` is other memory
+  // than what was taken apart.
   size_t Write(std::span<std::byte> out) const;
 
   uint8_t how = 0;

@@ -6,6 +6,7 @@
 // of one driver to the end of another.
 
 #include <algorithm>
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -14,7 +15,6 @@
 
 #include "fuzz/control_input.h"
 #include "fuzz/peer_writes.h"
-#include "fuzz/reader.h"
 #include "fuzz/record_list.h"
 #include "fuzz/ring_memory.h"
 #include "virtio_user/spec/ring.h"
@@ -26,7 +26,7 @@ namespace {
 using fuzz::ControlWrite;
 using virtio_user::RingFormat;
 
-using Bytes = std::vector<std::byte>;
+using Bytes = std::span<std::byte>;
 
 constexpr uint16_t kFlags[] = {
     0,
@@ -38,6 +38,32 @@ constexpr uint16_t kFlags[] = {
     0xffff};
 constexpr uint32_t kLengths[] = {0, 1, 2, 3, 4, 6, 8, 16, 32, 48, 0xffffffff};
 
+// What new writes consist of, for as long as one mutation takes.
+class Arena {
+ public:
+  // Zeros.
+  Bytes Take(size_t count) {
+    const auto taken = std::span(bytes_).subspan(used_, count);
+    used_ += count;
+    return taken;
+  }
+  Bytes Copy(std::span<const std::byte> bytes) {
+    const auto copy = Take(bytes.size());
+    std::ranges::copy(bytes, copy.begin());
+    return copy;
+  }
+
+ private:
+  std::array<std::byte, 2048> bytes_{};
+  size_t used_ = 0;
+};
+
+void Put(Bytes bytes, size_t at, size_t count, uint64_t number) {
+  for (size_t i = 0; i < count; ++i) {
+    bytes[at + i] = static_cast<std::byte>(number >> (8 * i) & 0xff);
+  }
+}
+
 class Mutator {
  public:
   Mutator(fuzz::Choices& choices, uint8_t how)
@@ -45,19 +71,19 @@ class Mutator {
 
   // A descriptor, an entry of the available ring, or the available index.
   ControlWrite Fresh() {
-    const bool split = layout_.format == RingFormat::kSplit;
-    const size_t what = choices_.Below(split ? 4 : 1);
-    ControlWrite write{.quiet = choices_.Below(2) == 0};
+    const size_t what = choices_.Below(split() ? 4 : 1);
+    ControlWrite write{.quiet = choices_.Below(4) != 0};
     const size_t slot = choices_.Below(layout_.num);
     if (what < 2) {
-      write.at = static_cast<uint16_t>(slot * sizeof(virtio_user::VirtqDesc));
-      write.bytes = Descriptor(split);
+      write.at = static_cast<uint16_t>(slot * kDescBytes);
+      write.bytes = Descriptor();
       return write;
     }
     const auto driver = static_cast<size_t>(layout_.driver - layout_.desc);
-    const size_t at = driver + (what == 2 ? 4 + 2 * slot : 2);
-    write.at = static_cast<uint16_t>(at);
-    fuzz::Append(write.bytes, choices_.Below(layout_.num + 2u), 2);
+    write.at = static_cast<uint16_t>(driver + (what == 2 ? 4 + 2 * slot : 2));
+    const Bytes word = arena_.Take(2);
+    Put(word, 0, 2, choices_.Below(layout_.num + 2u));
+    write.bytes = word;
     return write;
   }
 
@@ -66,56 +92,52 @@ class Mutator {
     if (choices_.Below(4) == 0) write.quiet = !write.quiet;
     if (choices_.Below(8) == 0) write.turn = Turn();
     if (write.bytes.empty()) return;
-    const size_t at = choices_.Below(write.bytes.size());
-    if (write.bytes.size() % sizeof(virtio_user::VirtqDesc) != 0 ||
-        choices_.Below(3) == 0) {
-      write.bytes[at] = std::byte{choices_.Byte()};
+    const Bytes bytes = arena_.Copy(write.bytes);
+    write.bytes = bytes;
+    const size_t at = choices_.Below(bytes.size());
+    if (bytes.size() % kDescBytes != 0 || choices_.Below(3) == 0) {
+      bytes[at] = std::byte{choices_.Byte()};
       return;
     }
-    const size_t descriptor = at - at % sizeof(virtio_user::VirtqDesc);
-    const Bytes fresh = Descriptor(layout_.format == RingFormat::kSplit);
-    constexpr size_t kFields[] = {0, 8, 12, 14, 16};
+    const Bytes fresh = Descriptor();
+    constexpr size_t kFields[] = {0, 8, 12, 14, kDescBytes};
     const size_t field = choices_.Below(4);
-    std::copy(fresh.begin() + static_cast<std::ptrdiff_t>(kFields[field]),
-              fresh.begin() + static_cast<std::ptrdiff_t>(kFields[field + 1]),
-              write.bytes.begin() +
-                  static_cast<std::ptrdiff_t>(descriptor + kFields[field]));
+    std::ranges::copy(
+        fresh.subspan(kFields[field], kFields[field + 1] - kFields[field]),
+        bytes.subspan(at - at % kDescBytes + kFields[field]).begin());
   }
 
  private:
-  Bytes Descriptor(bool split) {
-    Bytes bytes;
+  static constexpr size_t kDescBytes = sizeof(virtio_user::VirtqDesc);
+
+  bool split() const { return layout_.format == RingFormat::kSplit; }
+
+  Bytes Descriptor() {
+    const Bytes bytes = arena_.Take(kDescBytes);
     const auto flags = choices_.OneOf(kFlags);
-    fuzz::Append(bytes, fuzz::RingMemory::kBase + choices_.Below(512), 8);
-    fuzz::Append(bytes, choices_.OneOf(kLengths), 4);
+    Put(bytes, 0, 8, fuzz::RingMemory::kBase + choices_.Below(512));
+    Put(bytes, 8, 4, choices_.OneOf(kLengths));
     const size_t slot = choices_.Below(layout_.num + 1u);
-    if (split) {
-      fuzz::Append(bytes, flags, 2);
-      fuzz::Append(bytes, slot, 2);
-      return bytes;
-    }
     const bool wrap = choices_.Below(4) != 0;
-    fuzz::Append(bytes, slot, 2);
-    fuzz::Append(bytes,
-                 flags | (wrap ? virtio_user::kPackedFlagAvail
-                               : virtio_user::kPackedFlagUsed),
-                 2);
+    Put(bytes, 12, 2, split() ? flags : slot);
+    Put(bytes, 14, 2,
+        split() ? slot
+                : flags | (wrap ? virtio_user::kPackedFlagAvail
+                                : virtio_user::kPackedFlagUsed));
     return bytes;
   }
 
   Bytes Turn() {
-    Bytes turn;
-    const uint8_t how = choices_.Byte();
-    turn.push_back(std::byte{how});
-    if (how == 0) return turn;
-    for (size_t i = 1; i < fuzz::PeerWrites::kPlanBytes; ++i) {
-      turn.push_back(std::byte{choices_.Byte()});
-    }
+    const Bytes turn = arena_.Take(fuzz::PeerWrites::kPlanBytes);
+    for (std::byte& byte : turn) byte = std::byte{choices_.Byte()};
+    // 0 would be no plan, and nothing would follow.
+    turn[0] |= std::byte{1};
     return turn;
   }
 
   fuzz::Choices& choices_;
   const virtio_user::RingLayout& layout_;
+  Arena arena_;
 };
 
 }  // namespace
@@ -127,7 +149,10 @@ extern "C" size_t LLVMFuzzerCustomMutator(uint8_t* data, size_t size,
   if (size == 0 || choices.Below(2) == 0) {
     return LLVMFuzzerMutate(data, size, most);
   }
-  fuzz::ControlInput input(std::as_bytes(std::span(data, size)));
+  static std::vector<std::byte> source;
+  const auto before = std::as_bytes(std::span(data, size));
+  source.assign(before.begin(), before.end());
+  fuzz::ControlInput input(source);
   if (choices.Below(16) == 0) input.how = choices.Byte();
   Mutator mutator(choices, input.how);
   const size_t times = 1 + choices.Below(4);
