@@ -64,27 +64,26 @@ programs=$("$root/tools/bazel" info --config=fuzz bazel-bin 2>/dev/null)/fuzz
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 
-# The engine's options that go with the target, a word a line.
+# The file of the engine's options that go with the target.
 options_of() {
   local label
   label=$("$root/tools/bazel" query --noshow_progress \
     "labels(srcs, //fuzz:$1_options)" 2>/dev/null)
   label=${label#//}
-  awk -F ' *= *' '
-    /^\[/ { ours = $0 == "[libfuzzer]"; next }
-    ours && NF == 2 && $1 !~ /^#/ { print "-" $1 "=" $2 }' "${label/://}"
+  echo "${label/://}"
 }
 
 # Runs a program on a copy of the target's corpus, for so many seconds; inputs
 # a second, without those of the corpus itself.
 rate() {
-  local program=$1 corpus=$2 log=$folder/log
-  rm -rf "$folder/corpus"
-  cp -r "$root/fuzz/corpus/$corpus" "$folder/corpus"
-  local options
-  mapfile -t options < <(options_of "$corpus")
-  VUSER_LIFE_COUNT=1 "$program" -seed=1 -max_total_time="$3" "${options[@]}" \
-    -print_final_stats=1 -artifact_prefix="$folder/" "$folder/corpus" \
+  local program=$1 corpus=$2 log=$folder/log options seeds command
+  options=$(options_of "$corpus")
+  mapfile -t seeds < <(find "$root/fuzz/corpus/$corpus" -type f)
+  mapfile -t command < <(fuzz/run.sh "$corpus" "$program" \
+    --options="$options" --seeds "${seeds[@]}" -- --print --clean \
+    --timeout_secs="$3" --fuzzing_output_root="$folder" \
+    -seed=1 -print_final_stats=1)
+  (cd "$folder/$corpus" && VUSER_LIFE_COUNT=1 "${command[@]}") \
     >"$log" 2>&1 || {
     tail -20 "$log" >&2
     echo "fuzz_rates: $corpus: a finding; no rate" >&2

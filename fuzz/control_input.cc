@@ -10,8 +10,6 @@
 namespace fuzz {
 namespace {
 
-constexpr uint16_t kQuiet = 0x8000;
-
 // Takes what PeerWrites will take.
 std::span<const std::byte> TurnOf(Reader& input) {
   const auto first = input.Take(1);

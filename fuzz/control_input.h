@@ -16,6 +16,8 @@
 namespace fuzz {
 
 inline constexpr size_t kMostControlWrites = 32;
+// In the word that says where the driver writes: nobody is notified of it.
+inline constexpr uint16_t kQuiet = 0x8000;
 
 // Of `how`, an input's first byte: bit 0 packed, bit 1 event index, bit 2 a
 // plain device queue, bits 4 to 7 the ring's size.

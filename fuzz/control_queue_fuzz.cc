@@ -62,8 +62,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   };
   for (size_t i = 0; i < fuzz::kMostControlWrites && !input.empty(); ++i) {
     const uint16_t place = input.Word();
-    memory.Write(place & 0x7fff, input.Chunk());
-    if ((place & 0x8000) == 0) notify();
+    memory.Write(place & (fuzz::kQuiet - 1), input.Chunk());
+    if ((place & fuzz::kQuiet) == 0) notify();
   }
   notify();
   return 0;

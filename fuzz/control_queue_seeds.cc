@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <span>
 
+#include "fuzz/control_input.h"
 #include "fuzz/reader.h"
 #include "fuzz/ring_memory.h"
 #include "fuzz/seeds.h"
@@ -77,7 +78,7 @@ class Writer {
   }
 
   // Writes without a notification behind it.
-  void Quietly(size_t at, const Bytes& bytes) { Chunk(at | 0x8000, bytes); }
+  void Quietly(size_t at, const Bytes& bytes) { Chunk(at | kQuiet, bytes); }
   void AndNotify(size_t at, const Bytes& bytes, DriverWrite write) {
     Chunk(at, bytes);
     Append(bytes_, write.how, 1);
