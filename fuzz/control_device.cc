@@ -2,86 +2,105 @@
 
 #include "fuzz/control_device.h"
 
-#include <cstring>
+#include <span>
 
-#include "virtio_user/spec/ring.h"
+#include "fuzz/finding.h"
 
 namespace fuzz {
 
 using virtio_user::DeviceBuffer;
 using virtio_user::ErrorCode;
 using virtio_user::Fail;
-using virtio_user::Feature;
 using virtio_user::FeatureSet;
 using virtio_user::Result;
-using virtio_user::RingFormat;
-
-namespace {
-
-constexpr FeatureSet kAccepted = {
-    Feature::kNetCtrlVq,        Feature::kNetCtrlRx,
-    Feature::kNetCtrlRxExtra,   Feature::kNetCtrlMacAddr,
-    Feature::kNetCtrlVlan,      Feature::kNetMq,
-    Feature::kNetGuestAnnounce, Feature::kNetCtrlGuestOffloads,
-    Feature::kNetGuestCsum,     Feature::kNetGuestTso4};
-
-}  // namespace
 
 ControlDevice::ControlDevice(RingMemory& memory,
-                             virtio_user::EventIndex event_index)
+                             virtio_user::EventIndex event_index,
+                             const ControlScene& scene)
     : memory_(memory),
+      scene_(scene),
       queue_(memory.layout(), event_index),
-      driver_(memory.ring(), memory.buffers()) {}
+      driver_(memory.ring(), memory.buffers()),
+      ring_(memory) {}
 
 Result<size_t> ControlDevice::Serve(Reader& input) {
-  calls_ = 0;
-  const auto set_pairs = [this](uint16_t wanted) -> Result<void> {
-    ++calls_;
-    if (wanted > kPairs) return Fail(ErrorCode::kInvalidArgument, "too many");
+  const auto refusal = [this]() -> Result<void> {
+    ++calls_.backend;
+    if (!scene_.backend_refuses) return {};
+    return Fail(ErrorCode::kUnsupported, "not now");
+  };
+  const auto set_pairs = [&](uint16_t wanted) -> Result<void> {
+    auto refused = refusal();
+    if (!refused) return refused;
+    if (wanted > scene_.kPairs) {
+      return Fail(ErrorCode::kInvalidArgument, "too many");
+    }
     pairs_ = wanted;
     return {};
   };
-  const auto set_offloads = [this](FeatureSet) -> Result<void> {
-    ++calls_;
-    return {};
-  };
+  const auto set_offloads = [&](FeatureSet) { return refusal(); };
   const auto clear_announce = [] {};
+  const auto device = [this](std::span<const std::byte>) {
+    ++calls_.device;
+    return !scene_.device_refuses;
+  };
   const auto resolve = [this](DeviceBuffer buffer) {
     return memory_.Resolve(buffer);
   };
-  const Result<size_t> served = driver_.During(input, [&] {
-    auto done = queue_.Serve(resolve, {.accepted = kAccepted,
-                                       .state = state_,
-                                       .set_queue_pairs = set_pairs,
-                                       .set_guest_offloads = set_offloads,
-                                       .clear_announce = clear_announce});
+  virtio_user::ControlTarget target{.accepted = scene_.accepted,
+                                    .state = state_,
+                                    .set_queue_pairs = set_pairs,
+                                    .set_guest_offloads = set_offloads,
+                                    .clear_announce = clear_announce,
+                                    .steering = scene_.steering};
+  if (scene_.own_queue) target.device.emplace(device);
+  return driver_.During(input, [&] {
+    auto done = queue_.Serve(resolve, target);
     // It reads the driver's area too.
     if (done) (void)queue_.DriverWantsInterrupt();
     return done;
   });
-  driver_wrote_ = driver_.wrote();
-  // How many came before it broke is not told.
-  most_acks_ = served.value_or(memory_.layout().num);
-  served_ = static_cast<uint16_t>(served_ + served.value_or(0));
-  broken_ = broken_ || !served;
-  return served;
 }
 
-std::optional<bool> ControlDevice::UsedIndexIsRight() const {
-  if (memory_.layout().format == RingFormat::kPacked || most_acks_ == 0) {
+void ControlDevice::Notify(Reader& input) {
+  calls_ = wanted_ = {};
+  ring_.Before();
+  const auto served = Serve(input);
+  const uint16_t num = memory_.layout().num;
+  Expect(calls_.backend + calls_.device <= num, "bounded",
+         "more commands than chains");
+  Expect(pairs_ >= 1 && pairs_ <= scene_.kPairs, "pairs",
+         "a count that the device does not have");
+  Expect(!broken_ || !served, "broken-for-good", "it goes on");
+  Expect(served || !served.error().text().empty(), "error", "no reason");
+  Expect(served.value_or(0) <= num, "bounded", "more than a ring full");
+  broken_ = broken_ || !served;
+  const std::optional<size_t> count =
+      served ? std::optional(*served) : std::nullopt;
+  if (driver_.wrote()) return ring_.AfterOthers(count);
+  const bool judged =
+      ring_.After(count, [this](const SeenChain& chain, uint32_t bytes) {
+        return Answer(chain, bytes);
+      });
+  Expect(!judged || calls_ == wanted_, "once",
+         "asked more or less than what was answered");
+}
+
+std::optional<uint8_t> ControlDevice::Answer(const SeenChain& chain,
+                                             uint32_t bytes) {
+  Expect(bytes <= 1, "element", "more than an ack was written");
+  if (bytes == 0) {
+    Expect(!chain.well_formed || !chain.plain || !chain.first_writable,
+           "answer", "a chain that keeps to the rules was not answered");
     return std::nullopt;
   }
-  uint16_t index = 0;
-  std::memcpy(&index, memory_.layout().device + virtio_user::kUsedIdxOffset,
-              sizeof(index));
-  return index == served_;
-}
-
-std::span<const std::byte> ControlDevice::DriverAreas() {
-  const auto& layout = memory_.layout();
-  if (layout.format == RingFormat::kPacked) return {};
-  // The table and, behind it, the available ring.
-  return memory_.ring().first(layout.DescBytes() + layout.DriverBytes());
+  Expect(chain.well_formed, "answer",
+         "a chain that breaks the rules was answered");
+  if (!chain.readable) return uint8_t{1};
+  const ControlAnswer answer = AnswerTo(chain.Request(), scene_);
+  wanted_.backend += answer.asks_backend ? 1 : 0;
+  wanted_.device += answer.asks_device ? 1 : 0;
+  return answer.ack;
 }
 
 }  // namespace fuzz

@@ -6,51 +6,51 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
-#include <span>
 
+#include "fuzz/control_oracle.h"
 #include "fuzz/peer_writes.h"
 #include "fuzz/reader.h"
 #include "fuzz/ring_memory.h"
+#include "fuzz/seen_chain.h"
+#include "fuzz/served_ring.h"
 #include "virtio_user/device/control_queue.h"
 
 namespace fuzz {
 
-// Production's control queue on a fuzzed ring, and a device that does all that
-// it is asked within its limits.
+// Production's control queue on a fuzzed ring, in a scene that the input has
+// chosen, and what has to come of each notification.
 class ControlDevice {
  public:
-  static constexpr uint16_t kPairs = 4;
-
   // `memory` outlives it and is wiped.
-  ControlDevice(RingMemory& memory, virtio_user::EventIndex event_index);
+  ControlDevice(RingMemory& memory, virtio_user::EventIndex event_index,
+                const ControlScene& scene);
 
-  // The input says whether the driver writes meanwhile.
-  virtio_user::Result<size_t> Serve(Reader& input);
-  // Whether it did, in the last Serve.
-  bool driver_wrote() const { return driver_wrote_; }
-  bool broken() const { return broken_; }
-  // Pair and offload switches of the last Serve.
-  size_t calls() const { return calls_; }
-  // Chains that it may have answered.
-  size_t most_acks() const { return most_acks_; }
-  // After a Serve that succeeded: whether the split ring's index counts what
-  // was served; nothing where it did not have to be written.
-  std::optional<bool> UsedIndexIsRight() const;
-  uint16_t pairs() const { return pairs_; }
-  // What only the driver writes: empty in a packed ring, whose descriptors
-  // both write.
-  std::span<const std::byte> DriverAreas();
+  // One notification of what the driver has written by now. The input says
+  // whether it writes meanwhile; what is written, asked and answered otherwise
+  // is held to the oracle. Reports what may not be.
+  void Notify(Reader& input);
 
  private:
+  struct Calls {
+    size_t backend = 0;
+    size_t device = 0;
+    friend bool operator==(const Calls&, const Calls&) = default;
+  };
+
+  virtio_user::Result<size_t> Serve(Reader& input);
+  // Nothing: its element says that nothing was written.
+  std::optional<uint8_t> Answer(const SeenChain& chain, uint32_t bytes);
+
   RingMemory& memory_;
+  const ControlScene& scene_;
   virtio_user::ControlQueue queue_;
   virtio_user::ControlState state_;
-  uint16_t pairs_ = 1;
-  size_t calls_ = 0;
-  size_t most_acks_ = 0;
-  uint16_t served_ = 0;  // As the used index counts.
   PeerWrites driver_;
-  bool driver_wrote_ = false;
+  ServedRing ring_;
+  uint16_t pairs_ = 1;
+  // Of one notification: as they came, and as they have to.
+  Calls calls_;
+  Calls wanted_;
   bool broken_ = false;
 };
 

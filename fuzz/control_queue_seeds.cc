@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
 // Each command that a driver has, in a split and in a packed ring, in one
-// piece, in pieces, and in an indirect table; and one of them from a driver
-// that writes while it is served.
+// piece, in pieces, and in an indirect table; those that a device's own control
+// queue is for, and refusals; and one of them from a driver that writes while
+// it is served.
 
 #include <cstdint>
 #include <span>
@@ -26,6 +27,7 @@ constexpr size_t kTableAt = 256;    // In the buffers.
 struct Command {
   const char* name;
   std::vector<uint8_t> bytes;  // Class, command, data.
+  uint8_t scene = 0;           // ControlScene.
 };
 
 std::vector<Command> Commands() {
@@ -44,6 +46,55 @@ std::vector<Command> Commands() {
       {"offloads", {5, 0, 2, 0, 0, 0, 0, 0, 0, 0}},
       {"unknown_class", {77, 0, 1}},
       {"too_short", {0, 0}},
+  };
+}
+
+// Of ControlScene.
+constexpr uint8_t kNoMq = 5;
+constexpr uint8_t kNothing = 15;
+constexpr uint8_t kOwnQueue = 0x10;
+constexpr uint8_t kDeviceRefuses = 0x20;
+constexpr uint8_t kBackEndRefuses = 0x40;
+constexpr uint8_t kHashes = 0x80;
+
+// `front`, then zeros up to so many bytes.
+std::vector<uint8_t> Filled(std::vector<uint8_t> front, size_t bytes) {
+  front.resize(bytes);
+  return front;
+}
+
+std::vector<Command> CommandsInScenes() {
+  // Class, command, hash_types 4, mask 2, unclassified 2, table 2, max_tx 2,
+  // key.
+  const std::vector<uint8_t> rss = {4, 1, 1, 0, 0, 0, 0, 0, 0,
+                                    0, 0, 0, 1, 0, 2, 7, 7};
+  const auto hash = Filled({4, 2, 1}, 15);
+  return {
+      {"rss", rss, kOwnQueue | kHashes},
+      {"rss_refused", rss, kOwnQueue | kHashes | kDeviceRefuses},
+      {"rss_beyond_limits", rss, kOwnQueue},
+      {"rss_without_device", rss, kHashes},
+      {"hash", hash, kOwnQueue | kHashes},
+      {"coalesce_tx", Filled({6, 0, 9}, 10), kOwnQueue},
+      {"coalesce_rx", Filled({6, 1, 9}, 10), kOwnQueue},
+      {"coalesce_ring", Filled({6, 2, 1}, 14), kOwnQueue},
+      {"coalesce_get", Filled({6, 3, 1}, 6), kOwnQueue},
+      {"hash_tunnel", Filled({7, 0, 1}, 6), kOwnQueue},
+      {"stats_query", {8, 0}, kOwnQueue},
+      {"stats_get", Filled({8, 1, 1}, 18), kOwnQueue},
+      {"rss_context_query", {9, 0}, kOwnQueue},
+      {"rss_context_add", Filled({9, 1, 1}, 24), kOwnQueue},
+      {"rss_context_change", Filled({9, 2, 1}, 24), kOwnQueue},
+      {"rss_context_delete", {9, 3, 1, 0}, kOwnQueue},
+      {"promiscuous_on_device", {0, 0, 1}, kOwnQueue},
+      {"announce_on_device", {3, 0}, kOwnQueue},
+      {"vlan_device_refuses", {2, 0, 5, 0}, kOwnQueue | kDeviceRefuses},
+      {"pairs_on_device", {4, 0, 2, 0}, kOwnQueue},
+      {"pairs_refused", {4, 0, 2, 0}, kBackEndRefuses},
+      {"offloads_refused", Filled({5, 0, 2}, 10), kBackEndRefuses},
+      {"no_pairs", {4, 0, 0, 0}},
+      {"pairs_not_accepted", {4, 0, 2, 0}, kNoMq},
+      {"vlan_not_accepted", {2, 0, 5, 0}, kNothing},
   };
 }
 
@@ -67,7 +118,7 @@ enum class Server : uint8_t { kControlQueue, kPlainQueue };
 // One input, put together.
 class Writer {
  public:
-  Writer(RingFormat format, bool event_index, Server server)
+  Writer(RingFormat format, bool event_index, Server server, uint8_t scene)
       : memory_(WipedMemory(format, kSizeChoice)) {
     const bool packed = format == RingFormat::kPacked;
     const bool plain = server == Server::kPlainQueue;
@@ -75,6 +126,7 @@ class Writer {
            static_cast<uint64_t>((packed ? 1 : 0) | (event_index ? 2 : 0) |
                                  (plain ? 4 : 0) | kSizeChoice << 4),
            1);
+    Append(bytes_, scene, 1);
   }
 
   // Writes without a notification behind it.
@@ -155,7 +207,8 @@ struct Manner {
 
 Bytes Input(const Manner& manner, const Command& command) {
   const Shape shape = manner.shape;
-  Writer writer(manner.format, shape == Shape::kPieces, manner.server);
+  Writer writer(manner.format, shape == Shape::kPieces, manner.server,
+                command.scene);
   Bytes request;
   for (const uint8_t byte : command.bytes) Append(request, byte, 1);
   Append(request, 0xee, 1);  // Where the ack goes.
@@ -222,6 +275,10 @@ std::vector<Seed> ControlQueueSeeds() {
             {command.name + NameOf(manner), Input(manner, command)});
       }
     }
+  }
+  for (const Command& command : CommandsInScenes()) {
+    const Manner manner{.format = kFormats[inputs.size() % 2]};
+    inputs.push_back({command.name + NameOf(manner), Input(manner, command)});
   }
   const Command pairs{"pairs", {4, 0, 2, 0}};
   for (const RingFormat format : kFormats) {

@@ -67,22 +67,27 @@ void Put(Bytes bytes, size_t at, size_t count, uint64_t number) {
 class Mutator {
  public:
   Mutator(fuzz::Choices& choices, uint8_t how)
-      : choices_(choices), layout_(fuzz::WipedControlMemory(how).layout()) {}
+      : choices_(choices),
+        memory_(fuzz::WipedControlMemory(how)),
+        layout_(memory_.layout()) {}
 
-  // A descriptor, an entry of the available ring, or the available index.
+  // A descriptor, of an indirect table too, an entry of the available ring, or
+  // the available index.
   ControlWrite Fresh() {
-    const size_t what = choices_.Below(split() ? 4 : 1);
+    const size_t what = choices_.Below(split() ? 5 : 2);
     ControlWrite write{.quiet = choices_.Below(4) != 0};
     const size_t slot = choices_.Below(layout_.num);
-    if (what < 2) {
-      write.at = static_cast<uint16_t>(slot * kDescBytes);
+    if (what < 3) {
+      const size_t at =
+          what == 0 ? memory_.ring().size() + TableBytes() : slot * kDescBytes;
+      write.at = static_cast<uint16_t>(at);
       write.bytes = Descriptor();
       return write;
     }
     const auto driver = static_cast<size_t>(layout_.driver - layout_.desc);
-    write.at = static_cast<uint16_t>(driver + (what == 2 ? 4 + 2 * slot : 2));
+    write.at = static_cast<uint16_t>(driver + (what == 3 ? 4 + 2 * slot : 2));
     const Bytes word = arena_.Take(2);
-    Put(word, 0, 2, choices_.Below(layout_.num + 2u));
+    Put(word, 0, 2, Slot());
     write.bytes = word;
     return write;
   }
@@ -112,12 +117,27 @@ class Mutator {
 
   bool split() const { return layout_.format == RingFormat::kSplit; }
 
+  // Where a table begins among the buffers.
+  size_t TableBytes() {
+    return kDescBytes *
+           choices_.Below(fuzz::RingMemory::kBufferBytes / kDescBytes);
+  }
+
+  // Mostly one that is there.
+  size_t Slot() {
+    return choices_.Below(8) == 0 ? choices_.Byte()
+                                  : choices_.Below(layout_.num + 1u);
+  }
+
   Bytes Descriptor() {
     const Bytes bytes = arena_.Take(kDescBytes);
     const auto flags = choices_.OneOf(kFlags);
-    Put(bytes, 0, 8, fuzz::RingMemory::kBase + choices_.Below(512));
+    const size_t offset = (flags & virtio_user::kDescFlagIndirect) != 0
+                              ? TableBytes()
+                              : choices_.Below(fuzz::RingMemory::kBufferBytes);
+    Put(bytes, 0, 8, fuzz::RingMemory::kBase + offset);
     Put(bytes, 8, 4, choices_.OneOf(kLengths));
-    const size_t slot = choices_.Below(layout_.num + 1u);
+    const size_t slot = Slot();
     const bool wrap = choices_.Below(4) != 0;
     Put(bytes, 12, 2, split() ? flags : slot);
     Put(bytes, 14, 2,
@@ -136,6 +156,7 @@ class Mutator {
   }
 
   fuzz::Choices& choices_;
+  fuzz::RingMemory& memory_;
   const virtio_user::RingLayout& layout_;
   Arena arena_;
 };
@@ -154,6 +175,7 @@ extern "C" size_t LLVMFuzzerCustomMutator(uint8_t* data, size_t size,
   source.assign(before.begin(), before.end());
   fuzz::ControlInput input(source);
   if (choices.Below(16) == 0) input.how = choices.Byte();
+  if (choices.Below(16) == 0) input.scene = choices.Byte();
   Mutator mutator(choices, input.how);
   const size_t times = 1 + choices.Below(4);
   for (size_t i = 0; i < times; ++i) {

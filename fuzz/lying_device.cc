@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "fuzz/finding.h"
 #include "virtio_user/spec/net.h"
 #include "virtio_user/spec/ring.h"
 
@@ -57,11 +58,21 @@ void LyingDevice::Act(Reader& input) {
       return;
     default:
       // Any used index, mostly not far away; packed: a used element again.
+      lied_ = true;
       used_ = static_cast<uint16_t>(
           packed() ? used_ : used_ + static_cast<int8_t>(input.Byte()));
       Set<uint16_t>(memory_.layout.device + (packed() ? 0 : 2), used_);
       return;
   }
+}
+
+void LyingDevice::Restart() {
+  rules_.Forget();
+  if (frames_ != nullptr) frames_->Forget();
+  chain_count_ = 0;
+  next_ = used_ = 0;
+  next_wrap_ = used_wrap_ = true;
+  tampered_ = lied_ = false;
 }
 
 std::byte* LyingDevice::DescAt(size_t index) const {
@@ -82,29 +93,52 @@ void LyingDevice::Pop() {
 }
 
 void LyingDevice::PopPacked() {
+  const uint16_t first = next_;
   Chain chain{.addr = Get<uint64_t>(DescAt(next_))};
   for (chain.count = 1; chain.count <= memory_.layout.num; ++chain.count) {
     const auto tail = Get<Tail>(DescAt(next_) + 8);
     if (((tail.flags & kAvail) != 0) != next_wrap_ ||
         ((tail.flags & kUsed) != 0) == next_wrap_) {
+      Expect(chain.count == 1 || tampered_ || lied_, "offered",
+             "a list that is there in part");
       return;
     }
     Pass(1, next_, next_wrap_);
     chain.id = tail.id;
     if ((tail.flags & kNext) == 0) break;
   }
-  chains_[chain_count_++] = chain;
+  Remember(chain, first);
 }
 
 void LyingDevice::PopSplit() {
-  if (Get<uint16_t>(memory_.layout.driver + 2) == next_) return;
+  const uint16_t num = memory_.layout.num;
+  const auto available = Get<uint16_t>(memory_.layout.driver + 2);
+  if (available == next_) return;
+  Expect(tampered_ || lied_ || static_cast<uint16_t>(available - next_) <= num,
+         "offered", "more than a ring full");
   const auto id = Get<uint16_t>(memory_.layout.driver + 4 +
                                 2 * size_t{next_} % (2 * memory_.layout.num));
   ++next_;
-  chains_[chain_count_++] = {.id = id, .addr = Get<uint64_t>(DescAt(id))};
+  Remember({.id = id, .addr = Get<uint64_t>(DescAt(id))}, id);
+}
+
+void LyingDevice::Remember(Chain chain, uint16_t first) {
+  // More than are out at a time.
+  if (++chains_seen_ == 0) chains_seen_ = 1;
+  chain.whose = chains_seen_;
+  chains_[chain_count_++] = chain;
+  if (tampered_) return;
+  // A driver that was lied to may use again what the device still has.
+  const auto read =
+      packed() ? rules_.TakePacked(first, chain.count, chain.whose, !lied_)
+               : rules_.TakeSplit(first, chain.whose, !lied_);
+  if (frames_ != nullptr && !lied_) frames_->Read(read);
 }
 
 void LyingDevice::Forget(size_t place, size_t count) {
+  for (size_t i = place; i < place + count; ++i) {
+    rules_.GiveBack(chains_[i].whose);
+  }
   std::copy(chains_.begin() + place + count, chains_.begin() + chain_count_,
             chains_.begin() + place);
   chain_count_ -= count;
@@ -123,17 +157,23 @@ void LyingDevice::Use(Reader& input) {
   uint16_t skip = packed() ? chain.count : uint16_t{1};
   if ((how & 0x40) != 0) {
     // An id and a step that nobody knows.
+    lied_ = true;
     chain.id = input.Word();
     skip = static_cast<uint16_t>(input.Byte() % 20);
   } else if ((how & 0x80) != 0) {
-    // One element for all up to this one.
+    // One element for all up to this one, which is a rule in order alone.
+    lied_ = lied_ || (!rules_.kind().in_order && place != 0);
     for (size_t i = 0; i < place; ++i) {
       skip = static_cast<uint16_t>(skip + (packed() ? chains_[i].count : 1));
     }
     Forget(0, place + 1);
   } else if ((how & 0x20) == 0) {
+    lied_ = lied_ || (rules_.kind().in_order && place != 0);
     Forget(place, 1);
-  }  // Else it will be used once more.
+  } else {
+    // It will be used once more.
+    lied_ = true;
+  }
   Put(chain.id, bytes, skip);
 }
 
@@ -172,6 +212,7 @@ void LyingDevice::Put(uint32_t id, uint32_t bytes, uint16_t skip) {
 
 // Ring and buffers, as if they came one behind the other.
 void LyingDevice::Overwrite(Reader& input) {
+  tampered_ = true;
   size_t offset = input.Word();
   auto bytes = input.Chunk();
   for (const std::span<std::byte> part : {memory_.ring, memory_.buffers}) {

@@ -6,33 +6,32 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <span>
 
+#include "fuzz/offer_rules.h"
 #include "fuzz/reader.h"
+#include "fuzz/sent_frames.h"
 #include "virtio_user/ring/ring_layout.h"
 
 namespace fuzz {
 
 // The device's side of one ring, of either format, which keeps to the rules
-// where the input says nothing else. Shares no code with the project's device
-// queues.
+// where the input says nothing else, and holds the driver to its own as long as
+// nobody has written into what the driver writes. Shares no code with the
+// project's device queues.
 class LyingDevice {
  public:
-  // All that both sides can write; outlives it. Device addresses are those of
-  // `buffers`, from `buffers_addr` on.
-  struct Memory {
-    virtio_user::RingLayout layout;
-    std::span<std::byte> ring;
-    std::span<std::byte> buffers;
-    uint64_t buffers_addr = 0;
-  };
-  explicit LyingDevice(const Memory& memory) : memory_(memory) {}
+  // `frames`: whose the chains are, if the device reads them; outlives it.
+  LyingDevice(const SharedRing& memory, const OfferKind& kind,
+              SentFrames* frames = nullptr)
+      : memory_(memory), rules_(memory, kind), frames_(frames) {}
 
   // Does one thing that the input says: takes or gives back chains, honestly
   // or not, writes into ring and buffers, says whether it wants kicks.
   void Act(Reader& input);
+  // Somebody else has written into ring or buffers.
+  void NoteTampering() { tampered_ = true; }
   // A new device on a ring that is new.
-  void Restart() { *this = LyingDevice(memory_); }
+  void Restart();
 
  private:
   // As found in the ring; nothing of it is sure to be true.
@@ -40,6 +39,7 @@ class LyingDevice {
     uint32_t id = 0;
     uint16_t count = 1;  // Descriptors.
     uint64_t addr = 0;   // Of the first buffer.
+    uint8_t whose = 0;   // OfferRules.
   };
 
   bool packed() const {
@@ -50,6 +50,8 @@ class LyingDevice {
   void PopPacked();
   void PopSplit();
   void Use(Reader& input);
+  // What was made available is read, and remembered as popped.
+  void Remember(Chain chain, uint16_t first);
   // The first `count` from `place` on.
   void Forget(size_t place, size_t count);
   void Put(uint32_t id, uint32_t bytes, uint16_t skip);
@@ -57,7 +59,14 @@ class LyingDevice {
   void WriteHeader(uint64_t addr, uint8_t how, Reader& input) const;
   void Pass(uint16_t count, uint16_t& index, bool& wrap) const;
 
-  Memory memory_;
+  SharedRing memory_;
+  OfferRules rules_;
+  SentFrames* frames_;
+  // Ring or buffers are not what driver and device made of them by turns.
+  bool tampered_ = false;
+  // The driver may have been told of other chains than those that were used.
+  bool lied_ = false;
+  uint8_t chains_seen_ = 0;
   // Popped and not used, in that order.
   static constexpr size_t kMostChains = 24;
   std::array<Chain, kMostChains> chains_;

@@ -48,20 +48,57 @@ class Block {
 
 constexpr int kTagBytes = 4;
 
-// Modern layouts with all that may be said in a header, or without.
-FeatureSet FeaturesOf(uint8_t choice) {
+// A layout, with all that may be said in a header but for `offloads`, or with
+// those alone.
+FeatureSet FeaturesOf(uint8_t choice, uint8_t offloads) {
   static const std::vector<NetLayout> kLayouts = virtio_user::AllLayouts();
+  static const std::array<FeatureSet, 8> kOffloads = {
+      FeatureSet{Feature::kNetCsum},
+      FeatureSet{Feature::kNetHostTso4, Feature::kNetHostTso6},
+      FeatureSet{Feature::kNetHostEcn},
+      FeatureSet{Feature::kNetGuestCsum},
+      FeatureSet{Feature::kNetGuestTso4, Feature::kNetGuestTso6},
+      FeatureSet{Feature::kNetGuestEcn},
+      FeatureSet{Feature::kNetHostUso},
+      FeatureSet{Feature::kNetGuestUso4, Feature::kNetGuestUso6}};
   FeatureSet features = kLayouts[choice % 16 % kLayouts.size()].features;
-  if ((choice & 0x10) != 0) {
-    features =
-        features | FeatureSet{Feature::kNetCsum,      Feature::kNetGuestCsum,
-                              Feature::kNetHostTso4,  Feature::kNetHostTso6,
-                              Feature::kNetHostEcn,   Feature::kNetGuestTso4,
-                              Feature::kNetGuestTso6, Feature::kNetGuestEcn};
+  const auto wanted =
+      static_cast<uint8_t>(offloads ^ ((choice & 0x10) != 0 ? 0xff : 0));
+  for (size_t i = 0; i < kOffloads.size(); ++i) {
+    if ((wanted >> i & 1) != 0) features = features | kOffloads[i];
   }
   if ((choice & 0x20) != 0) features.Add(Feature::kIndirectDesc);
   if ((choice & 0x40) != 0) features.Add(Feature::kOrderPlatform);
   return features;
+}
+
+// virtio: "Device Operation", struct virtio_net_hdr.
+uint32_t HeaderBytesOf(FeatureSet features) {
+  if (features.Has(Feature::kNetHashReport)) return 20;
+  return features.Has(Feature::kVersion1) || features.Has(Feature::kNetMrgRxbuf)
+             ? 12
+             : 10;
+}
+
+OfferKind KindOf(FeatureSet features, Direction direction) {
+  return {.device_writes = direction == Direction::kReceive,
+          .indirect = features.Has(Feature::kIndirectDesc),
+          .in_order = features.Has(Feature::kInOrder),
+          .header_bytes = HeaderBytesOf(features)};
+}
+
+// Bytes that differ from place to place.
+const std::array<std::byte, 2048>& Pattern() {
+  static const auto kPattern = [] {
+    std::array<std::byte, 2048> bytes;
+    uint32_t state = 1;
+    for (std::byte& byte : bytes) {
+      state = state * 1664525 + 1013904223;
+      byte = static_cast<std::byte>(state >> 24);
+    }
+    return bytes;
+  }();
+  return kPattern;
 }
 
 // What is asked of a packet: what can be, or anything.
@@ -112,13 +149,13 @@ class NetMemory {
   std::span<std::byte> scratch() const {
     return buffers_.bytes().subspan(pool().size());
   }
-  LyingDevice::Memory shared() const {
+  SharedRing shared() const {
     return {.layout = layout_,
             .ring = ring_.bytes(),
             .buffers = buffers_.bytes(),
             .buffers_addr = kBuffersAddr};
   }
-  virtio_user::FdOps& fd_ops() { return fd_ops_; }
+  virtio_user::CountingFdOps& fd_ops() { return fd_ops_; }
 
  private:
   Block ring_;
@@ -139,26 +176,35 @@ BufferPool PoolIn(const NetMemory& memory) {
 
 }  // namespace
 
-NetScene::NetScene(Reader& input) : NetScene(input.Byte(), input) {}
+NetScene::Choice::Choice(Reader& input)
+    : Choice{input.Byte(), input.Byte(), input.Byte()} {}
 
-NetScene::NetScene(uint8_t choice, Reader& input)
-    : NetScene(FeaturesOf(choice), (choice & 0x80) != 0,
-               NetMemory::Wiped((FeaturesOf(choice).Has(Feature::kRingPacked))
-                                    ? RingFormat::kPacked
-                                    : RingFormat::kSplit,
-                                input.Byte())) {}
+NetScene::Choice::Choice(uint8_t what, uint8_t ring, uint8_t offloads)
+    : scratch((what & 0x80) != 0),
+      features(FeaturesOf(what, offloads)),
+      memory(NetMemory::Wiped(features.Has(Feature::kRingPacked)
+                                  ? RingFormat::kPacked
+                                  : RingFormat::kSplit,
+                              ring)) {
+  memory.fd_ops().refuse = (ring & 0x80) != 0;
+}
 
-NetScene::NetScene(FeatureSet features, bool scratch, NetMemory& memory)
-    : pool_(PoolIn(memory)),
-      device_(memory.shared()),
-      peer_(memory.shared().ring, memory.shared().buffers) {
+NetScene::NetScene(Reader& input, Direction direction)
+    : NetScene(Choice(input), direction) {}
+
+NetScene::NetScene(const Choice& choice, Direction direction)
+    : pool_(PoolIn(choice.memory)),
+      sent_(HeaderBytesOf(choice.features)),
+      device_(choice.memory.shared(), KindOf(choice.features, direction),
+              direction == Direction::kSend ? &sent_ : nullptr),
+      peer_(choice.memory.shared().ring, choice.memory.shared().buffers) {
   held.reserve(kBuffers);
-  vring_.ring.layout = memory.shared().layout;
-  vring_.kick = virtio_user::FileDescriptor(memory.fd_ops(), 3);
-  options_.features = features;
-  if (scratch) {
-    options_.scratch = memory.scratch();
-    options_.scratch_addr = {kBuffersAddr + memory.pool().size()};
+  vring_.ring.layout = choice.memory.shared().layout;
+  vring_.kick = virtio_user::FileDescriptor(choice.memory.fd_ops(), 3);
+  options_.features = choice.features;
+  if (choice.scratch) {
+    options_.scratch = choice.memory.scratch();
+    options_.scratch_addr = {kBuffersAddr + choice.memory.pool().size()};
   }
 }
 
@@ -168,10 +214,10 @@ void NetScene::FreeHeld() {
 }
 
 void NetScene::MakePacket(Reader& input) {
-  static constexpr std::array<std::byte, 1024> kFrame{};
+  constexpr size_t kMostBytes = 1024;
   const uint8_t how = input.Byte();
-  const size_t bytes = how % 4 == 0 ? 1 + input.Word() % kFrame.size() : 60;
-  auto packet = pool_.Make(std::span(kFrame).first(bytes));
+  const size_t bytes = how % 4 == 0 ? 1 + input.Word() % kMostBytes : 60;
+  auto packet = pool_.Make(std::span(Pattern()).subspan(how, bytes));
   if (!packet) return;
   if ((how & 4) != 0) {
     // A tag in front is there no longer, or one was added.
@@ -188,7 +234,7 @@ void NetScene::MakePacket(Reader& input) {
 void NetScene::MoveTags(Reader& input) {
   const uint8_t how = input.Byte();
   if (how % 4 < 2) return;
-  peer_.During(input, [&] {
+  During(input, [&] {
     for (Packet& packet : held) {
       const uint32_t bytes = packet.bytes;
       const int moved =
@@ -198,6 +244,7 @@ void NetScene::MoveTags(Reader& input) {
       Expect(packet.bytes == bytes + static_cast<uint32_t>(moved), "tag",
              "another length than it says");
     }
+    return held.size();
   });
 }
 
@@ -205,6 +252,13 @@ void NetScene::CheckBuffers(size_t in_ring) {
   size_t out = in_ring;
   for (const Packet& packet : held) out += packet.buffer_count;
   Expect(pool_.size() - pool_.free_count() == out, "buffers",
+         "one is lost, or in two places");
+}
+
+void NetScene::CheckInFlight(size_t packets) {
+  size_t out = pool_.size() - pool_.free_count();
+  for (const Packet& packet : held) out -= packet.buffer_count;
+  Expect(out >= packets && (packets != 0 || out == 0), "buffers",
          "one is lost, or in two places");
 }
 

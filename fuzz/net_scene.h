@@ -17,6 +17,7 @@
 #include "fuzz/lying_device.h"
 #include "fuzz/peer_writes.h"
 #include "fuzz/reader.h"
+#include "fuzz/sent_frames.h"
 #include "virtio_user/base/error.h"
 #include "virtio_user/net/buffer_pool.h"
 #include "virtio_user/net/net_queue.h"
@@ -29,20 +30,29 @@ namespace fuzz {
 // AddressSanitizer stands around each; an input uses what another has used.
 class NetMemory;
 
+enum class Direction : uint8_t { kReceive, kSend };
+
 // The gate is closed; no queue is there yet.
 class NetScene {
  public:
   static constexpr uint32_t kBuffers = 24;
   static constexpr uint32_t kBufferBytes = 128;
 
-  // Two bytes: one of all layouts, what else is accepted and whether there is
-  // scratch memory; the ring's size.
-  explicit NetScene(Reader& input);
+  // Three bytes: one of all layouts, what else is accepted and whether there is
+  // scratch memory; the ring's size and whether kicks fail; offloads.
+  NetScene(Reader& input, Direction direction);
 
   virtio_user::VringState& vring() { return vring_; }
   virtio_user::BufferPool& pool() { return pool_; }
   const virtio_user::NetQueueOptions& options() const { return options_; }
-  PeerWrites& peer() { return peer_; }
+  // Runs `call`, in which the peer may write (PeerWrites).
+  template <typename Call>
+  auto During(Reader& input, const Call& call) {
+    auto result = peer_.During(input, call);
+    if (peer_.wrote()) device_.NoteTampering();
+    return result;
+  }
+  SentFrames& sent() { return sent_; }
 
   // Packets that are neither free nor in the ring.
   std::vector<virtio_user::Packet> held;
@@ -57,6 +67,8 @@ class NetScene {
 
   // Each buffer is free, held, or one of those `in_ring`.
   void CheckBuffers(size_t in_ring);
+  // Those that are neither free nor held are at least one for each packet.
+  void CheckInFlight(size_t packets);
   // A queue that is broken says why, and has not become another one.
   void CheckBroken(const std::optional<virtio_user::Error>& broken);
   // Lets driver and device take turns for as long as `input` lasts, and another
@@ -85,6 +97,7 @@ class NetScene {
     vring_.ring.gate.Close();
     const size_t in_flight = queue.in_flight();
     Expect(queue.ReclaimAll() == in_flight, "reclaim", "not all");
+    sent_.Dropped(queue.stats().dropped);
     TakeAllBack();
   }
   // The device is gone and the ring is empty: no buffer is out any more. What
@@ -93,12 +106,21 @@ class NetScene {
   // Each buffer is there, once. Requires: TakeAllBack.
   void CheckAllFree();
 
-  NetScene(uint8_t choice, Reader& input);
-  NetScene(virtio_user::FeatureSet features, bool scratch, NetMemory& memory);
+  struct Choice {
+    explicit Choice(Reader& input);
+    bool scratch = false;
+    virtio_user::FeatureSet features;
+    NetMemory& memory;
+
+   private:
+    Choice(uint8_t what, uint8_t ring, uint8_t offloads);
+  };
+  NetScene(const Choice& choice, Direction direction);
 
   virtio_user::VringState vring_;
   virtio_user::NetQueueOptions options_;
   virtio_user::BufferPool pool_;
+  SentFrames sent_;
   LyingDevice device_;
   PeerWrites peer_;
   std::string broken_;

@@ -53,6 +53,7 @@ class Writer {
   Writer(uint8_t layout, uint8_t also) {
     Number(layout | also, 1);
     Number(kSize, 1);
+    Number(0, 1);
   }
   void Number(uint64_t number, size_t count) { Append(bytes_, number, count); }
   // The peer's word, at one load of the call, or nothing.

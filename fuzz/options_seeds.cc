@@ -152,6 +152,8 @@ std::vector<Seed> OptionsSeeds() {
   seeds.push_back(DeviceSeed("device_packed", 15, 2, 100));
   seeds.push_back(DeviceSeed("device_no_pairs", 1, 0, 256));
   seeds.push_back(DeviceSeed("device_odd_size", 1, 1, 255));
+  // The numbers of powers of two.
+  seeds.push_back(DeviceSeed("device_pairs_alone", 6, 0x8021, 0x8028));
   return seeds;
 }
 

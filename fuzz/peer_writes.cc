@@ -69,7 +69,7 @@ PeerWrites::Plan::Plan(Reader& input) : how(input.Byte()) {
 void PeerWrites::Set(const Plan& plan, backend_sim::Entropy& entropy) {
   if (plan.how == 0) return Mutator().Record();
   Mutator().MutateAt(
-      plan.load,
+      plan.load + 256u * (plan.how / 32u),
       PeerWrite{kPeerValues[plan.how % kPeerValues.size()],
                 kPeerMoments[plan.how / 8 % kPeerMoments.size()]},
       entropy);

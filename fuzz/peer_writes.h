@@ -32,8 +32,9 @@ class PeerWrites {
   PeerWrites(std::span<std::byte> ring, std::span<std::byte> buffers);
 
   // Runs `call`. A byte of `input` says whether the peer writes one word
-  // meanwhile; then come which load it meets, and four bytes that decide what
-  // it writes. Such a call must end after a bounded number of loads.
+  // meanwhile, and how; then come which load it meets, in steps of 256 by the
+  // first byte's upper bits, and four bytes that decide what it writes. Such a
+  // call must end after a bounded number of loads.
   template <typename Call>
   auto During(Reader& input, const Call& call) {
     const Plan plan(input);

@@ -2,6 +2,8 @@
 
 #include "fuzz/plain_device.h"
 
+#include <optional>
+
 #include "fuzz/finding.h"
 
 namespace fuzz {
@@ -14,10 +16,12 @@ PlainDevice::PlainDevice(RingMemory& memory,
                          virtio_user::EventIndex event_index)
     : memory_(memory),
       queue_(memory.layout(), {.event_index = event_index}),
-      driver_(memory.ring(), memory.buffers()) {}
+      driver_(memory.ring(), memory.buffers()),
+      ring_(memory) {}
 
-void PlainDevice::Serve(Reader& input) {
+void PlainDevice::Notify(Reader& input) {
   uint32_t taken = 0;
+  ring_.Before();
   driver_.During(input, [&] {
     while (taken <= memory_.layout().num && TakeOne()) ++taken;
     if (!queue_.broken()) (void)queue_.DriverWantsInterrupt();
@@ -29,6 +33,13 @@ void PlainDevice::Serve(Reader& input) {
          "it goes on");
   broken_ = queue_.broken().has_value();
   Expect(!broken_ || !queue_.broken()->text().empty(), "error", "no reason");
+  if (driver_.wrote()) return ring_.AfterOthers(taken);
+  ring_.After(taken, [](const SeenChain& chain, uint32_t bytes) {
+    // TakeOne says one byte of a single writable buffer, and writes none.
+    Expect(bytes == 0 || (bytes == 1 && chain.request_bytes == 0), "element",
+           "another length than was said");
+    return std::optional<uint8_t>();
+  });
 }
 
 bool PlainDevice::TakeOne() {

@@ -6,6 +6,7 @@
 #include "fuzz/peer_writes.h"
 #include "fuzz/reader.h"
 #include "fuzz/ring_memory.h"
+#include "fuzz/served_ring.h"
 #include "virtio_user/ring/device_queue.h"
 
 namespace fuzz {
@@ -19,8 +20,9 @@ class PlainDevice {
 
   // Takes all that is available, a ring full at most, and gives it back. The
   // input says whether the driver writes meanwhile. Reports what may not be: a
-  // chain that no ring has, a broken queue that goes on or has no reason.
-  void Serve(Reader& input);
+  // chain that no ring has, anything written beside what is given back, a
+  // broken queue that goes on or has no reason.
+  void Notify(Reader& input);
 
  private:
   // False: there is no more.
@@ -30,6 +32,7 @@ class PlainDevice {
   virtio_user::DeviceQueue queue_;
   virtio_user::DescriptorChain chain_;
   PeerWrites driver_;
+  ServedRing ring_;
   bool broken_ = false;
 };
 

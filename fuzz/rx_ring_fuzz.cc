@@ -36,7 +36,7 @@ void CheckPacket(const virtio_user::BufferPool& pool, const Packet& packet) {
 void Poll(fuzz::Reader& input, fuzz::NetScene& scene, RxQueue& queue) {
   std::array<Packet, 8> packets;
   const size_t most = 1 + input.Byte() % packets.size();
-  const size_t count = scene.peer().During(
+  const size_t count = scene.During(
       input, [&] { return queue.Receive(std::span(packets).first(most)); });
   Expect(count <= most, "bounded", "more than asked for");
   for (const Packet& packet : std::span(packets).first(count)) {
@@ -53,7 +53,7 @@ void Poll(fuzz::Reader& input, fuzz::NetScene& scene, RxQueue& queue) {
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   fuzz::Reader input(std::as_bytes(std::span(data, size)));
-  fuzz::NetScene scene(input);
+  fuzz::NetScene scene(input, fuzz::Direction::kReceive);
   const auto made =
       RxQueue::Create(scene.vring(), scene.pool(), scene.options());
   Expect(made.has_value(), "create", "refused");

@@ -8,6 +8,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <utility>
 #include <vector>
 
@@ -52,14 +53,32 @@ struct Parts {
   }
 };
 
+// Small arguments mean more than large ones: which call fails, which queue.
+void PutArgument(fuzz::Choices& choices, std::span<uint8_t> bytes) {
+  const bool small = choices.Below(2) == 0;
+  for (uint8_t& byte : bytes) byte = small ? 0 : choices.Byte();
+  if (small) bytes.front() = static_cast<uint8_t>(choices.Below(8));
+}
+
 Record Fresh(fuzz::Choices& choices) {
   Record record{};
-  for (uint8_t& byte : record) byte = choices.Byte();
   record[0] = static_cast<uint8_t>(choices.Below(backend_sim::kOpKinds));
-  record[1] = 0;
-  // Small arguments mean more than large ones.
-  if (choices.Below(2) == 0) record[3] = record[5] = record[6] = record[7] = 0;
+  PutArgument(choices, std::span(record).subspan(2, 2));
+  PutArgument(choices, std::span(record).subspan(4, 4));
+  for (uint8_t& byte : std::span(record).last(4)) byte = choices.Byte();
   return record;
+}
+
+// An argument or a byte of the salt; the kind stays.
+void Change(fuzz::Choices& choices, Record& record) {
+  switch (choices.Below(3)) {
+    case 0:
+      return PutArgument(choices, std::span(record).subspan(2, 2));
+    case 1:
+      return PutArgument(choices, std::span(record).subspan(4, 4));
+    default:
+      record[8 + choices.Below(4)] = choices.Byte();
+  }
 }
 
 }  // namespace
@@ -73,13 +92,10 @@ extern "C" size_t LLVMFuzzerCustomMutator(uint8_t* data, size_t size,
   }
   const size_t times = 1 + choices.Below(4);
   for (size_t i = 0; i < times; ++i) {
-    // A byte of an argument or of the salt; the kind stays.
     fuzz::MutateList(
         choices, parts.operations, kMostOperations,
         [&] { return Fresh(choices); },
-        [&](Record& record) {
-          record[2 + choices.Below(kOperationBytes - 2)] = choices.Byte();
-        });
+        [&](Record& record) { Change(choices, record); });
   }
   return parts.Write(data, most);
 }

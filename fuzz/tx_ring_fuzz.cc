@@ -24,19 +24,25 @@ void Call(fuzz::Reader& input, fuzz::NetScene& scene, TxQueue& queue) {
   scene.MoveTags(input);
   const size_t had = queue.in_flight();
   if (how < 0xc0) {
+    for (const auto& packet : scene.held) {
+      scene.sent().Add(scene.pool(), packet);
+    }
     const size_t sent =
-        scene.peer().During(input, [&] { return queue.Send(scene.held); });
+        scene.During(input, [&] { return queue.Send(scene.held); });
     Expect(sent <= scene.held.size(), "bounded", "more than there were");
+    scene.sent().Withdraw(scene.held.size() - sent);
+    scene.sent().Dropped(queue.stats().dropped);
     scene.held.erase(scene.held.begin(),
                      scene.held.begin() + static_cast<ptrdiff_t>(sent));
   } else {
     const size_t most = 1 + how % 16;
     const size_t done =
-        scene.peer().During(input, [&] { return queue.Complete(most); });
+        scene.During(input, [&] { return queue.Complete(most); });
     Expect(done <= most && done <= had && queue.in_flight() == had - done,
            "bounded", "more than were sent");
   }
   scene.CheckBroken(queue.broken());
+  scene.CheckInFlight(queue.in_flight());
   if (input.Byte() % 4 == 0) scene.FreeHeld();
 }
 
@@ -44,7 +50,7 @@ void Call(fuzz::Reader& input, fuzz::NetScene& scene, TxQueue& queue) {
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   fuzz::Reader input(std::as_bytes(std::span(data, size)));
-  fuzz::NetScene scene(input);
+  fuzz::NetScene scene(input, fuzz::Direction::kSend);
   const auto made =
       TxQueue::Create(scene.vring(), scene.pool(), scene.options());
   Expect(made.has_value(), "create", "refused");

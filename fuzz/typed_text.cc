@@ -142,6 +142,18 @@ void CheckValues(const std::string& text) {
          "path", "a name that is not told");
 }
 
+namespace {
+
+// A power of two or a number beside it, half of the time.
+int64_t NumberNearLimits(Reader& input) {
+  const uint16_t word = input.Word();
+  if ((word & 0x8000) == 0) return word;
+  const int64_t power = int64_t{1} << (word & 31);
+  return power + (word >> 5) % 3 - 1;
+}
+
+}  // namespace
+
 void CheckDeviceOptions(Reader& input) {
   virtio_user::DeviceOptions options;
   const uint8_t what = input.Byte();
@@ -149,11 +161,13 @@ void CheckDeviceOptions(Reader& input) {
   options.mrg_rxbuf = (what & 2) != 0;
   options.in_order = (what & 4) != 0;
   options.packed = (what & 8) != 0;
-  // So wide, and mostly near what is possible.
-  const size_t bytes = (what & 16) != 0 ? 8 : 2;
-  options.queue_pairs = static_cast<int64_t>(input.Number(bytes));
-  options.queue_size = static_cast<int64_t>(input.Number(bytes));
-  if ((what & 32) != 0) options.mtu = static_cast<int64_t>(input.Number(bytes));
+  const auto number = [&] {
+    return (what & 16) != 0 ? static_cast<int64_t>(input.Number(8))
+                            : NumberNearLimits(input);
+  };
+  options.queue_pairs = number();
+  options.queue_size = number();
+  if ((what & 32) != 0) options.mtu = number();
   if ((what & 64) != 0) {
     MacAddress mac;
     for (uint8_t& byte : mac.bytes) byte = input.Byte();

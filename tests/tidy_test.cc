@@ -63,11 +63,11 @@ fs::path Root() {
 }
 
 bool IsOurText(const fs::path& path) {
-  constexpr std::array<std::string_view, 12> kEndings = {
-      ".cc",  ".h",   ".bzl", ".sh",    ".awk",  ".md",
-      ".txt", ".yml", ".py",  ".BUILD", ".dict", ".patch"};
-  constexpr std::array<std::string_view, 8> kNames = {
-      "BUILD", "WORKSPACE",     "vuser",         "run",
+  constexpr std::array<std::string_view, 14> kEndings = {
+      ".cc",  ".h",    ".bzl", ".sh",    ".awk",  ".md",    ".txt",
+      ".yml", ".yaml", ".py",  ".BUILD", ".dict", ".patch", ".options"};
+  constexpr std::array<std::string_view, 9> kNames = {
+      "BUILD", "WORKSPACE",     "vuser",         "run",     "Dockerfile",
       "bazel", ".bazelversion", ".clang-format", ".bazelrc"};
   const std::string ending = path.extension().string();
   const std::string name = path.filename().string();

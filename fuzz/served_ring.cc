@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: BSD-3-Clause
+
+#include "fuzz/served_ring.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "fuzz/finding.h"
+#include "virtio_user/base/check.h"
+#include "virtio_user/spec/ring.h"
+
+namespace fuzz {
+
+using virtio_user::PackedDesc;
+using virtio_user::VirtqUsedElem;
+
+namespace {
+
+constexpr uint16_t kAvail = virtio_user::kPackedFlagAvail;
+constexpr uint16_t kUsed = virtio_user::kPackedFlagUsed;
+
+template <typename T>
+T Get(std::span<const std::byte> bytes, size_t at) {
+  T value;
+  std::memcpy(&value, bytes.data() + at, sizeof(T));
+  return value;
+}
+
+}  // namespace
+
+ServedRing::ServedRing(RingMemory& memory) : memory_(memory) {
+  VU_CHECK(memory.ring().size() <= ring_.size());
+}
+
+size_t ServedRing::At(const std::byte* area) const {
+  return static_cast<size_t>(area - memory_.ring().data());
+}
+
+RingImage ServedRing::Image() const {
+  const auto& layout = memory_.layout();
+  return {layout.format, layout.num,
+          std::span(ring_).subspan(At(layout.desc), layout.DescBytes()),
+          buffers_};
+}
+
+void ServedRing::Before() {
+  if (!packed()) {
+    // A driver that has written where the device alone does would look like a
+    // device that has given back.
+    std::byte* const index =
+        memory_.layout().device + virtio_user::kUsedIdxOffset;
+    const auto stands = Get<uint16_t>(std::span(index, 2), 0);
+    if (static_cast<uint16_t>(stands - next_ - 1) < memory_.layout().num) {
+      std::memcpy(index, &next_, sizeof(next_));
+    }
+    used_before_ = Get<uint16_t>(std::span(index, 2), 0);
+  }
+  std::ranges::copy(memory_.ring(), ring_.begin());
+  std::ranges::copy(memory_.buffers(), buffers_.begin());
+}
+
+void ServedRing::AfterOthers(std::optional<size_t> served) {
+  if (packed()) {
+    lost_ = true;
+  } else {
+    next_ = static_cast<uint16_t>(next_ + served.value_or(0));
+  }
+}
+
+bool ServedRing::After(std::optional<size_t> served, Answer answer) {
+  if (lost_) return false;
+  size_t count = 0;
+  for (const size_t most = GivenBack(served); count < most; ++count) {
+    const auto bytes = TakeElement();
+    if (!bytes) break;
+    const auto written = answer(chain_, *bytes);
+    if (!written) continue;
+    Expect(chain_.first_writable.has_value(), "element",
+           "a byte was written into a chain that has none to write");
+    buffers_[*chain_.first_writable] = std::byte{*written};
+  }
+  Expect(count == served.value_or(count), "one-used-element",
+         "served and given back differ");
+  Compare();
+  return true;
+}
+
+size_t ServedRing::GivenBack(std::optional<size_t> served) const {
+  if (served || packed()) return served.value_or(memory_.layout().num);
+  const auto index =
+      Get<uint16_t>(memory_.ring(),
+                    At(memory_.layout().device) + virtio_user::kUsedIdxOffset);
+  if (index == used_before_) return 0;
+  const auto count = static_cast<uint16_t>(index - next_);
+  Expect(count <= memory_.layout().num, "used-index", "more than a ring full");
+  return count;
+}
+
+std::optional<uint32_t> ServedRing::TakeElement() {
+  return packed() ? TakePacked() : TakeSplit();
+}
+
+std::optional<uint32_t> ServedRing::TakeSplit() {
+  const auto& layout = memory_.layout();
+  const size_t slot = next_ % layout.num;
+  const auto head = Get<uint16_t>(
+      ring_, At(layout.driver) + virtio_user::kAvailRingOffset + 2 * slot);
+  Expect(head < layout.num, "element", "for a head that the ring has not");
+  SeeChain(Image(), head, chain_);
+  const size_t at = At(layout.device) + virtio_user::kUsedRingOffset +
+                    slot * sizeof(VirtqUsedElem);
+  const auto element = Get<VirtqUsedElem>(memory_.ring(), at);
+  Expect(element.id == head, "element", "another chain than was next");
+  std::memcpy(ring_.data() + at, &element, sizeof(element));
+  ++next_;
+  std::memcpy(ring_.data() + At(layout.device) + virtio_user::kUsedIdxOffset,
+              &next_, sizeof(next_));
+  return element.len;
+}
+
+bool ServedRing::PackedIsAvailable(std::span<const std::byte> ring) const {
+  const auto flags = Get<PackedDesc>(ring, next_ * sizeof(PackedDesc)).flags;
+  return ((flags & kAvail) != 0) == wrap_ && ((flags & kUsed) != 0) != wrap_;
+}
+
+std::optional<uint32_t> ServedRing::TakePacked() {
+  const size_t at = next_ * sizeof(PackedDesc);
+  const auto desc = Get<PackedDesc>(memory_.ring(), at);
+  // A driver may have written there what looks like it.
+  const bool given_back = PackedIsAvailable(ring_) &&
+                          ((desc.flags & kAvail) != 0) == wrap_ &&
+                          ((desc.flags & kUsed) != 0) == wrap_;
+  if (!given_back) return std::nullopt;
+  SeeChain(Image(), next_, chain_);
+  Expect(desc.id == chain_.id, "element", "another id than the list's last");
+  std::memcpy(ring_.data() + at + sizeof(desc.addr), &desc.len,
+              sizeof(desc) - sizeof(desc.addr));
+  for (uint16_t i = 0; i < chain_.descriptors; ++i) {
+    if (++next_ < memory_.layout().num) continue;
+    next_ = 0;
+    wrap_ = !wrap_;
+  }
+  return desc.len;
+}
+
+void ServedRing::Compare() {
+  const auto as_they_are = [](std::span<const std::byte> memory,
+                              const std::byte* expected) {
+    return std::memcmp(memory.data(), expected, memory.size()) == 0;
+  };
+  Expect(as_they_are(memory_.buffers(), buffers_.data()), "nothing-else",
+         "the buffers are not what the answers make of them");
+  // Whether the device wants to be notified is said there, too.
+  const auto& layout = memory_.layout();
+  const size_t device = At(layout.device);
+  const auto free = [this](size_t at, size_t bytes) {
+    std::memcpy(ring_.data() + at, memory_.ring().data() + at, bytes);
+  };
+  if (packed()) {
+    free(device, sizeof(virtio_user::PackedEvent));
+  } else {
+    free(device + virtio_user::kUsedFlagsOffset, sizeof(uint16_t));
+    free(device + virtio_user::kUsedRingOffset +
+             layout.num * sizeof(VirtqUsedElem),
+         sizeof(uint16_t));
+  }
+  Expect(as_they_are(memory_.ring(), ring_.data()), "nothing-else",
+         "written into the ring beside the used elements");
+}
+
+}  // namespace fuzz
