@@ -44,14 +44,17 @@ bool IsName(const std::string& name) {
 
 OpenedFile TapDriver::Open() {
   auto file = std::make_shared<TapFile>(*this);
-  files_[file.get()] = file;
+  files_.push_back(file);
   return {.file = std::move(file)};
 }
 
 std::shared_ptr<TapFile> TapDriver::Find(
     const std::shared_ptr<SimFile>& file) const {
-  const auto found = files_.find(file.get());
-  return found == files_.end() ? nullptr : found->second.lock();
+  for (const auto& ours : files_) {
+    auto tap = ours.lock();
+    if (tap == file) return tap;
+  }
+  return nullptr;
 }
 
 TapInterface& TapDriver::AddInterface(const std::string& name, unsigned flags) {
@@ -97,7 +100,8 @@ std::optional<std::string> TapDriver::Expand(const std::string& pattern) const {
 // --- A queue -----------------------------------------------------------------
 
 TapFile::~TapFile() {
-  driver_.files_.erase(this);
+  std::erase_if(driver_.files_,
+                [](const auto& file) { return file.expired(); });
   if (name_.empty()) return;
   TapInterface& interface = mine();
   std::erase(interface.queues, this);

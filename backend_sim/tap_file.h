@@ -62,7 +62,7 @@ class TapDriver {
   std::optional<std::string> Expand(const std::string& pattern) const;
 
   std::map<std::string, TapInterface> interfaces_;
-  std::map<const SimFile*, std::weak_ptr<TapFile>> files_;
+  std::vector<std::weak_ptr<TapFile>> files_;  // As they were opened.
   bool admin_ = true;
 };
 

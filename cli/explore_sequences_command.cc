@@ -145,29 +145,39 @@ void AddExploreSequencesCommand(const Command& explore,
   sequences.Footer(kFooter);
 }
 
+std::expected<ExploreSequencesChecked, Failure> CheckExploreSequences(
+    const ExploreSequencesArguments& arguments, const Console& console) {
+  const auto options = CheckExploreCommon(arguments.common, console);
+  if (!options) return std::unexpected(options.error());
+  if (arguments.depth < 1 || arguments.depth > kMaxDepth) {
+    return std::unexpected(Failure{
+        ExitCode::kUsage,
+        fmt::format("--depth {}: say 1 to {}", arguments.depth, kMaxDepth)});
+  }
+  ExploreSequencesChecked checked{
+      .options = *options,
+      .depth = static_cast<uint32_t>(arguments.depth),
+      .only = {}};
+  if (!arguments.only) return checked;
+  checked.only = backend_sim::ParseLifeOps(*arguments.only);
+  if (checked.only) return checked;
+  return std::unexpected(Failure{
+      ExitCode::kUsage, "--only " + *arguments.only +
+                            ": say operations with commas between; there is " +
+                            OpNames()});
+}
+
 ExitCode ExploreSequencesCommand(const ExploreSequencesArguments& arguments,
                                  const Console& console) {
-  const auto options = CheckExploreCommon(arguments.common, console);
-  if (!options) return TellFailure(options.error(), console);
-  if (arguments.depth < 1 || arguments.depth > kMaxDepth) {
-    return TellFailure(
-        {ExitCode::kUsage,
-         fmt::format("--depth {}: say 1 to {}", arguments.depth, kMaxDepth)},
-        console);
-  }
+  const auto checked = CheckExploreSequences(arguments, console);
+  if (!checked) return TellFailure(checked.error(), console);
   const std::chrono::seconds patience(arguments.common.timeout_seconds);
-  if (arguments.only) {
-    const auto ops = backend_sim::ParseLifeOps(*arguments.only);
-    if (ops) return PlayOnce(*ops, *options, patience, console);
-    return TellFailure(
-        {ExitCode::kUsage,
-         "--only " + *arguments.only +
-             ": say operations with commas between; there is " + OpNames()},
-        console);
+  if (checked->only) {
+    return PlayOnce(*checked->only, checked->options, patience, console);
   }
   const auto begin = std::chrono::steady_clock::now();
-  ExploreSequencesResult result = ExploreAll(
-      static_cast<uint32_t>(arguments.depth), *options, patience, console);
+  ExploreSequencesResult result =
+      ExploreAll(checked->depth, checked->options, patience, console);
   result.seconds =
       std::chrono::duration<double>(std::chrono::steady_clock::now() - begin)
           .count();

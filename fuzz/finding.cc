@@ -4,6 +4,7 @@
 
 #include <cstdio>
 #include <cstdlib>
+#include <string>
 
 namespace fuzz {
 
@@ -15,6 +16,13 @@ void Report(FindingName name, std::string_view text) {
                name.checker.data(), length(name.site), name.site.data(),
                length(text), text.data());
   std::abort();
+}
+
+void ReportAt(std::string_view checker, std::string_view text,
+              const std::source_location& where) {
+  const std::string site = std::string(where.function_name()) + ", line " +
+                           std::to_string(where.line());
+  Report({checker, site}, text);
 }
 
 }  // namespace fuzz

@@ -21,11 +21,15 @@ struct FindingName {
 // that any engine keeps the input.
 [[noreturn]] void Report(FindingName name, std::string_view text);
 
-// Report, unless `holds`. The site is the function that asks.
+// Report; the site is a line of a function.
+[[noreturn]] void ReportAt(std::string_view checker, std::string_view text,
+                           const std::source_location& where);
+
+// ReportAt, unless `holds`: of who asks.
 inline void Expect(
     bool holds, std::string_view checker, std::string_view text,
     const std::source_location& where = std::source_location::current()) {
-  if (!holds) Report({checker, where.function_name()}, text);
+  if (!holds) ReportAt(checker, text, where);
 }
 
 }  // namespace fuzz

@@ -2,7 +2,8 @@
 //
 // In whatever order an embedder starts, stops, resets and reattaches, whatever
 // the driver commands, memory does and the back-end answers or fails to: every
-// checker of the simulator holds, and the device comes back to life.
+// checker of the simulator holds, and, where that is tried, the device comes
+// back to life.
 
 #include <cstddef>
 #include <cstdint>

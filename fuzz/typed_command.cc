@@ -45,8 +45,9 @@ bool IsPatience(virtio_user::Duration time) {
                          86400 * int64_t{1'000'000'000});
 }
 
+// Each option is a finding of its own.
 void Range(bool holds, std::string_view option) {
-  Expect(holds, "range", option);
+  if (!holds) Report({"range", option}, "a value that it cannot have");
 }
 
 // Names what is wrong, and says more of it.
@@ -143,11 +144,34 @@ void CheckShrink(cli::ShrinkArguments typed) {
   CheckReplay(typed.input);
 }
 
-void CheckExplore(cli::ExploreArguments typed, const cli::Console& console) {
-  typed.faults.common.json_path.reset();
-  const auto faults = cli::CheckExploreFaults(typed.faults, console);
+void CheckExploreOptions(const backend_sim::ExploreOptions& options) {
+  Range(Within<unsigned>(options.jobs, 1, 1024), "--jobs");
+}
+
+void CheckTypedFeatures(cli::ExploreFeaturesArguments typed,
+                        const cli::Console& console) {
+  typed.common.json_path.reset();
+  const auto options = cli::CheckExploreCommon(typed.common, console);
+  if (!options) return CheckRefusal(options.error());
+  CheckExploreOptions(*options);
+}
+
+void CheckTypedSequences(cli::ExploreSequencesArguments typed,
+                         const cli::Console& console) {
+  typed.common.json_path.reset();
+  const auto sequences = cli::CheckExploreSequences(typed, console);
+  if (!sequences) return CheckRefusal(sequences.error());
+  CheckExploreOptions(sequences->options);
+  Range(Within<uint32_t>(sequences->depth, 1, 64), "--depth");
+  Range(typed.common.timeout_seconds >= 1, "--timeout");
+}
+
+void CheckTypedFaults(cli::ExploreFaultsArguments typed,
+                      const cli::Console& console) {
+  typed.common.json_path.reset();
+  const auto faults = cli::CheckExploreFaults(typed, console);
   if (!faults) return CheckRefusal(faults.error());
-  Range(Within<unsigned>(faults->options.jobs, 1, 1024), "--jobs");
+  CheckExploreOptions(faults->options);
   Range(!faults->pairs.empty(), "--pairs");
   for (const uint16_t pairs : faults->pairs) {
     Range(Within<int>(pairs, 1, 128), "--pairs");
@@ -178,7 +202,7 @@ void CheckDecimal(const Words& words, std::string_view option, uint64_t value) {
   const auto [end, error] =
       std::from_chars(typed->data(), typed->data() + typed->size(), meant);
   if (error != std::errc() || end != typed->data() + typed->size()) return;
-  Expect(value == meant, "decimal", option);
+  if (value != meant) Report({"decimal", option}, "another number than typed");
 }
 
 void CheckAccepted(const cli::CommandLine& line, const Words& words,
@@ -203,7 +227,13 @@ void CheckAccepted(const cli::CommandLine& line, const Words& words,
     return CheckShrink(typed.shrink);
   }
   Expect(line.Has("explore"), "command", "none was chosen");
-  CheckExplore(typed.explore, console);
+  if (line.Find("explore").Has("features")) {
+    return CheckTypedFeatures(typed.explore.features, console);
+  }
+  if (line.Find("explore").Has("sequences")) {
+    return CheckTypedSequences(typed.explore.sequences, console);
+  }
+  CheckTypedFaults(typed.explore.faults, console);
 }
 
 // Two lines: what is wrong, and where help is.
