@@ -6,10 +6,12 @@ import stat
 import sys
 import tempfile
 import unittest
+from unittest import mock
 
 sys.path.insert(0, "tools/systematic_mutants")
 
 # pylint: disable=wrong-import-position
+import by_tests
 import choice
 import explanations
 import mutant as m
@@ -158,9 +160,35 @@ class ProgramTest(unittest.TestCase):
     def test_a_failure_kills_and_names_the_program(self):
         good = self.program("exit 0", "good")
         bad = self.program('test "$VU_MUTANT" != 1', "bad", seconds=1.0)
-        result = suite.judge_by_tests(_mutant(1), [good, bad])
+        result = by_tests.judge(_mutant(1), [good, bad])
         self.assertEqual(result["verdict"], "killed")
         self.assertEqual(result["by"], "//tests:bad")
+
+    def test_a_failure_that_does_not_come_again_is_no_kill(self):
+        ran = pathlib.Path(self.folder.name, "ran")
+        rare = self.program(f'test -e {ran} || {{ touch {ran}; exit 1; }}')
+        result = by_tests.judge(_mutant(1), [rare])
+        self.assertEqual(result["verdict"], "survived")
+        self.assertEqual(result["unsteady"], ["//tests:p"])
+
+    def test_a_program_that_has_become_slow_without_a_mutant_is_given_time(
+        self,
+    ):
+        slow = self.program("sleep 0.4")
+        with mock.patch.object(programs, "limit_of", lambda it: 0.1 + 2 * it):
+            result = by_tests.judge(_mutant(1), [slow])
+        self.assertEqual(result["verdict"], "survived")
+
+    def test_a_mutant_that_does_not_end_is_killed(self):
+        hung = self.program('test -z "$VU_MUTANT" || sleep 60')
+        with mock.patch.object(programs, "limit_of", lambda it: 0.3 + it):
+            result = by_tests.judge(_mutant(1), [hung])
+        self.assertEqual(result["verdict"], "killed")
+        self.assertIn("timed out", result["how"])
+
+    def test_a_program_that_fails_without_a_mutant_too_does_not_judge(self):
+        with self.assertRaisesRegex(suite.SuiteError, "//tests:p .*--tests"):
+            by_tests.judge(_mutant(1), [self.program("exit 1")])
 
     def test_a_program_that_does_not_end_is_timed_out(self):
         outcome = programs.run(self.program("sleep 60 & sleep 60"), 0.2, {})
@@ -170,14 +198,14 @@ class ProgramTest(unittest.TestCase):
 
     def test_only_programs_that_reach_the_place_run(self):
         bad = self.program("exit 1", reached=(2,))
-        result = suite.judge_by_tests(_mutant(1), [bad])
+        result = by_tests.judge(_mutant(1), [bad])
         self.assertEqual(result["verdict"], "not reached")
 
     def test_the_test_of_the_unit_goes_first_then_the_fastest(self):
         own = self.program("", "a_test", seconds=9.0)
         slow = self.program("", "slow", seconds=5.0)
         fast = self.program("", "fast", seconds=1.0)
-        order = suite.order_for(_mutant(1), [slow, fast, own])
+        order = by_tests.order_for(_mutant(1), [slow, fast, own])
         self.assertEqual(order, [own, fast, slow])
 
     def test_a_failure_without_a_mutant_ends_it_all(self):
@@ -190,8 +218,8 @@ class ProgramTest(unittest.TestCase):
 
     def test_a_kill_holds_while_its_program_is_the_same(self):
         file = pathlib.Path(self.folder.name, "results.json")
-        one, bad = _mutant(1), self.program("exit 1", "bad")
-        result = suite.judge_by_tests(one, [bad])
+        one, bad = _mutant(1), self.program('test -z "$VU_MUTANT"', "bad")
+        result = by_tests.judge(one, [bad])
         store.Store(file).put(one, "tests", result)
         other = self.program("exit 0", "other")
         again = store.Store(file)
@@ -202,7 +230,7 @@ class ProgramTest(unittest.TestCase):
     def test_a_survivor_is_judged_again_when_a_program_is_new(self):
         file = pathlib.Path(self.folder.name, "results.json")
         one, good = _mutant(1), self.program("exit 0", "good")
-        result = suite.judge_by_tests(one, [good])
+        result = by_tests.judge(one, [good])
         self.assertEqual(result["verdict"], "survived")
         saved = store.Store(file)
         saved.put(one, "tests", result)

@@ -9,6 +9,8 @@ import subprocess
 import sys
 import time
 
+import by_fuzzing
+import by_tests
 import choice
 import explanations
 import report
@@ -149,27 +151,30 @@ class Run:
             raise SystemExit(0)
         suite.measure(self.baseline, tests, self.options.jobs, progress)
         mutants = self.chosen()
-        by_tests = self.leg(
-            "tests", mutants, tests, lambda it: suite.judge_by_tests(it, tests)
+        tested = self.leg(
+            "tests", mutants, tests, lambda it: by_tests.judge(it, tests)
         )
-        results = {number: {"tests": it} for number, it in by_tests.items()}
+        results = {number: {"tests": it} for number, it in tested.items()}
         left = [
             it
             for it in mutants
-            if by_tests.get(it.number, {}).get("verdict")
+            if tested.get(it.number, {}).get("verdict")
             in ("survived", "not reached")
         ]
         if left and self.options.fuzz_seconds and not self.out_of_time():
             suite.measure(self.baseline, fuzzers, self.options.jobs, progress)
-            by_fuzzing = self.leg(
+            fuzzed = self.leg(
                 "fuzzing",
                 left,
                 fuzzers,
-                lambda it: suite.judge_by_fuzzing(
-                    it, fuzzers, self.options.fuzz_seconds
+                lambda it: by_fuzzing.judge(
+                    it,
+                    fuzzers,
+                    self.options.fuzz_seconds,
+                    self.folder / "findings",
                 ),
             )
-            for number, result in by_fuzzing.items():
+            for number, result in fuzzed.items():
                 results[number]["fuzzing"] = result
         return mutants, results
 

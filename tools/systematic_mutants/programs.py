@@ -27,6 +27,7 @@ class Program:
     arguments: list
     alone: bool = False
     sanitized: bool = False  # Takes terabytes of addresses.
+    flags: tuple = ()  # Of the engine, if it is a fuzz target.
     digest: str = ""
     seconds: float = 0.0
     reached: frozenset = frozenset()
@@ -119,6 +120,7 @@ def _run(program, limit, environment):
 
 def digest_of(program):
     total = hashlib.sha256(program.path.read_bytes())
+    total.update("\0".join(program.flags).encode())
     for argument in program.arguments:
         file = program.folder / argument
         if file.is_file():

@@ -101,7 +101,13 @@ class Report:
         how = "not reached by any test"
         if results["tests"]["verdict"] == "survived":
             how = f"survived {len(results['tests']['digests'])} test programs"
-        fuzzing = results.get("fuzzing", {}).get("verdict", "not fuzzed")
+        fuzzed = results.get("fuzzing", {})
+        fuzzing = fuzzed.get("verdict", "not fuzzed")
+        if fuzzing == "unknown":
+            fuzzing += f" ({fuzzed['how']})"
+        unsteady = results["tests"].get("unsteady")
+        if unsteady:
+            how += f" (of which failed once: {', '.join(unsteady)})"
         lines = [
             f"survivor {one.id}",
             f"  {how}; fuzzing: {fuzzing}",

@@ -5,17 +5,29 @@ import json
 import threading
 
 
+# Results of another one rest on other rules of what a kill is.
+_FORMAT = 2
+
+
+def _read(file):
+    if not file.exists():
+        return {}
+    kept = json.loads(file.read_text())
+    return kept["results"] if kept.get("format") == _FORMAT else {}
+
+
 class Store:
     """One file a state of the sources.
 
     A result holds as long as the programs that it rests on are the same: a
-    kill needs the one that noticed, a survivor all that reach it.
+    kill needs the one that noticed, a survivor all that reach it. What is
+    unknown is not kept.
     """
 
     def __init__(self, file):
         self.file = file
         self.lock = threading.Lock()
-        self.results = json.loads(file.read_text()) if file.exists() else {}
+        self.results = _read(file)
 
     def get(self, one, leg, programs):
         """A result that still holds, None otherwise."""
@@ -32,8 +44,11 @@ class Store:
         return result if digests == rests_on else None
 
     def put(self, one, leg, result):
+        if result["verdict"] == "unknown":
+            return
         with self.lock:
             self.results.setdefault(one.id, {})[leg] = result
             part = self.file.with_suffix(".part")
-            part.write_text(json.dumps(self.results, indent=1))
+            kept = {"format": _FORMAT, "results": self.results}
+            part.write_text(json.dumps(kept, indent=1))
             part.replace(self.file)

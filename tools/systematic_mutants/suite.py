@@ -1,13 +1,10 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Runs the tests, then the fuzz targets, against one mutant at a time."""
+"""The programs that judge: which there are, and that they pass by themselves."""
 
 import concurrent.futures
-import os
 import pathlib
 import re
-import shutil
 import subprocess
-import tempfile
 
 import programs
 
@@ -47,6 +44,32 @@ def _corpus(workspace, label):
     name = label.split(":")[1].removesuffix("_bin")
     folder = workspace.root / "fuzz" / "corpus" / name
     return sorted(str(it) for it in folder.rglob("*") if it.is_file())
+
+
+def flags_of(text):
+    """The engine's flags out of a file of options, as fuzz/run.sh has them."""
+    flags, ours = [], False
+    for line in text.splitlines():
+        if line.startswith("["):
+            ours = line == "[libfuzzer]"
+        name, equals, value = line.partition("=")
+        if ours and equals and not line.startswith("#"):
+            flags.append(f"-{name.strip()}={value.strip()}")
+    return flags
+
+
+def _flags(workspace, label):
+    """What the target says about itself: its options and its dictionary."""
+    name = label.removesuffix("_bin")
+
+    def files(kind):
+        found = workspace.query(f"labels(srcs, {name}_{kind})")
+        return [workspace.root / it[2:].replace(":", "/") for it in found]
+
+    flags = [f"-dict={it}" for it in files("dict")]
+    for file in files("options"):
+        flags += flags_of(file.read_text())
+    return tuple(flags)
 
 
 def build_tests(workspace, wanted=""):
@@ -104,13 +127,15 @@ def build_fuzzers(workspace, wanted=""):
         corpus = _corpus(workspace, label)
         if corpus:
             path = _output(bin_folder, label)
+            flags = _flags(workspace, label)
             found.append(
                 programs.Program(
                     label,
                     path,
                     workspace.tree,
-                    ["-runs=0", *corpus],
+                    [*flags, "-runs=0", *corpus],
                     sanitized=True,
+                    flags=flags,
                 )
             )
     return found
@@ -136,100 +161,3 @@ def measure(baseline, found, jobs, progress):
             "these fail without any mutant, so nothing can be judged:\n"
             + "\n".join(failures)
         )
-
-
-def order_for(one, found):
-    """The programs that reach a mutant: its unit's own, then the fastest."""
-    unit = pathlib.Path(one.path).stem + "_test"
-    reaching = [it for it in found if one.number in it.reached]
-    return sorted(reaching, key=lambda it: (it.name != unit, it.seconds))
-
-
-def judge_by_tests(one, found):
-    """{verdict, by, how, seconds, digests} of a mutant under the tests."""
-    spent = 0.0
-    ran = {}
-    for program in order_for(one, found):
-        limit = programs.limit_of(program.seconds)
-        outcome = programs.run(program, limit, {"VU_MUTANT": str(one.number)})
-        spent += outcome.seconds
-        ran[program.label] = program.digest
-        if not outcome.passed:
-            return {
-                "verdict": "killed",
-                "by": program.label,
-                "how": outcome.describe(),
-                "seconds": round(spent, 1),
-                "digests": {program.label: program.digest},
-            }
-    return {
-        "verdict": "survived" if ran else "not reached",
-        "seconds": round(spent, 1),
-        "digests": ran,
-    }
-
-
-def _fuzz(program, one, seconds):
-    """Fuzzes one target; the outcome, None if nothing was found."""
-    corpus = program.arguments[1:]
-    with tempfile.TemporaryDirectory(prefix="vu_fuzz.") as folder:
-        seeds = pathlib.Path(folder, "seeds")
-        seeds.mkdir()
-        for number, file in enumerate(corpus):
-            shutil.copy(file, seeds / f"{number}-{os.path.basename(file)}")
-        fuzzing = programs.Program(
-            program.label,
-            program.path,
-            program.folder,
-            [
-                f"-max_total_time={seconds}",
-                "-timeout=10",
-                "-verbosity=0",
-                f"-artifact_prefix={folder}/",
-                str(seeds),
-            ],
-            sanitized=True,
-        )
-        number = {"VU_MUTANT": str(one.number)}
-        outcome = programs.run(fuzzing, seconds * 3 + 60, number)
-        if outcome.passed:
-            return None
-        # The finding has to be the mutant's doing.
-        inputs = [
-            str(it) for it in pathlib.Path(folder).iterdir() if it.is_file()
-        ]
-        if inputs:
-            again = programs.Program(
-                program.label,
-                program.path,
-                program.folder,
-                inputs,
-                sanitized=True,
-            )
-            plain = programs.run(again, 60, {})
-            if not plain.passed:
-                raise SuiteError(
-                    f"{program.label} has a finding without any mutant:\n"
-                    f"{plain.output}"
-                )
-        return outcome
-
-
-def judge_by_fuzzing(one, found, seconds):
-    """The same, under the fuzz targets that reach it."""
-    reaching = [it for it in found if one.number in it.reached]
-    digests = {it.label: it.digest for it in reaching}
-    if not reaching:
-        return {"verdict": "not reached", "seconds": 0, "digests": digests}
-    share = max(1, seconds // len(reaching))
-    for program in reaching:
-        outcome = _fuzz(program, one, share)
-        if outcome:
-            return {
-                "verdict": "killed",
-                "by": program.label,
-                "how": outcome.describe(),
-                "seconds": share,
-                "digests": {program.label: program.digest},
-            }
-    return {"verdict": "survived", "seconds": seconds, "digests": digests}
