@@ -3,7 +3,9 @@
   FAKE_ENGINE   what it does: pass, find (the same thing each time), find_other
                 (a different one in each process), find_stray (its smaller
                 input is another finding's), mute (ends badly and keeps
-                nothing), stay (goes on after its time)
+                nothing), stay (goes on after its time, and ends when told to),
+                deaf (goes on until it is killed), report (begins to tell of
+                a finding, and is done a second after its time)
 
 Run with a file it finds something if the file's first byte is '!'.
 """
@@ -38,6 +40,14 @@ def find(site, data):
     sys.exit(77)
 
 
+def report_slowly():
+    """As if frames had to be looked up, by a process that SIGINT ends."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    tell(f"=={os.getpid()}==ERROR: AddressSanitizer: heap-use-after-free on")
+    time.sleep(float(option("max_total_time")) + 1.5)
+    find("late", b"!late")
+
+
 def main():
     files = [a for a in sys.argv[1:] if not a.startswith("-")]
     how = os.environ["FAKE_ENGINE"]
@@ -55,9 +65,14 @@ def main():
         find("it", b"!" * 9)
     if how == "find_other":
         find(option("seed"), b"!" * 9)
+    if how == "report":
+        report_slowly()
+    if how == "deaf":
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
     if how == "mute":
         return 1
-    time.sleep(3600 if how == "stay" else float(option("max_total_time")))
+    stays = how in ("stay", "deaf")
+    time.sleep(3600 if stays else float(option("max_total_time")))
     tell("#100\tDONE   cov: 5 ft: 9 corp: 3/9b lim: 4 exec/s: 50 rss: 30Mb")
     tell("stat::number_of_executed_units: 101")
     tell("stat::average_exec_per_sec:     50")

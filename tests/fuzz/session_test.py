@@ -129,10 +129,50 @@ class SessionTest(Fixture):
         self.assertEqual(code, 1)
         self.assertIn("verdict: interrupted; no finding in 5 executions", text)
 
-    def test_AProcessThatStaysIsEnded(self):
-        with mock.patch.object(engine, "GRACE_SECONDS", 0.5):
-            _, code, _ = self.run_fake("stay")
-        self.assertEqual(code, 0)
+    def grace(self, late, more):
+        """After its time, and after it was told to end."""
+        stack = contextlib.ExitStack()
+        for name, value in (
+            ("late_seconds", lambda command: late), ("GRACE_SECONDS", more),
+        ):
+            stack.enter_context(mock.patch.object(engine, name, value))
+        return stack
+
+    def test_AProcessThatStays_IsEndedAndNoPass(self):
+        for how in ("stay", "deaf"):
+            with self.subTest(how), self.grace(0.5, 0.5):
+                _, code, text = self.run_fake(how)
+                self.assertEqual(code, 1)
+                self.assertRegex(
+                    text, "nothing is known: demo: .* did not end"
+                )
+
+    def test_AReportThatHasBegun_IsNotCutOff(self):
+        with self.grace(late=1, more=20):
+            one, code, _ = self.run_fake("report")
+        self.assertEqual(code, 4)
+        self.assertIn(("demo", "late"), one.findings.entries)
+
+    def test_AReportThatHasBegun_OutlivesAnInterruption(self):
+        log = self.work / "demo" / "logs" / "1.log"
+
+        class Interrupt:
+            """Comes when the report has begun."""
+
+            @property
+            def seen(self):
+                return log.exists() and "Sanitizer" in log.read_text()
+
+        self.interrupt = Interrupt()
+        one, code, text = self.run_fake("report")
+        self.assertEqual(code, 4)
+        self.assertIn("verdict: violation, 1 finding, interrupted", text)
+
+    def test_GraceIsTwiceWhatAnInputMayTake(self):
+        self.assertEqual(engine.late_seconds(["x", "-timeout=10"]), 30)
+        self.assertEqual(engine.late_seconds(["-timeout=5", "-timeout=60"]),
+                         130)
+        self.assertEqual(engine.late_seconds(["x"]), 30)
 
     def test_AnInputIsReplayed(self):
         path = self.work / "input"

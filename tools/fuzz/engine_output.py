@@ -12,6 +12,10 @@ _OURS = re.compile(
     r"^(?:.*/)?((?:virtio_user|backend_sim|fuzz|tests|cli)/[\w./-]+)$"
 )
 _KEPT = re.compile(r"Test unit written to (\S+)")
+_BEGIN = re.compile(
+    r"ERROR: (\w+Sanitizer|libFuzzer): |^finding: |: runtime error: "
+    r"|: CHECK failed: |Assertion .* failed"
+)
 # Frames of what only tells of a failure.
 _TELLERS = re.compile(r"\b(CheckFailed|fuzz::Report|fuzz::Expect)\b")
 
@@ -71,6 +75,11 @@ class Finding:
     @property
     def line(self):
         return f"finding: {self.checker} at {self.site}: {self.text}"
+
+
+def begins_report(line):
+    """Whether what follows tells of a finding."""
+    return _BEGIN.search(line) is not None
 
 
 def kept_input(lines):

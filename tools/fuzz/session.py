@@ -69,6 +69,9 @@ class Session:
     def left(self):
         return self.seconds - (time.monotonic() - self._started)
 
+    def is_late(self):
+        return self.left() < -engine.late_seconds(self._command)
+
     def take(self, number, wanted):
         """Reads from a process; the new findings. `wanted`: to go on."""
         process = self.processes[number]
@@ -82,20 +85,25 @@ class Session:
         code = process.wait()
         found = []
         if code != 0:
-            found = self._look(number, code, list(process.lines))
+            found = self._look(number, code, process)
         seconds = round(self.left())
         if code != 0 and wanted and not self.trouble and seconds > 0:
             self._launch(number, seconds)
         return found
 
-    def _look(self, number, code, lines):
+    def _look(self, number, code, process):
+        lines = list(process.lines)
         kept = engine_output.kept_input(lines)
         finding = engine_output.finding_of(lines)
         if kept is None or finding is None or not os.path.exists(kept):
+            how = f"ended with code {code}"
+            if process.late:
+                seconds = engine.late_seconds(self._command)
+                how = f"did not end within {seconds:g} s of its time"
             log = self._folder / "logs" / f"{number + 1}.log"
             self.trouble = (
-                f"{self.target}: ended with code {code} and kept no input;"
-                f" see {tree.shown(log)}"
+                f"{self.target}: {how} and kept no"
+                f" input; see {tree.shown(log)}"
             )
             return []
         self._drop_from_corpus(kept)

@@ -6,8 +6,6 @@ import signal
 import sys
 import time
 
-import engine
-
 REDRAW_SECONDS = 0.2
 LINE_SECONDS = 10
 # Back to the first column, and nothing left of what stood there.
@@ -80,26 +78,16 @@ def _select(sessions):
         return [key.data for key, _ in selector.select(REDRAW_SECONDS)]
 
 
-def _hurry(sessions, interrupt, ends):
-    """Ends what has to end by now; the time of the next, harder, word."""
-    now = time.monotonic()
-    running = [p for s in sessions for p in s.processes.values()]
-    if ends is None:
-        late = [s for s in sessions if s.left() < -engine.GRACE_SECONDS]
-        if not interrupt.seen and not late:
-            return None
-        for process in running:
-            process.interrupt()
-        return now + engine.GRACE_SECONDS
-    if now > ends:
-        for process in running:
-            process.kill()
-    return ends
+def _hurry(sessions, interrupt):
+    """Ends what has to end by now."""
+    for session in sessions:
+        if interrupt.seen or session.is_late():
+            for process in session.processes.values():
+                process.hurry(late=not interrupt.seen)
 
 
 def watch(sessions, screen, interrupt):
     """To the end of all of them."""
-    ends = None
     try:
         for session in sessions:
             session.start()
@@ -108,7 +96,7 @@ def watch(sessions, screen, interrupt):
                 wanted = not interrupt.seen
                 for finding in session.take(number, wanted):
                     screen.line(finding.line)
-            ends = _hurry(sessions, interrupt, ends)
+            _hurry(sessions, interrupt)
             running = [s for s in sessions if s.processes]
             if running:
                 screen.show(running)
