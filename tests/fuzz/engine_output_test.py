@@ -113,3 +113,7 @@ class FindingTest(unittest.TestCase):
         self.assertEqual(
             engine_output.kept_input(["x", crash, slow]), "a/crash-02"
         )
+
+    def test_AKeptInput_MayLieInAFolderWithASpace(self):
+        line = "artifact_prefix='/a b/'; Test unit written to /a b/crash-1"
+        self.assertEqual(engine_output.kept_input([line]), "/a b/crash-1")

@@ -7,7 +7,8 @@
                 deaf (goes on until it is killed), report (begins to tell of
                 a finding, and is done a second after its time)
 
-Run with a file it finds something if the file's first byte is '!'.
+Run with a file it finds something if the file's first byte is '!'. To merge, it
+takes the files that do not, and says of the others what libFuzzer says.
 """
 
 import os
@@ -48,9 +49,25 @@ def report_slowly():
     find("late", b"!late")
 
 
+def merge(into, folders):
+    attempts = 1
+    tell("MERGE-OUTER: attempt 1")
+    for path in (p for folder in folders for p in folder.iterdir()):
+        if path.read_bytes()[:1] != b"!":
+            (into / path.name).write_bytes(path.read_bytes())
+            continue
+        attempts += 1
+        tell(f"MERGE-OUTER: attempt {attempts}")
+        tell(f"MERGE-INNER: '{path}' caused a failure at the previous merge")
+    tell(f"MERGE-OUTER: successful in {attempts} attempt(s)")
+    return 0
+
+
 def main():
     files = [a for a in sys.argv[1:] if not a.startswith("-")]
     how = os.environ["FAKE_ENGINE"]
+    if "-set_cover_merge=1" in sys.argv:
+        return merge(*map(pathlib.Path, files[:1]), map(pathlib.Path, files[1:]))
     if files != ["corpus"]:
         data = pathlib.Path(files[0]).read_bytes()
         if data[:1] != b"!":

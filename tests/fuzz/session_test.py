@@ -27,7 +27,8 @@ class Fixture(unittest.TestCase):
     def setUp(self):
         folder = tempfile.TemporaryDirectory()
         self.addCleanup(folder.cleanup)
-        self.work = pathlib.Path(folder.name).resolve()
+        self.work = pathlib.Path(folder.name).resolve() / "two words"
+        self.work.mkdir()
         for name, value in (
             ("WORK", self.work), ("CORPORA", self.work / "committed"),
         ):
@@ -87,8 +88,8 @@ class SessionTest(Fixture):
         self.assertEqual(entry.path.parent, self.work / "demo" / "findings")
         self.assertEqual(entry.path.read_bytes(), b"!")
         self.assertIn("input of 1 bytes, 9 before", text)
-        self.assertIn(f"./vuser fuzz demo {entry.path}", text)
-        self.assertIn(f"./vuser shrink {entry.path}.script", text)
+        self.assertIn(f"./vuser fuzz demo '{entry.path}'", text)
+        self.assertIn(f"./vuser shrink '{entry.path}.script'", text)
         script = entry.path.with_suffix(".script").read_text()
         self.assertEqual(script, "# vuser replay script\nset pairs 1\n")
 
@@ -144,7 +145,7 @@ class SessionTest(Fixture):
                 _, code, text = self.run_fake(how)
                 self.assertEqual(code, 1)
                 self.assertRegex(
-                    text, "nothing is known: demo: .* did not end"
+                    text, "nothing is known: demo: did not end within"
                 )
 
     def test_AReportThatHasBegun_IsNotCutOff(self):
@@ -202,6 +203,39 @@ class DistilTest(Fixture):
         distil._replace(committed, distilled)
         names = sorted(path.name for path in tree.files_of(committed))
         self.assertEqual(names, [new, both, "told"])
+
+    def distil(self):
+        with mock.patch.dict(os.environ, FAKE_ENGINE="pass"):
+            return distil.distil("demo", self.command())
+
+    def test_WhatWasFoundIsTakenIn(self):
+        new = "1" * 40
+        self.files(self.work / "demo" / "corpus", [new])
+        code, text = self.distil()
+        self.assertEqual(code, 0)
+        self.assertIn("-> 1 inputs, 40 bytes", text)
+        self.assertTrue((self.work / "committed" / "demo" / new).exists())
+
+    def test_AnInputThatEndsTheMerge_IsAFindingAndChangesNothing(self):
+        committed = self.work / "committed" / "demo"
+        crasher, other = "1" * 40, "2" * 40
+        self.files(committed, [crasher])
+        (committed / crasher).write_bytes(b"!" * 9)
+        self.files(self.work / "demo" / "corpus", [other])
+        code, text = self.distil()
+        self.assertEqual(code, 4)
+        self.assertTrue((committed / crasher).exists())
+        self.assertFalse((committed / other).exists())
+        self.assertIn("finding: demo at it: told once", text)
+        (kept,) = (self.work / "demo" / "findings").glob("*[0-9a-f]")
+        self.assertEqual(kept.read_bytes(), b"!" * 9)
+        self.assertIn(f"./vuser fuzz demo '{kept}'", text)
+
+    def test_AMergeThatWasEndedByWhatCannotBeReplayed_ChangesNothing(self):
+        self.files(self.work / "demo" / "corpus", ["1" * 40])
+        words = ["MERGE-OUTER: attempt 1", "MERGE-OUTER: attempt 2"]
+        with self.assertRaisesRegex(tree.Trouble, "fuzz/corpus is as it was"):
+            distil._look("demo", self.command(), words, self.work / "log")
 
     def test_TooManyFilesAreRefused(self):
         folder = self.work / "many"

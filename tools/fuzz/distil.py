@@ -1,9 +1,11 @@
 """Puts what was found into the committed corpus, as little as will do."""
 
+import os
 import re
 import shutil
 
 import engine
+import findings
 import tree
 
 MOST_FILES = 500
@@ -19,7 +21,7 @@ def is_found(path):
 def _replace(committed, distilled):
     """Changes only what differs."""
     wanted = {path.name for path in tree.files_of(distilled)}
-    committed.mkdir(exist_ok=True)
+    committed.mkdir(parents=True, exist_ok=True)
     for path in tree.files_of(committed):
         if is_found(path) and path.name not in wanted:
             path.unlink()
@@ -28,45 +30,89 @@ def _replace(committed, distilled):
             shutil.copyfile(path, committed / path.name)
 
 
-def distil(target, command):
-    """The set cover of what is committed and what was found.
-
-    Files that people named stay; those that the engine named stay, come or go.
-    """
+def _merge(target, command, distilled):
+    """The set cover into a folder; the log, and what was said there."""
     work = tree.WORK / target
-    committed = tree.CORPORA / target
-    distilled = work / "distilled"
-    shutil.rmtree(distilled, ignore_errors=True)
-    distilled.mkdir(parents=True)
-    for path in tree.files_of(committed):
-        if not is_found(path):
-            shutil.copyfile(path, distilled / path.name)
-    words = [
-        word
-        for word in command
-        if word != "corpus" and not word.startswith("-max_total_time=")
-    ]
+    kept = work / "distil_artifacts"
+    shutil.rmtree(kept, ignore_errors=True)
+    kept.mkdir()
     log = work / "distil.log"
     log.unlink(missing_ok=True)
+    folders = [
+        # The engine runs itself by a shell: words without spaces.
+        os.path.relpath(path, work)
+        for path in (distilled, tree.CORPORA / target, work / "corpus")
+        if path.is_dir()
+    ]
     code, _ = engine.run(
         [
-            *words,
+            *findings.without_corpus(command),
             "-set_cover_merge=1",
-            str(distilled),
-            *(str(p) for p in (committed, work / "corpus") if p.is_dir()),
+            f"-artifact_prefix={kept.name}/",
+            *folders,
         ],
         work,
         log,
         SECONDS,
     )
     if code != 0:
+        how = f"ended with code {code}" if code else f"took over {SECONDS} s"
         raise tree.Trouble(
-            f"{target}: the merge ended with code {code}; see {tree.shown(log)}"
+            f"{target}: the merge {how}, fuzz/corpus is as it was; see"
+            f" {tree.shown(log)}"
         )
+    return log, log.read_text(errors="replace").splitlines()
+
+
+def _look(target, command, lines, log):
+    """Findings, if inputs ended the merge: it goes on without them then."""
+    work = tree.WORK / target
+    attempts = [it for it in lines if it.startswith("MERGE-OUTER: attempt ")]
+    inputs = tree.files_of(work / "distil_artifacts")
+    inputs = [it for it in inputs if not it.name.startswith("slow-unit-")]
+    if len(attempts) < 2 and not inputs:
+        return None
+    for line in lines:
+        match = re.match(r"MERGE-INNER: '(.+)' caused a failure", line)
+        if match and (work / match[1]).is_file():
+            inputs.append(work / match[1])
+    found = findings.Findings(target, command)
+    for path in inputs:
+        _, finding, _ = findings.replayed(command, path, log)
+        if finding:
+            found.add(finding, path)
+    if not found.entries:
+        raise tree.Trouble(
+            f"{target}: an input ended the merge, and no input does so when"
+            f" replayed; fuzz/corpus is as it was; see {tree.shown(log)}"
+        )
+    return found
+
+
+def distil(target, command):
+    """The set cover of what is committed and what was found: (code, text).
+
+    Files that people named stay; those that the engine named stay, come or go.
+    If an input ends the merge, that is a finding, and nothing changes.
+    """
+    committed = tree.CORPORA / target
+    distilled = tree.WORK / target / "distilled"
+    shutil.rmtree(distilled, ignore_errors=True)
+    distilled.mkdir(parents=True)
+    for path in tree.files_of(committed):
+        if not is_found(path):
+            shutil.copyfile(path, distilled / path.name)
+    log, lines = _merge(target, command, distilled)
+    found = _look(target, command, lines, log)
+    if found:
+        text = [f"{target}: fuzz/corpus is as it was, since its inputs fail"]
+        for entry in found.entries.values():
+            text += found.lines_about(entry)
+        return found.code, "\n".join(text)
     check_bounds(target, distilled)
     before = tree.corpus_text(committed)
     _replace(committed, distilled)
-    return f"{target}: {before}\n  -> {tree.corpus_text(committed)}"
+    return 0, f"{target}: {before}\n  -> {tree.corpus_text(committed)}"
 
 
 def check_bounds(target, folder):

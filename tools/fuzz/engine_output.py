@@ -11,7 +11,7 @@ _FRAME = re.compile(r"^\s*#\d+ 0x[0-9a-f]+ in (.+?) (/\S+?):(\d+)")
 _OURS = re.compile(
     r"^(?:.*/)?((?:virtio_user|backend_sim|fuzz|tests|cli)/[\w./-]+)$"
 )
-_KEPT = re.compile(r"Test unit written to (\S+)")
+_KEPT = re.compile(r"Test unit written to (.+)")
 _BEGIN = re.compile(
     r"ERROR: (\w+Sanitizer|libFuzzer): |^finding: |: runtime error: "
     r"|: CHECK failed: |Assertion .* failed"

@@ -2,6 +2,7 @@
 
 import dataclasses
 import hashlib
+import os
 import re
 import shutil
 
@@ -29,7 +30,7 @@ def stem_of(finding):
     return f"{words}-{whole[:8]}"
 
 
-def _without_corpus(command):
+def without_corpus(command):
     """The engine's command but for what belongs to a run of its own."""
     own = re.compile("corpus$|-(artifact_prefix|max_total_time)=")
     return [word for word in command if not own.match(word)]
@@ -37,7 +38,7 @@ def _without_corpus(command):
 
 def replayed(engine_command, path, log, stop=lambda: False):
     """What the input leads to: (exit code, finding or None, lines)."""
-    command = [*_without_corpus(engine_command), str(path)]
+    command = [*without_corpus(engine_command), str(path)]
     command.append("-exact_artifact_path=/dev/null")
     code, lines = engine.run(command, path.parent, log, REPLAY_SECONDS, stop)
     if code == 0:
@@ -82,11 +83,12 @@ class Findings:
         scratch.mkdir(parents=True)
         engine.run(
             [
-                *_without_corpus(self._command),
+                *without_corpus(self._command),
                 "-minimize_crash=1",
                 f"-max_total_time={MINIMIZE_SECONDS}",
-                f"-artifact_prefix={scratch}/",
-                str(entry.path),
+                # The engine runs itself by a shell: words without spaces.
+                "-artifact_prefix=./",
+                os.path.relpath(entry.path, scratch),
             ],
             scratch,
             log,
@@ -114,11 +116,11 @@ class Findings:
             f"  seen {entry.count} time{'s' if entry.count > 1 else ''};"
             f" input of {size} bytes{smaller}"
         )
-        yield f"  ./vuser fuzz {self.target} {tree.shown(entry.path)}"
+        yield f"  ./vuser fuzz {self.target} {tree.typed(entry.path)}"
         script = entry.path.with_suffix(".script")
         if script.exists():
-            yield f"  ./vuser replay {tree.shown(script)}"
-            yield f"  ./vuser shrink {tree.shown(script)}"
+            yield f"  ./vuser replay {tree.typed(script)}"
+            yield f"  ./vuser shrink {tree.typed(script)}"
 
     def _keep_script(self, finding, path):
         script = path.with_suffix(".script")

@@ -145,6 +145,16 @@ def replay(wanted):
     return worst
 
 
+def distil_all(wanted):
+    tree.build(wanted.targets)
+    worst = 0
+    for target in wanted.targets:
+        code, text = distil.distil(target, tree.prepared(target))
+        print(text, flush=True)
+        worst = max(worst, code)
+    return worst
+
+
 def main(arguments):
     if arguments in (["--help"], ["-h"], ["help"]):
         print(options.USAGE, end="")
@@ -154,10 +164,7 @@ def main(arguments):
         if wanted.files:
             return replay(wanted)
         if wanted.distil:
-            tree.build(wanted.targets)
-            for target in wanted.targets:
-                print(distil.distil(target, tree.prepared(target)))
-            return 0
+            return distil_all(wanted)
         return fuzz(wanted, watch.Screen())
     except options.UsageError as error:
         print(f"fuzz: {error}", file=sys.stderr)

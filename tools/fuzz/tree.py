@@ -3,6 +3,7 @@
 import hashlib
 import os
 import pathlib
+import shlex
 import subprocess
 import sys
 
@@ -112,3 +113,8 @@ def shown(path):
     """A path as somebody at the top of the tree would type it."""
     path = pathlib.Path(path).resolve()
     return str(path.relative_to(ROOT) if path.is_relative_to(ROOT) else path)
+
+
+def typed(path):
+    """The same, as a word of a shell."""
+    return shlex.quote(shown(path))
