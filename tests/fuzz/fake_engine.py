@@ -7,7 +7,8 @@
                 deaf (goes on until it is killed), report (begins to tell of
                 a finding, and is done a second after its time)
 
-Run with a file it finds something if the file's first byte is '!'. To merge, it
+Run with a file it finds something if the file's first byte is '!', and ends
+with 1 and no word if that is '%'. To merge, it
 takes the files that do not, and says of the others what libFuzzer says.
 """
 
@@ -71,7 +72,7 @@ def main():
     if files != ["corpus"]:
         data = pathlib.Path(files[0]).read_bytes()
         if data[:1] != b"!":
-            return 0
+            return 1 if data[:1] == b"%" else 0
         if "-minimize_crash=1" in sys.argv:
             find("smaller", b"!?" if how == "find_stray" else b"!")
         find("stray" if data == b"!?" else "it", data)

@@ -1,5 +1,7 @@
 """The arguments of `./vuser fuzz`."""
 
+import contextlib
+import io
 import unittest
 
 import main
@@ -59,6 +61,24 @@ class OptionsTest(unittest.TestCase):
                 self.assertTrue(
                     str(caught.exception).startswith(named), caught.exception
                 )
+
+    def test_AnOptionMayBeSaidTwice(self):
+        self.assertTrue(parse("a_fuzz --distil --distil").distil)
+        self.assertEqual(parse("a_fuzz --time 3 --time 4").seconds, 4)
+
+    def test_HelpIsHelpWhereverItStands(self):
+        for text in ("--help", "-h", "help", "a_fuzz --help", "--fast -h"):
+            with self.subTest(text):
+                out = io.StringIO()
+                with contextlib.redirect_stdout(out):
+                    self.assertEqual(main.main(text.split()), 0)
+                self.assertEqual(out.getvalue(), options.USAGE)
+
+    def test_AUsageErrorTellsOfHelp(self):
+        err = io.StringIO()
+        with contextlib.redirect_stderr(err):
+            main.main(["nothing_fuzz"])
+        self.assertIn("./vuser fuzz --help", err.getvalue())
 
     def test_WrongArguments_ExitWith2(self):
         self.assertEqual(main.main(["nothing_fuzz"]), 2)

@@ -11,8 +11,8 @@ import time
 import unittest
 from unittest import mock
 
-import distil
 import engine
+import engine_output
 import findings
 import main
 import options
@@ -93,10 +93,14 @@ class SessionTest(Fixture):
         script = entry.path.with_suffix(".script").read_text()
         self.assertEqual(script, "# vuser replay script\nset pairs 1\n")
 
-    def test_ASmallerInputOfAnotherFinding_IsNotTaken(self):
-        one, _, _ = self.run_fake("find_stray")
-        (entry,) = one.findings.entries.values()
+    def test_ASmallerInputOfAnotherFinding_IsThatFindings(self):
+        one, _, text = self.run_fake("find_stray")
+        entry, stray = one.findings.entries.values()
         self.assertEqual(entry.path.read_bytes(), b"!" * 9)
+        self.assertEqual(stray.finding.name, ("demo", "stray"))
+        self.assertEqual(stray.path.read_bytes(), b"!?")
+        self.assertIn("finding: demo at stray: told once", text)
+        self.assertIn("verdict: violation, 2 findings", text)
 
     def test_OtherSites_AreOtherFindings(self):
         one, code, text = self.run_fake("find_other", jobs=2)
@@ -113,6 +117,17 @@ class SessionTest(Fixture):
         self.run_fake("find")
         self.assertFalse(seed.exists())
         self.assertTrue(other.exists())
+
+    def test_AFileThatAnotherProcessRemoved_IsNotMissed(self):
+        seen = tree.files_of
+
+        def late(folder):
+            return [*seen(folder), folder / "gone"]
+
+        with mock.patch.object(tree, "files_of", late):
+            one, code, _ = self.run_fake("find")
+            self.assertIn("0 inputs", tree.corpus_text(self.work / "none"))
+        self.assertEqual(code, 4)
 
     def test_AnEndWithoutAnInput_IsNoPass(self):
         _, code, text = self.run_fake("mute")
@@ -186,75 +201,6 @@ class SessionTest(Fixture):
             path.write_bytes(b"!")
             code, finding, _ = findings.replayed(self.command(), path, log)
         self.assertEqual((code, finding.name), (77, ("demo", "it")))
-
-
-class DistilTest(Fixture):
-    def files(self, folder, names):
-        folder.mkdir(parents=True, exist_ok=True)
-        for name in names:
-            (folder / name).write_bytes(name.encode())
-
-    def test_NamesGivenByPeopleStay(self):
-        committed = self.work / "committed" / "demo"
-        distilled = self.work / "demo" / "distilled"
-        old, new, both = "0" * 40, "1" * 40, "2" * 40
-        self.files(committed, ["told", old, both])
-        self.files(distilled, ["told", new, both])
-        distil._replace(committed, distilled)
-        names = sorted(path.name for path in tree.files_of(committed))
-        self.assertEqual(names, [new, both, "told"])
-
-    def distil(self):
-        with mock.patch.dict(os.environ, FAKE_ENGINE="pass"):
-            return distil.distil("demo", self.command())
-
-    def test_WhatWasFoundIsTakenIn(self):
-        new = "1" * 40
-        self.files(self.work / "demo" / "corpus", [new])
-        code, text = self.distil()
-        self.assertEqual(code, 0)
-        self.assertIn("-> 1 inputs, 40 bytes", text)
-        self.assertTrue((self.work / "committed" / "demo" / new).exists())
-
-    def test_AnInputThatEndsTheMerge_IsAFindingAndChangesNothing(self):
-        committed = self.work / "committed" / "demo"
-        crasher, other = "1" * 40, "2" * 40
-        self.files(committed, [crasher])
-        (committed / crasher).write_bytes(b"!" * 9)
-        self.files(self.work / "demo" / "corpus", [other])
-        code, text = self.distil()
-        self.assertEqual(code, 4)
-        self.assertTrue((committed / crasher).exists())
-        self.assertFalse((committed / other).exists())
-        self.assertIn("finding: demo at it: told once", text)
-        (kept,) = (self.work / "demo" / "findings").glob("*[0-9a-f]")
-        self.assertEqual(kept.read_bytes(), b"!" * 9)
-        self.assertIn(f"./vuser fuzz demo '{kept}'", text)
-
-    def test_AMergeThatWasEndedByWhatCannotBeReplayed_ChangesNothing(self):
-        self.files(self.work / "demo" / "corpus", ["1" * 40])
-        words = ["MERGE-OUTER: attempt 1", "MERGE-OUTER: attempt 2"]
-        with self.assertRaisesRegex(tree.Trouble, "fuzz/corpus is as it was"):
-            distil._look("demo", self.command(), words, self.work / "log")
-
-    def test_TooManyFilesAreRefused(self):
-        folder = self.work / "many"
-        self.files(folder, map(str, range(distil.MOST_FILES)))
-        distil.check_bounds("demo", folder)
-        self.files(folder, ["one_more"])
-        with self.assertRaisesRegex(tree.Trouble, "501 files"):
-            distil.check_bounds("demo", folder)
-
-    def test_TooManyBytesAreRefused(self):
-        folder = self.work / "long"
-        self.files(folder, ["a"])
-        (folder / "b").write_bytes(b"b" * distil.MOST_BYTES)
-        with self.assertRaisesRegex(tree.Trouble, "1000001 bytes"):
-            distil.check_bounds("demo", folder)
-
-    def test_NothingLeftIsRefused(self):
-        with self.assertRaisesRegex(tree.Trouble, "nothing is left"):
-            distil.check_bounds("demo", self.work / "none")
 
 
 class TableTest(Fixture):

@@ -77,7 +77,7 @@ def _look(target, command, lines, log):
         if match and (work / match[1]).is_file():
             inputs.append(work / match[1])
     found = findings.Findings(target, command)
-    for path in inputs:
+    for path in {it.read_bytes(): it for it in inputs}.values():
         _, finding, _ = findings.replayed(command, path, log)
         if finding:
             found.add(finding, path)

@@ -3,6 +3,7 @@
 import dataclasses
 import hashlib
 import os
+import pathlib
 import re
 import shutil
 
@@ -12,6 +13,9 @@ import tree
 
 MINIMIZE_SECONDS = 30
 REPLAY_SECONDS = 60
+UNKNOWN = "unknown"
+# Without a place each input is a finding of its own, up to here.
+MOST_UNKNOWN = 20
 
 
 @dataclasses.dataclass
@@ -22,11 +26,11 @@ class Entry:
     before: int = 0  # Bytes before it was made smaller.
 
 
-def stem_of(finding):
+def stem_of(finding, key):
     """A file's name that is the same for the same finding."""
     text = f"{finding.checker}-{finding.site}"
     words = re.sub(r"[^A-Za-z0-9]+", "-", text).strip("-")[:60].rstrip("-")
-    whole = hashlib.sha256("\0".join(finding.name).encode()).hexdigest()
+    whole = hashlib.sha256("\0".join(key).encode()).hexdigest()
     return f"{words}-{whole[:8]}"
 
 
@@ -55,20 +59,50 @@ class Findings:
         self._command = command
         self._folder = tree.WORK / target / "findings"
 
+    def _key(self, finding, kept):
+        """What is the same for the same finding."""
+        if finding.site != UNKNOWN:
+            return finding.name
+        same = [k for k in self.entries if k[:2] == finding.name]
+        digest = hashlib.sha256(kept.read_bytes()).hexdigest()
+        key = (*finding.name, digest)
+        full = len(same) >= MOST_UNKNOWN and key not in same
+        return same[-1] if full else key
+
     def add(self, finding, kept):
         """Takes in a finding and its input; True if it is a new one."""
-        entry = self.entries.get(finding.name)
-        if entry:
-            entry.count += 1
+        kept = pathlib.Path(kept)
+        key = self._key(finding, kept)
+        if key in self.entries:
+            self.entries[key].count += 1
             return False
         self._folder.mkdir(parents=True, exist_ok=True)
-        path = self._folder / stem_of(finding)
-        shutil.copyfile(kept, path)
-        self.entries[finding.name] = Entry(
-            finding, path, before=path.stat().st_size
-        )
-        self._keep_script(finding, path)
+        path = self._folder / stem_of(finding, key)
+        if not self._has_smaller(path, kept, finding):
+            shutil.copyfile(kept, path)
+            self._keep_script(finding, path)
+        self.entries[key] = Entry(finding, path, before=kept.stat().st_size)
         return True
+
+    def _has_smaller(self, path, kept, finding):
+        """Whether an earlier run left a smaller input of the same finding."""
+        size = kept.stat().st_size
+        if not path.exists() or path.stat().st_size >= size:
+            return False
+        log = path.with_suffix(".log")
+        _, earlier, _ = replayed(self._command, path, log)
+        if earlier and earlier.name == finding.name:
+            return True
+        # It may be the only input of something else.
+        path.rename(path.with_suffix(".earlier"))
+        return False
+
+    def each(self):
+        """The entries, those too that come in on the way."""
+        done = 0
+        while done < len(self.entries):
+            yield list(self.entries.values())[done]
+            done += 1
 
     @property
     def code(self):
@@ -76,7 +110,12 @@ class Findings:
         return max((e.finding.code for e in self.entries.values()), default=0)
 
     def minimize(self, entry, stop):
-        """Makes an input smaller, as long as it leads to the same finding."""
+        """Makes an input smaller, as long as it leads to the same finding.
+
+        What is smaller and leads to another one is taken in as that.
+        """
+        if entry.finding.site == UNKNOWN:
+            return  # Nothing tells whether it is the same.
         log = entry.path.with_suffix(".log")
         scratch = tree.WORK / self.target / "minimized"
         shutil.rmtree(scratch, ignore_errors=True)
@@ -105,6 +144,8 @@ class Findings:
                 shutil.copyfile(smaller, entry.path)
                 self._keep_script(finding, entry.path)
                 break
+            if finding and self._key(finding, smaller) not in self.entries:
+                self.add(finding, smaller)
         shutil.rmtree(scratch)
 
     def lines_about(self, entry):

@@ -13,6 +13,8 @@ import tree
 import watch
 
 FAIL, USAGE = 1, 2
+# Of the machine; a mistake of ours is none.
+TROUBLES = (tree.Trouble, OSError)
 
 
 def share(targets, seconds, jobs):
@@ -46,9 +48,9 @@ def table(sessions):
         yield "  " + "  ".join([row[0].ljust(widths[0]), *cells[1:]])
 
 
-def verdict(sessions, all_count, interrupted):
-    """(Exit code, text)."""
-    trouble = [one.trouble for one in sessions if one.trouble]
+def verdict(sessions, all_count, interrupted, troubles):
+    """(Exit code, text); a finding is worse than any trouble."""
+    trouble = [one.trouble for one in sessions if one.trouble] + troubles
     code = max((one.findings.code for one in sessions), default=0)
     count = sum(len(one.findings.entries) for one in sessions)
     cut = ", interrupted" if interrupted else ""
@@ -80,41 +82,52 @@ def fuzz(wanted, screen):
     interrupt = watch.Interrupt()
     seed = wanted.seed or random.SystemRandom().randint(1, options.MOST_SEED)
     how = ["--clean"] * wanted.clean + ["--empty"] * wanted.empty
-    sessions = []
+    sessions, troubles = [], []
     for wave in waves:
-        if interrupt.seen:
+        if interrupt.seen or troubles:
             break
-        now = [
-            session.Session(
-                target,
-                tree.prepared(target, *how, f"--timeout_secs={seconds}"),
-                processes,
-                seconds,
-                seed,
-            )
-            for target, processes in wave
-        ]
-        for one in now:
-            screen.line(one.manifest())
-        sessions += now
-        watch.watch(now, screen, interrupt)
-        for one in now:
-            print(one.text(), flush=True)
-    return conclude(wanted, sessions, interrupt)
+        try:
+            now = [
+                session.Session(
+                    target,
+                    tree.prepared(target, *how, f"--timeout_secs={seconds}"),
+                    processes,
+                    seconds,
+                    seed,
+                )
+                for target, processes in wave
+            ]
+            for one in now:
+                screen.line(one.manifest())
+            sessions += now
+            watch.watch(now, screen, interrupt)
+            for one in now:
+                print(one.text(), flush=True)
+        except TROUBLES as error:
+            troubles.append(str(error))
+    return conclude(wanted, sessions, interrupt, troubles)
 
 
-def conclude(wanted, sessions, interrupt):
+def conclude(wanted, sessions, interrupt, troubles=()):
+    for trouble in troubles:
+        print(f"fuzz: {trouble}", file=sys.stderr)
     for one in sessions:
-        for entry in one.findings.entries.values():
+        for entry in one.findings.each():
             if not interrupt.seen:
                 print(f"minimizing {tree.shown(entry.path)}", file=sys.stderr)
-                one.findings.minimize(entry, lambda: interrupt.seen)
+                try:
+                    one.findings.minimize(entry, lambda: interrupt.seen)
+                except OSError as error:
+                    # The finding is kept as it came.
+                    print(f"fuzz: not minimized: {error}", file=sys.stderr)
             print("\n".join(one.findings.lines_about(entry)), flush=True)
         if one.trouble:
             print(one.trouble, file=sys.stderr)
     if wanted.is_all:
         print("\n".join(table(sessions)))
-    code, text = verdict(sessions, len(wanted.targets), interrupt.seen)
+    code, text = verdict(
+        sessions, len(wanted.targets), interrupt.seen, list(troubles)
+    )
     print(f"verdict: {text}")
     return code
 
@@ -130,7 +143,7 @@ def replay(wanted):
     command = tree.prepared(target)
     log = tree.WORK / target / "replay.log"
     log.unlink(missing_ok=True)
-    worst = 0
+    worst, troubles = 0, []
     for path, name in zip(paths, wanted.files):
         code, finding, lines = findings.replayed(command, path, log)
         if code == 0:
@@ -138,25 +151,40 @@ def replay(wanted):
             continue
         print("\n".join(lines))
         if finding is None:
-            raise tree.Trouble(f"{name}: ended with code {code}")
+            how = f"ended with code {code}"
+            if code is None:
+                how = f"did not end within {findings.REPLAY_SECONDS} s"
+            troubles.append(f"{name}: {how}")
+            print(troubles[-1])
+            continue
         print(finding.line)
         worst = max(worst, finding.code)
+    if troubles and not worst:
+        raise tree.Trouble("; ".join(troubles))
     print(f"verdict: {'finding' if worst else 'pass'}")
     return worst
 
 
 def distil_all(wanted):
     tree.build(wanted.targets)
-    worst = 0
+    worst, troubles = 0, []
     for target in wanted.targets:
-        code, text = distil.distil(target, tree.prepared(target))
+        try:
+            code, text = distil.distil(target, tree.prepared(target))
+        except TROUBLES as error:
+            troubles.append(str(error))
+            print(f"fuzz: {error}", file=sys.stderr)
+            continue
         print(text, flush=True)
         worst = max(worst, code)
+    if troubles and not worst:
+        print("verdict: nothing is known: " + "; ".join(troubles))
+        return FAIL
     return worst
 
 
 def main(arguments):
-    if arguments in (["--help"], ["-h"], ["help"]):
+    if arguments == ["help"] or {"--help", "-h"} & set(arguments):
         print(options.USAGE, end="")
         return 0
     try:
@@ -168,8 +196,9 @@ def main(arguments):
         return fuzz(wanted, watch.Screen())
     except options.UsageError as error:
         print(f"fuzz: {error}", file=sys.stderr)
+        print("fuzz: ./vuser fuzz --help says more", file=sys.stderr)
         return USAGE
-    except tree.Trouble as error:
+    except TROUBLES as error:
         print(f"fuzz: {error}", file=sys.stderr)
         print("verdict: nothing is known")
         return FAIL

@@ -79,9 +79,9 @@ def _check(options, given, known):
         raise UsageError(f"{options.files[0]}: of which target is this?")
     if options.files and given:
         raise UsageError(f"{given[0]}: not with files, which run once")
-    if options.distil and given != ["--distil"]:
-        other = next(name for name in given if name != "--distil")
-        raise UsageError(f"{other}: not with --distil")
+    others = [name for name in given if name != "--distil"]
+    if options.distil and others:
+        raise UsageError(f"{others[0]}: not with --distil")
     if options.clean and options.empty:
         raise UsageError("--empty: says more than --clean; one of the two")
 

@@ -1,5 +1,6 @@
 """One target being fuzzed: its processes, and what they find."""
 
+import contextlib
 import hashlib
 import os
 import shutil
@@ -115,10 +116,12 @@ class Session:
             data = file.read()
         hashes = hashlib.sha256(data).digest()
         for path in tree.files_of(self._folder / "corpus"):
-            if path.stat().st_size != len(data):
-                continue
-            if hashlib.sha256(path.read_bytes()).digest() == hashes:
-                path.unlink()
+            # Other processes remove files, too.
+            with contextlib.suppress(FileNotFoundError):
+                if path.stat().st_size != len(data):
+                    continue
+                if hashlib.sha256(path.read_bytes()).digest() == hashes:
+                    path.unlink()
 
     def _note(self, process):
         best, now = self._best, process.progress
