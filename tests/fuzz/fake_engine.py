@@ -68,7 +68,8 @@ def main():
     files = [a for a in sys.argv[1:] if not a.startswith("-")]
     how = os.environ["FAKE_ENGINE"]
     if "-set_cover_merge=1" in sys.argv:
-        return merge(*map(pathlib.Path, files[:1]), map(pathlib.Path, files[1:]))
+        into, *folders = map(pathlib.Path, files)
+        return merge(into, folders)
     if files != ["corpus"]:
         data = pathlib.Path(files[0]).read_bytes()
         if data[:1] != b"!":
