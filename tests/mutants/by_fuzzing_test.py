@@ -138,7 +138,7 @@ class ByFuzzingTest(unittest.TestCase):
         }
         outcome = report.Report(
             [(_mutant(), results)], {"virtio_user/a.cc": "int a;\n"}, {}, [],
-            0, 0,
+            0, 0, {1: "head"},
         )
         self.assertIn("fuzzing: unknown (exit code 1)", outcome.text())
         self.assertIn("failed once: //tests:a", outcome.text())

@@ -41,7 +41,8 @@ def _report(verdicts, explained=None, stale=(), missing=0):
         judged.append((_mutant(number), results))
     sources = {"virtio_user/a.cc": _SOURCE}
     return report.Report(
-        judged, sources, explained or {}, list(stale), 0, missing
+        judged, sources, explained or {}, list(stale), 0, missing,
+        {one.number: "head" for one, _ in judged},
     )
 
 
@@ -102,6 +103,50 @@ class ExplanationsTest(unittest.TestCase):
         explained, stale = self.match(self._TEXT.replace("a < 1", "b < 1"))
         self.assertEqual(explained, {})
         self.assertEqual([it.line for it in stale], [3])
+
+    def several(self, text):
+        twice = _SOURCE + _SOURCE
+        at = twice.rindex("a < 1")
+        second = m.Mutant(
+            "virtio_user/a.cc", 9, 7, m.NEGATED_CONDITION, "F", at, at + 5,
+            "!(a < 1)", number=4,
+        )
+        mutants = [_mutant(3), second]
+        sources = {"virtio_user/a.cc": twice}
+        heads = explanations.heads(mutants, sources)
+        entries = explanations.parse(text)
+        return explanations.match(entries, mutants, sources), heads
+
+    def test_an_entry_that_fits_several_mutants_is_refused(self):
+        with self.assertRaisesRegex(
+            explanations.FormatError,
+            "line 3: fits 2 mutants.*negated-condition, 1 of 2",
+        ):
+            self.several(self._TEXT)
+
+    def test_an_entry_may_say_which_of_several(self):
+        text = self._TEXT.replace("condition\n", "condition, 2 of 2\n")
+        (explained, stale), heads = self.several(text)
+        self.assertEqual(list(explained), [4])
+        self.assertEqual(stale, [])
+        self.assertIn(heads[4], text)
+
+    def test_an_entry_of_another_number_is_stale(self):
+        text = self._TEXT.replace("condition\n", "condition, 2 of 3\n")
+        (explained, stale), _ = self.several(text)
+        self.assertEqual((explained, len(stale)), ({}, 1))
+
+    def test_entries_for_files_that_are_not_mutated_are_left_out(self):
+        entries = explanations.parse(self._TEXT)
+        for pattern, count in (
+            ("*", 1), ("virtio_user/a.cc", 1), ("virtio_user/os/*.cc", 0),
+        ):
+            some = explanations.of_files(entries, pattern)
+            self.assertEqual(len(some), count)
+
+    def test_two_entries_for_one_mutant_are_refused(self):
+        with self.assertRaisesRegex(explanations.FormatError, "line 9.*3"):
+            self.match(self._TEXT + "\n" + self._TEXT.split("\n\n")[1])
 
     def test_an_entry_without_a_reason_is_refused(self):
         with self.assertRaises(explanations.FormatError):
@@ -226,6 +271,20 @@ class ProgramTest(unittest.TestCase):
         self.assertEqual(again.get(one, "tests", [bad, other]), result)
         bad.digest = "changed"
         self.assertIsNone(again.get(one, "tests", [bad, other]))
+
+    def test_a_survivor_holds_for_as_long_as_it_was_fuzzed(self):
+        file = pathlib.Path(self.folder.name, "results.json")
+        one, good = _mutant(1), self.program("exit 0", "good")
+        digests = {good.label: good.digest}
+        for verdict, again in (("survived", None), ("killed", "killed")):
+            with self.subTest(verdict):
+                result = {"verdict": verdict, "seconds": 5, "digests": digests}
+                saved = store.Store(file)
+                saved.put(one, "fuzzing", result)
+                found = saved.get(one, "fuzzing", [good], 5)
+                self.assertEqual(found["verdict"], verdict)
+                found = saved.get(one, "fuzzing", [good], 6)
+                self.assertEqual(found and found["verdict"], again)
 
     def test_a_survivor_is_judged_again_when_a_program_is_new(self):
         file = pathlib.Path(self.folder.name, "results.json")

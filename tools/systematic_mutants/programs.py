@@ -13,6 +13,8 @@ import tempfile
 import threading
 import time
 
+import ending
+
 # Alone, and not beside another one: they share what a machine has once.
 _ALONE = threading.Lock()
 # What grows without end shall not take the machine with it.
@@ -91,26 +93,19 @@ def _run(program, limit, environment):
     begin = time.monotonic()
     with tempfile.TemporaryFile() as output:
         limited = [] if program.sanitized else ["prlimit", _MEMORY]
-        process = subprocess.Popen(
+        timed_out = False
+        with ending.started(
             [*limited, program.path, *program.arguments],
             cwd=program.folder,
             env=environment,
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
-        timed_out = False
-        try:
-            code = process.wait(limit)
-        except subprocess.TimeoutExpired:
-            timed_out, code = True, -signal.SIGKILL
-        # It, and what it started.
-        try:
-            os.killpg(process.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
-        process.wait()
+        ) as process:
+            try:
+                code = process.wait(limit)
+            except subprocess.TimeoutExpired:
+                timed_out, code = True, -signal.SIGKILL
         seconds = time.monotonic() - begin
         output.seek(0, os.SEEK_END)
         output.seek(max(0, output.tell() - 4000))

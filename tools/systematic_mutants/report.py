@@ -16,16 +16,20 @@ def percent(part, whole):
 class Report:
     """Of the mutants that were judged: `judged` is [(mutant, {leg: result})].
 
-    `explained` has the entry for each number that someone explained.
+    `explained` has the entry for each number that someone explained, `heads`
+    the first line of such an entry for each number.
     """
 
-    def __init__(self, judged, sources, explained, stale, stillborn, missing):
+    def __init__(
+        self, judged, sources, explained, stale, stillborn, missing, heads
+    ):
         self.judged = judged
         self.sources = sources
         self.explained = explained
         self.stale = stale
         self.stillborn = stillborn
         self.missing = missing
+        self.heads = heads
 
     def by_tests(self):
         return [it for it in self.judged if _killed(it[1], "tests")]
@@ -111,7 +115,7 @@ class Report:
         lines = [
             f"survivor {one.id}",
             f"  {how}; fuzzing: {fuzzing}",
-            f"{one.path} in {one.function}: {one.operator}",
+            self.heads[one.number],
             f"- {before}",
             f"+ {after}",
         ]

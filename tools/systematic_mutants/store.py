@@ -29,8 +29,11 @@ class Store:
         self.lock = threading.Lock()
         self.results = _read(file)
 
-    def get(self, one, leg, programs):
-        """A result that still holds, None otherwise."""
+    def get(self, one, leg, programs, seconds=0):
+        """A result that still holds, None otherwise.
+
+        A survivor has to have been fuzzed for as many seconds at least.
+        """
         result = self.results.get(one.id, {}).get(leg)
         if result is None:
             return None
@@ -41,6 +44,8 @@ class Store:
         if result["verdict"] == "killed":
             (label,) = rests_on
             return result if digests.get(label) == rests_on[label] else None
+        if result["verdict"] == "survived" and result["seconds"] < seconds:
+            return None
         return result if digests == rests_on else None
 
     def put(self, one, leg, result):

@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The programs that judge: which there are, and that they pass by themselves."""
+"""The programs that judge: which there are, and that they pass alone."""
 
 import concurrent.futures
 import pathlib
 import re
 import subprocess
 
+import ending
 import programs
 
 # What `bazel test` runs without asking...
@@ -145,7 +146,8 @@ def measure(baseline, found, jobs, progress):
     """Runs everything without a mutant; a failure ends it all."""
     failures = []
     done = 0
-    with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
+    threads = concurrent.futures.ThreadPoolExecutor(jobs)
+    with ending.workers(threads) as pool:
         waiting = {pool.submit(baseline.fill, it): it for it in found}
         for future in concurrent.futures.as_completed(waiting):
             done += 1

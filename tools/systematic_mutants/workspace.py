@@ -11,6 +11,8 @@ import re
 import subprocess
 
 import candidates
+import ending
+import options
 import schemata
 
 _PARSE = ["-x", "c++", "-std=c++23", "-I.", "-D_GLIBCXX_ASSERTIONS"]
@@ -73,7 +75,10 @@ def find_all(root, paths, jobs):
     """All mutants of some files, numbered, and the sources by path."""
     os.chdir(root)
     found, sources = [], {}
-    with concurrent.futures.ProcessPoolExecutor(jobs) as pool:
+    processes = concurrent.futures.ProcessPoolExecutor(
+        jobs, initializer=ending.forget_signals
+    )
+    with ending.workers(processes) as pool:
         arguments = [_PARSE] * len(paths)
         for path, (some, source) in zip(
             paths, pool.map(candidates.find, paths, arguments)
@@ -98,6 +103,11 @@ class Workspace:
         self.say = say
         self.files = files_of(root)
         self.mutated = {it for it in self.files if is_mutated(it, pattern)}
+        if not self.mutated:
+            raise options.UsageError(
+                f"--files {pattern}: fits no file of virtio_user/ (dpdk/"
+                " aside); a pattern is as in 'virtio_user/os/*.cc'"
+            )
         self.digest = digest(root, sorted(self.mutated))
         self.state = folder / f"{self.digest}.pickle"
         self.rendered = {}
@@ -168,7 +178,8 @@ class Workspace:
             try:
                 out, err = process.communicate()
             except KeyboardInterrupt:
-                # It was told, too, and ends what its server does.
+                # Told, it ends what its server does.
+                process.terminate()
                 process.wait()
                 raise
         if check and process.returncode != 0:
