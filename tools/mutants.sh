@@ -11,12 +11,12 @@ set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 readonly root
 export USER="${USER:-$(id -un)}"
-cd "$root"
 
 # Not the bugs of the past but every small change there is.
 if [[ ${1:-} == --systematic ]]; then
-  exec tools/systematic_mutants.sh "${@:2}"
+  exec "$root/tools/systematic_mutants.sh" "${@:2}"
 fi
+cd "$root"
 
 ids=() options=()
 for argument in "$@"; do
