@@ -34,34 +34,94 @@ void UnmapGuarded(std::span<std::byte> memory) {
 }
 
 MappingPool::~MappingPool() {
-  for (const std::span<std::byte> memory : kept_) UnmapGuarded(memory);
+  const virtio_user::MutexLock lock(mutex_);
+  if (arena_ != nullptr) ::munmap(arena_, kArenaBytes);
 }
 
 std::byte* MappingPool::Take(size_t bytes) {
-  std::span<std::byte> memory;
+  std::byte* memory = nullptr;
   {
     const virtio_user::MutexLock lock(mutex_);
     const auto found =
         std::ranges::find(kept_, bytes, &std::span<std::byte>::size);
     if (found != kept_.end()) {
-      memory = *found;
+      memory = found->data();
       kept_.erase(found);
+    } else {
+      memory = Next(bytes);
     }
+    if (memory != nullptr) ++out_;
   }
-  if (memory.empty()) return MapGuarded(bytes);
-  std::memset(memory.data(), 0, memory.size());
-  return memory.data();
+  if (memory == nullptr) return MapGuarded(bytes);
+  // Pages of what is long are rather given back than cleared.
+  constexpr size_t kLong = size_t{1} << 20;
+  if (bytes > kLong) {
+    ::madvise(memory, WholePages(bytes), MADV_DONTNEED);
+  } else {
+    std::memset(memory, 0, bytes);
+  }
+  return memory;
 }
 
 void MappingPool::Give(std::span<std::byte> memory) {
   {
     const virtio_user::MutexLock lock(mutex_);
-    if (kept_.size() < kMostKept && memory.size() <= kLongestKept) {
+    if (IsInArena(memory.data())) {
       kept_.push_back(memory);
+      if (--out_ != 0) return;
+      kept_.clear();
+      next_ = 0;
       return;
     }
   }
   UnmapGuarded(memory);
+}
+
+bool MappingPool::IsInArena(const std::byte* memory) const {
+  return arena_ != nullptr && memory >= arena_ && memory < arena_ + kArenaBytes;
+}
+
+// Null: there is no more room.
+std::byte* MappingPool::Next(size_t bytes) {
+  if (arena_ == nullptr) {
+    void* const base =
+        ::mmap(nullptr, kArenaBytes, PROT_NONE,
+               MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (base == MAP_FAILED) return nullptr;
+    arena_ = static_cast<std::byte*>(base);
+  }
+  const size_t end = next_ == 0 ? 0
+                                : places_[next_ - 1].offset +
+                                      WholePages(places_[next_ - 1].bytes);
+  const Place place{.offset = end + kPage, .bytes = bytes};
+  if (bytes > kArenaBytes - 2 * kPage ||
+      place.offset > kArenaBytes - kPage - WholePages(bytes)) {
+    return nullptr;
+  }
+  const bool there = next_ < places_.size() && places_[next_].bytes == bytes;
+  if (!there && !Carve(place)) return nullptr;
+  ++next_;
+  return arena_ + place.offset;
+}
+
+// What lay from there on is no mapping any more. False: the kernel refuses.
+bool MappingPool::Carve(Place place) {
+  if (next_ < places_.size()) {
+    const Place last = places_.back();
+    if (::mprotect(arena_ + place.offset,
+                   last.offset + WholePages(last.bytes) - place.offset,
+                   PROT_NONE) != 0) {
+      return false;
+    }
+    places_.resize(next_);
+  }
+  const size_t whole = WholePages(place.bytes);
+  if (whole > 0 &&
+      ::mprotect(arena_ + place.offset, whole, PROT_READ | PROT_WRITE) != 0) {
+    return false;
+  }
+  places_.push_back(place);
+  return true;
 }
 
 size_t MappingPool::kept_count() const {

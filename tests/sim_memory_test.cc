@@ -299,15 +299,69 @@ TEST_F(SimMemoryTest, RegionsFromAPoolAreTheSameMemoryAndZeroAgain) {
     before = memory.Allocate(64, 64)->data();
     *before = std::byte{9};
     memory.Free({before, 64});
-    EXPECT_EQ(pool->kept_count(), 0u);
   }
-  EXPECT_EQ(pool->kept_count(), 1u);
   SimMemory memory(fds_, trace_, options);
-  EXPECT_EQ(pool->kept_count(), 0u);
   const std::span<std::byte> host = Regions(memory)[0].host;
   EXPECT_EQ(host.data(), before);
   EXPECT_TRUE(std::ranges::all_of(
       host, [](std::byte byte) { return byte == std::byte{0}; }));
+}
+
+TEST(MappingPoolTest, AFileOfTheSameSizeGetsWhatOneThatIsGoneHad) {
+  backend_sim::MappingPool pool;
+  std::byte* const other = pool.Take(4096);
+  std::byte* const gone = pool.Take(8192);
+  *gone = std::byte{9};
+  pool.Give({gone, 8192});
+  EXPECT_EQ(pool.kept_count(), 1u);
+
+  std::byte* const again = pool.Take(8192);
+
+  EXPECT_EQ(again, gone);
+  EXPECT_EQ(*again, std::byte{0});
+  EXPECT_EQ(pool.kept_count(), 0u);
+  pool.Give({again, 8192});
+  pool.Give({other, 4096});
+}
+
+TEST(MappingPoolTest, EachWorldHasItsMappingsWhereAnEarlierOneHadThem) {
+  constexpr size_t kSizes[] = {4096, 100, 8192, size_t{4} << 20, 0, 4096};
+  backend_sim::MappingPool pool;
+  std::vector<std::byte*> first;
+  for (const size_t bytes : kSizes) first.push_back(pool.Take(bytes));
+  for (size_t i = 0; i < first.size(); ++i) pool.Give({first[i], kSizes[i]});
+  // A world of another kind between them.
+  std::byte* const between = pool.Take(12288);
+  std::fill_n(between, 12288, std::byte{7});
+  pool.Give({between, 12288});
+
+  for (size_t i = 0; i < first.size(); ++i) {
+    std::byte* const now = pool.Take(kSizes[i]);
+    EXPECT_EQ(now, first[i]);
+    EXPECT_TRUE(std::ranges::all_of(
+        std::span(now, kSizes[i]),
+        [](std::byte byte) { return byte == std::byte{0}; }));
+  }
+  for (size_t i = 0; i < first.size(); ++i) pool.Give({first[i], kSizes[i]});
+}
+
+TEST(MappingPoolTest, APageBesideAMappingCannotBeTouched) {
+  backend_sim::MappingPool pool;
+  std::byte* const memory = pool.Take(4096);
+  std::byte* const next = pool.Take(4096);
+
+  EXPECT_DEATH(memory[4096] = std::byte{1}, "");
+  EXPECT_DEATH(*(memory - 1) = std::byte{1}, "");
+
+  pool.Give({memory, 4096});
+  pool.Give({next, 4096});
+  // Where a longer mapping was touched, a shorter one has its page.
+  std::byte* const longer = pool.Take(8192);
+  longer[8191] = std::byte{1};
+  pool.Give({longer, 8192});
+  std::byte* const shorter = pool.Take(4096);
+  EXPECT_DEATH(shorter[4096] = std::byte{1}, "");
+  pool.Give({shorter, 4096});
 }
 
 }  // namespace
