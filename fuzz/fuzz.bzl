@@ -119,12 +119,10 @@ def _oss_fuzz(name, binary, corpus, dicts, options):
         name = name + "_oss_fuzz",
         testonly = True,
         tags = ["manual"],  # It needs zip.
-        srcs = corpus + dicts + [options],
+        # Of `tools` Bazel makes the host's: without an engine or checks.
+        srcs = [":" + binary] + corpus + dicts + [options],
         outs = [name + "_oss_fuzz.tar"],
-        tools = [
-            ":" + binary,
-            "//fuzz:package.sh",
-        ],
+        tools = ["//fuzz:package.sh"],
         cmd = "$(location //fuzz:package.sh) %s $@ $(location :%s) $(location %s) %s -- %s" % (
             name,
             binary,
