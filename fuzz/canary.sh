@@ -1,23 +1,31 @@
 #!/bin/bash
 # Shows that a fuzz target finds a bug that was planted for it, from nothing.
 #
-#   canary.sh TARGET ENGINE CANARY RUNS FINDING [DICTIONARY]
+#   canary.sh TARGET ENGINE CANARY RUNS FINDING OPTIONS [DICTIONARY]
 #
 # CANARY is TARGET with the bug; ENGINE is without it. From an empty corpus and
-# seed 1, CANARY has to end within RUNS inputs with a line that matches FINDING,
-# and ENGINE must run as many without any.
+# seed 1, with the options that the target fuzzes with, CANARY has to end within
+# RUNS inputs with a line that matches FINDING, and ENGINE must run as many
+# without any.
 set -euo pipefail
 
-target=$1 engine=$2 canary=$3 runs=$4 finding=$5
-dictionary=("${@:6:1}")
+target=$1 engine=$2 canary=$3 runs=$4 finding=$5 options=$6
+dictionary=("${@:7:1}")
 folder=$(mktemp -d -p "$TEST_TMPDIR")
 trap 'rm -rf "$folder"' EXIT
 
+# Makes the folder $1 for the program $2, and sets `command`.
+prepare() {
+  local words
+  words=$(fuzz/run.sh "$target" "$2" "${dictionary[@]/#/--dict=}" \
+    --options="$options" --seeds -- --empty --print \
+    --fuzzing_output_root="$folder/$1" -seed=1 -runs="$runs" \
+    -print_final_stats=1) || exit 1
+  mapfile -t command <<<"$words"
+}
+
 fuzz() {
-  mkdir -p "$folder/$1"
-  "$2" -seed=1 -runs="$runs" -timeout=20 -artifact_prefix="$folder/$1/" \
-    "${dictionary[@]/#/-dict=}" -print_final_stats=1 "$folder/$1" \
-    >"$folder/$1.log" 2>&1
+  (cd "$folder/$1/$target" && "${command[@]}") >"$folder/$1.log" 2>&1
 }
 
 # How many inputs it took; libFuzzer tells of those that it keeps.
@@ -25,7 +33,8 @@ inputs_of() {
   sed -n 's/^stat::number_of_executed_units: *//p' "$folder/$1.log" | tail -1
 }
 
-if fuzz canary "$canary"; then
+prepare canary "$canary"
+if fuzz canary; then
   echo "$target: $runs inputs did not find the planted bug" >&2
   tail -3 "$folder/canary.log" >&2
   exit 1
@@ -37,7 +46,8 @@ if ! grep -aqE "$finding" "$folder/canary.log"; then
 fi
 echo "$target: found after $(inputs_of canary) of at most $runs inputs:" \
   "$(grep -m1 -aE "$finding" "$folder/canary.log")"
-if ! fuzz engine "$engine"; then
+prepare engine "$engine"
+if ! fuzz engine; then
   echo "$target: something is found without the planted bug, too:" >&2
   tail -40 "$folder/engine.log" >&2
   exit 1

@@ -1,0 +1,55 @@
+#!/bin/bash
+# What fuzz/canary.sh makes of programs, with ones that are not real: they find
+# something if their name says so, and only under the target's options.
+set -uo pipefail
+
+export TEST_TMPDIR=${TEST_TMPDIR:-/tmp}
+folder=$(mktemp -d)
+trap 'rm -rf "$folder"' EXIT
+wrong=0
+
+# expect PATTERN TEXT
+expect() {
+  # shellcheck disable=SC2053
+  [[ $2 == $1 ]] && return
+  printf 'not "%s" but "%s"\n' "$1" "$2"
+  wrong=1
+}
+
+cat >"$folder/sound" <<'END_OF_ENGINE'
+#!/bin/bash
+# LLVMFuzzerRunDriver
+echo "${@: -1}: $(ls -A "${@: -1}" | wc -l) files; $*"
+echo "stat::number_of_executed_units: 7"
+case ${0##*/}:$* in
+  buggy:*"-max_len=12 "*"-seed=1 -runs=9"*) echo "finding: it"; exit 77 ;;
+esac
+END_OF_ENGINE
+cp "$folder/sound" "$folder/buggy"
+sed '2d' "$folder/sound" >"$folder/no_engine"
+chmod +x "$folder"/*
+printf '[libfuzzer]\nmax_len = 12\n' >"$folder/options"
+printf '[libfuzzer]\nmax_len = 13\n' >"$folder/other_options"
+
+# canary ENGINE CANARY RUNS OPTIONS: exit code and words.
+canary() {
+  local code=0 out
+  out=$(fuzz/canary.sh demo "$folder/$1" "$folder/$2" "$3" "finding: it" \
+    "$folder/$4" 2>&1) || code=$?
+  echo "$code: $out"
+}
+
+expect "0: demo: found after 7 of at most 9 inputs: finding: it
+demo: nothing in 7 inputs without it" "$(canary sound buggy 9 options)"
+expect "1: demo: 9 inputs did not find the planted bug*" \
+  "$(canary sound sound 9 options)"
+expect "1: demo: 9 inputs did not find the planted bug*: 0 files; *" \
+  "$(canary sound buggy 9 other_options)"
+expect "1: demo: 8 inputs did not find the planted bug*" \
+  "$(canary sound buggy 8 options)"
+expect "1: *something is found without the planted bug, too*" \
+  "$(canary buggy buggy 9 options)"
+expect "1: *built without libFuzzer; build it with --config=fuzz*" \
+  "$(canary sound no_engine 9 options)"
+
+exit "$wrong"
