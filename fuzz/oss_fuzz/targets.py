@@ -25,6 +25,10 @@ ROOT = os.path.normpath(os.path.join(os.path.dirname(__file__), '../..'))
 # The branch of a select(): whatever the engine, there is one.
 CONDITIONS = ('//fuzz:libfuzzer', ':libfuzzer', '//conditions:default')
 LIBRARIES = ('cc_library', 'cc_binary', 'filegroup')
+# What rules_fuzzing's cc_fuzz_test takes, and what it passes on to cc_binary.
+TEST_ATTRIBUTES = ('corpus', 'dicts', 'engine', 'size', 'tags')
+BINARY_ATTRIBUTES = ('copts', 'data', 'defines', 'deps', 'features', 'linkopts',
+                     'local_defines', 'srcs', 'visibility')
 
 
 class Nothing:
@@ -107,6 +111,14 @@ class Package:
 
   def noting_test(self, macro):
     def cc_fuzz_test(name, **kwargs):
+      for key in kwargs:
+        if key not in TEST_ATTRIBUTES + BINARY_ATTRIBUTES:
+          raise ValueError("%s: rules_fuzzing's cc_fuzz_test has no attribute %s"
+                           % (name, key))
+      if not kwargs.get('srcs'):
+        raise ValueError(name + ': srcs are missing')
+      if not kwargs.get('corpus'):
+        raise ValueError(name + ': a corpus is missing')
       self.tests[name] = kwargs.get('tags', [])
       macro(name = name, **kwargs)
     return cc_fuzz_test
