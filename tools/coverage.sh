@@ -11,21 +11,37 @@
 #
 # Leaves html/index.html in coverage/ or coverage/fuzz/ and prints a table.
 # Fails when a test fails, when the total is below the limit, or when a
-# production source is in no program.
+# production source is in no program. A fuzz target that fails or does not end
+# leaves no profile: the table is then called incomplete.
 set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 readonly root
 export USER="${USER:-$(id -un)}"
 
+usage() {
+  cat <<'END'
+usage: ./vuser coverage [bazel arguments]
+       ./vuser coverage --fuzz [--corpus FOLDER]
+
+Line coverage of virtio_user/ by the tests; arguments are those of `bazel test`.
+With --fuzz, by the fuzz targets alone: on fuzz/corpus, which has to reach 95 %,
+or on FOLDER/TARGET/corpus or FOLDER/TARGET, which has to reach 85 %.
+END
+}
+
 usage_error() {
-  echo "coverage: $*" >&2
+  echo "coverage: $*; ./vuser coverage --help says what there is" >&2
   exit 2
 }
 
-fuzz=no corpora='' arguments=()
+fuzz=no corpora=none arguments=()
 while [[ $# -gt 0 ]]; do
   case $1 in
+    -h | --help)
+      usage
+      exit
+      ;;
     --fuzz) fuzz=yes ;;
     --corpus=*) corpora=${1#*=} ;;
     --corpus)
@@ -37,24 +53,42 @@ while [[ $# -gt 0 ]]; do
   esac
   shift
 done
+limit=95.0
 if [[ $fuzz == yes ]]; then
   [[ ${#arguments[@]} == 0 ]] ||
     usage_error "${arguments[0]}: no such option of coverage --fuzz"
-  corpora=${corpora:-$root/fuzz/corpus}
-  [[ -d $corpora ]] || usage_error "--corpus $corpora: no such folder"
+  if [[ $corpora == none ]]; then
+    corpora=$root/fuzz/corpus
+  else
+    limit=85.0
+  fi
+  [[ -d $corpora ]] || usage_error "--corpus '$corpora': no such folder"
   corpora=$(readlink -f "$corpora")
-  limit=85.0 out=coverage/fuzz aside='^virtio_user/(os|dpdk)/'
+  out=coverage/fuzz aside='^virtio_user/(os|dpdk)/'
 else
-  [[ -z $corpora ]] || usage_error "--corpus $corpora: only with --fuzz"
-  limit=95.0 out=coverage aside=
+  [[ $corpora == none ]] ||
+    usage_error "--corpus '$corpora': only with --fuzz"
+  out=coverage aside=
 fi
+
+# Refuses what Bazel would, before the last report is gone.
+check_arguments() {
+  local said
+  # Labels are no options; it says so last.
+  said=$(bazel canonicalize-flags --for_command=test -- "$@" 2>&1 >/dev/null) ||
+    [[ $said == *"Unrecognized arguments"* ]] ||
+    usage_error "$(sed -n 's/^ERROR: //p' <<<"$said")"
+}
 
 cd "$root"
 tools/setup.sh build coverage
+check_arguments "${arguments[@]}"
 rm -rf "$out"/{html,raw,all.profdata,report.txt,everything}
 mkdir -p "$out/raw"
 # %m names the program: runs of the same one are merged in place.
 profile=$root/$out/raw/%m.profraw
+# What a fuzz target may take for its corpus.
+readonly most_seconds=600
 
 bin_folder() { bazel info --config=coverage bazel-bin 2>/dev/null; }
 
@@ -67,7 +101,6 @@ files_of() {
 
 # Every test runs, without a sandbox, so that its profile can leave it.
 run_tests() {
-  test_code=0
   bazel test --config=coverage --nocache_test_results --keep_going \
     --strategy=TestRunner=standalone --build_tests_only \
     --test_env=LLVM_PROFILE_FILE="$profile" "${arguments[@]}" //... ||
@@ -80,8 +113,7 @@ run_tests() {
 # Every target runs on its corpus. What is linked into none of them is in
 # `everything`, a program that never runs.
 run_corpora() {
-  local program target folder built libraries archives=()
-  test_code=0
+  local program built libraries archives=()
   mapfile -t built < <(labels_of 'filter("_fuzz_bin$", //fuzz/...)')
   mapfile -t libraries < <(labels_of 'kind(cc_library, //virtio_user/...)
     except attr(tags, "\bmanual\b", //virtio_user/...)')
@@ -89,17 +121,8 @@ run_corpora() {
   bazel build --config=coverage --noshow_progress \
     --ui_event_filters=-info,-stdout "${built[@]}" "${libraries[@]}"
   mapfile -t programs < <(printf '%s\n' "${built[@]}" | files_of)
-  for program in "${programs[@]}"; do
-    target=$(basename "$program" _bin)
-    folder=$corpora/$target
-    [[ ! -d $folder/corpus ]] || folder=$folder/corpus
-    printf '  %-32s' "$target"
-    LLVM_PROFILE_FILE=$profile "$program" "$folder" 2>"$out/$target.log" || {
-      test_code=$?
-      echo "failed with code $test_code on $folder:"
-      tail -n 5 "$out/$target.log"
-    }
-  done
+  LLVM_PROFILE_FILE=$profile fuzz/replay_corpora.sh "$corpora" "$out" \
+    "$most_seconds" "${programs[@]}" || failed=$(paste -sd' ' "$out/failed")
   # Linked whole, since llvm-cov refuses the archives themselves. Some libraries
   # have headers alone.
   for program in $(printf '%s\n' "${libraries[@]}" | files_of lib); do
@@ -111,6 +134,7 @@ run_corpora() {
   programs+=("$out/everything")
 }
 
+test_code=0 failed=
 if [[ $fuzz == yes ]]; then run_corpora; else run_tests; fi
 
 objects=()
@@ -139,5 +163,5 @@ llvm-cov-19 report -show-region-summary=false -show-branch-summary=false \
 
 sources=$(find virtio_user -name '*.cc' | sort)
 awk -v limit="$limit" -v sources="$sources" -v test_code="$test_code" \
-  -v aside="$aside" -v page="$out/html/index.html" \
+  -v aside="$aside" -v failed_targets="$failed" -v page="$out/html/index.html" \
   -f tools/coverage_report.awk "$out/report.txt"

@@ -1,7 +1,8 @@
 # Lines per file, per folder and in total out of `llvm-cov report` without
 # regions and branches. Exits 1 below the limit, when a source is missing from
 # the report, or when the tests had failed (test_code). What matches `aside`, if
-# that is given, is shown and belongs to no total.
+# that is given, is shown and belongs to no total. What `failed_targets` would
+# have covered is not there: the total is incomplete, and that is a failure.
 
 function show(name, count, missed) {
   printf "  %-52s %6d of %6d  %6.2f %%\n", name, count - missed, count,
@@ -41,10 +42,16 @@ END {
     note = aside != "" && folder ~ aside ? " (aside)" : ""
     show(folder note, lines[folder], missed_in[folder])
   }
-  show("total", total, total_missed)
+  show("total" (failed_targets == "" ? "" : " (incomplete)"), total,
+    total_missed)
   print "  " page " shows every line"
   if (total == 0 || 100 * (total - total_missed) / total < limit) {
     print "coverage: below " limit " %"
+    failed = 1
+  }
+  if (failed_targets != "") {
+    print "coverage: incomplete: nothing is in it of what failed: " \
+      failed_targets
     failed = 1
   }
   if (test_code != 0) {

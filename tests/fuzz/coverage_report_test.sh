@@ -17,11 +17,11 @@ ring/ring.h                 1       0   100.00%     10       1  90.00%
 TOTAL                       9       4    55.56%    200     110  45.00%
 END
 
-# report LIMIT ASIDE SOURCES [TEST_CODE]: its words, then its exit code.
+# report LIMIT ASIDE SOURCES [TEST_CODE [FAILED_TARGETS]]: its words, then its exit code.
 report() {
   local code=0
   awk -v limit="$1" -v aside="$2" -v sources="$3" -v test_code="${4:-0}" \
-    -v page=page.html -f "$awk_program" report >out || code=$?
+    -v failed_targets="${5:-}" -v page=page.html -f "$awk_program" report >out || code=$?
   echo "$(tr -s ' \n' ' ' <out) code $code"
 }
 
@@ -51,6 +51,9 @@ expect '*virtio_user/net/vlan.cc: no test links it*code 1' \
   "$(report 45 '' "$all"$'\nvirtio_user/net/vlan.cc')"
 expect '*code 0' "$(report 90 "$aside" "$all"$'\nvirtio_user/dpdk/pmd.cc')"
 
+# Nor is a total one that lacks what a target would have covered.
+expect '*total (incomplete) 90 of 200 *incomplete: *: a_fuzz b_fuzz  code 1' \
+  "$(report 45 '' "$all" 0 'a_fuzz b_fuzz')"
 expect '*tests failed (bazel exit code 3)*code 1' "$(report 45 '' "$all" 3)"
 : >report
 expect '*below 0 %*code 1' "$(report 0 '' '')"
