@@ -6,30 +6,49 @@
 #   bench/fuzz_rates.sh [--seconds N] [--check] [TARGET...]
 #
 # --check ends with 1 if a target is slower than it may be (docs/fuzzing.md).
+# What is found on the way is kept in build/fuzz/TARGET/findings, and the end is
+# 1: there is no rate of a target that ends.
 set -euo pipefail
 
 root=$(cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/.." && pwd)
 readonly root
 
 usage() {
-  echo "usage: bench/fuzz_rates.sh [--seconds N] [--check] [TARGET...]" >&2
+  echo "usage: bench/fuzz_rates.sh [--seconds N] [--check] [TARGET...]"
+}
+
+usage_error() {
+  echo "fuzz_rates: $*" >&2
   exit 2
 }
+
+# One file is one target.
+mapfile -t known < <(basename -s .cc "$root"/fuzz/*_fuzz.cc)
 
 seconds=30 check=no targets=()
 while [[ $# -gt 0 ]]; do
   case $1 in
+    -h | --help)
+      usage
+      exit
+      ;;
     --seconds)
-      [[ ${2:-} =~ ^[1-9][0-9]*$ ]] || usage
+      [[ ${2:-} =~ ^[1-9][0-9]*$ ]] ||
+        usage_error "--seconds ${2:-}: seconds are a whole number above 0"
       seconds=$2
       shift
       ;;
     --check) check=yes ;;
-    -*) usage ;;
-    *) targets+=("$1") ;;
+    -*) usage_error "$1: no such option; $(usage)" ;;
+    *)
+      [[ " ${known[*]} " == *" $1 "* ]] ||
+        usage_error "$1: no such target; there are: ${known[*]}"
+      targets+=("$1")
+      ;;
   esac
   shift
 done
+[[ ${#targets[@]} -gt 0 ]] || targets=("${known[@]}")
 
 # Inputs a second; 0: as many as there are.
 limit_of() {
@@ -45,16 +64,8 @@ limit_of() {
 
 cd "$root"
 "$root/tools/setup.sh" build fuzz
-mapfile -t known < <("$root/tools/bazel" query --noshow_progress \
-  'attr(generator_function, "^cc_fuzz_test$", attr(tags, "fuzz-test", //fuzz/...))' \
-  2>/dev/null | sed 's|.*:||' | LC_ALL=C sort)
-[[ ${#targets[@]} -gt 0 ]] || targets=("${known[@]}")
 labels=()
 for target in "${targets[@]}"; do
-  [[ " ${known[*]} " == *" $target "* ]] || {
-    echo "fuzz_rates: no target is called $target; there are: ${known[*]}" >&2
-    exit 2
-  }
   labels+=("//fuzz:${target}_bin" "//fuzz:${target}_empty_bin")
 done
 "$root/tools/bazel" build --config=fuzz --ui_event_filters=-info \
@@ -77,44 +88,35 @@ options_of() {
   echo "${label/://}"
 }
 
-# Runs a program on a copy of the target's corpus, for so many seconds; inputs
-# a second, without those of the corpus itself.
+# Inputs a second of the target $1, by the program $2, in $3 seconds.
 rate() {
-  local program=$1 corpus=$2 log=$folder/log options seeds command
-  options=$(options_of "$corpus")
-  mapfile -t seeds < <(find "$root/fuzz/corpus/$corpus" -type f)
-  mapfile -t command < <(fuzz/run.sh "$corpus" "$program" \
-    --options="$options" --seeds "${seeds[@]}" -- --print --clean \
-    --timeout_secs="$3" --fuzzing_output_root="$folder" \
-    -seed=1 -print_final_stats=1)
-  (cd "$folder/$corpus" && VUSER_LIFE_COUNT=1 "${command[@]}") \
-    >"$log" 2>&1 || {
-    tail -20 "$log" >&2
-    echo "fuzz_rates: $corpus: a finding; no rate" >&2
-    return 1
-  }
-  awk '/INITED/ { sub("#", "", $1); before = $1 }
-    /number_of_executed_units/ { runs = $2 }
-    /^Done .* in .* second/ { seconds = $5 }
-    END { printf "%.0f", (runs - before) / (seconds > 0 ? seconds : 1) }' "$log"
+  fuzz/rate.sh "$1" "$2" "$(options_of "$1")" "$3" "$folder" \
+    "fuzz/corpus/$1" "build/fuzz/$1/findings"
 }
 
 # What an input of start_stop_fuzz has, on the average.
 operations() { sed -n 's/^life: \(.*\) operations.*/\1/p' "$folder/log"; }
 
-slow=0
+slow=0 ended=0
 printf '%-24s %12s %12s %12s\n' target exec/s required empty/s
 for target in "${targets[@]}"; do
   limit=$(limit_of "$target")
-  got=$(rate "$programs/${target}_bin" "$target" "$seconds")
+  got=$(rate "$target" "$programs/${target}_bin" "$seconds") || {
+    printf '%-24s %12s %12d\n' "$target" "no rate" "$limit"
+    ended=$((ended + 1))
+    continue
+  }
   lives=$(operations)
-  empty=$(rate "$programs/${target}_empty_bin" "$target" $((seconds / 5 + 1)))
+  empty=$(rate "$target" "$programs/${target}_empty_bin" $((seconds / 5 + 1)))
   mark=
   ((got >= limit)) || { mark='  slow' slow=$((slow + 1)); }
   printf '%-24s %12d %12d %12d%s%s\n' "$target" "$got" "$limit" "$empty" \
     "${lives:+  $lives operations an input}" "$mark"
 done
-if ((slow == 0)); then
+if ((ended > 0)); then
+  echo "verdict: fail: $ended of ${#targets[@]} targets have no rate"
+  exit 1
+elif ((slow == 0)); then
   echo "verdict: pass"
 else
   echo "verdict: fail: $slow of ${#targets[@]} targets are too slow"
