@@ -28,11 +28,6 @@ known() { awk -v wanted="$* " 'index($0, wanted) == 1 { print $NF }' "$graph"; }
 
 needs_libpcap() { [[ $(known external) == *libpcap* ]]; }
 
-library_sources() {
-  known library
-  ! needs_libpcap || echo "$without_capture"
-}
-
 # Compiles the sources of the list $1.
 compile() {
   local rules=$WORK/rules.mk
@@ -57,8 +52,12 @@ compile() {
 link() {
   local target=$1 objects libraries=()
   mapfile -t objects < <(known object "$target")
-  # The machine that runs it has libc and little else.
-  ! needs_libpcap || libraries=(-l:libpcap.a)
+  # The machine that runs it has libc and little else. Linked itself, the object
+  # comes before libpcap's own wherever the linker looks first.
+  ! needs_libpcap || {
+    libraries=(-l:libpcap.a)
+    objects+=("$without_capture")
+  }
   objects=("${objects[@]/#/$WORK/obj/}")
   # shellcheck disable=SC2086  # Flags are several words.
   "$CXX" $CXXFLAGS -pthread "${objects[@]/%/.o}" $LIB_FUZZING_ENGINE \
@@ -84,12 +83,13 @@ main() {
   # shellcheck disable=SC2046  # A name is a word.
   [[ $# -gt 0 ]] || set -- $(fuzz/oss_fuzz/targets.py --names)
   {
-    library_sources
+    known library
+    ! needs_libpcap || echo "$without_capture"
     for target in "$@"; do known object "$target"; done
   } | LC_ALL=C sort -u >"$WORK/sources.list"
   compile "$WORK/sources.list"
   rm -f "$library"
-  library_sources | sed "s|.*|$WORK/obj/&.o|" | xargs "${AR:-ar}" rcs "$library"
+  known library | sed "s|.*|$WORK/obj/&.o|" | xargs "${AR:-ar}" rcs "$library"
   for target in "$@"; do
     echo "linking $target"
     link "$target"
