@@ -3,23 +3,32 @@
 #
 # Fuzzes one target with AFL++, in the address sanitizer's build.
 #
-#   fuzz/afl.sh TARGET [SECONDS]       SECONDS: 60 if nothing else is said
+#   fuzz/afl.sh TARGET [SECONDS] [--clean]   SECONDS: 60 if nothing else is said
 #
 # AFL++'s own compiler is a clang 14 in Debian 12, which lacks std::expected:
 # the build is that of OSS-Fuzz (oss_fuzz/build.sh) with clang 19, whose
 # trace-pc-guard calls AFL++'s run-time library serves. What is found is kept in
-# ${TMPDIR:-/tmp}/afl/TARGET, and the next run goes on from there. The last line
-# says what came out; exit code 1: there were crashes or hangs, or nothing ran.
+# build/afl/TARGET, and the next run goes on from there; --clean forgets it
+# first. The last line says what came out of this run; exit code 1: there were
+# crashes or hangs, or nothing ran.
 set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 readonly root
-readonly folder=${TMPDIR:-/tmp}/afl
+# Objects are told apart by the paths of their sources, from the root of a tree.
+readonly folder=$root/build/afl
 readonly runtime=/usr/lib/afl
+
+usage() { echo "usage: fuzz/afl.sh TARGET [SECONDS] [--clean]"; }
 
 die() {
   echo "afl: $*" >&2
   exit 1
+}
+
+usage_error() {
+  echo "afl: $*" >&2
+  exit 2
 }
 
 build() {
@@ -34,9 +43,9 @@ build() {
     "$root/fuzz/oss_fuzz/build.sh" "$1"
 }
 
-# How many inputs of the kind $1 were found, by this run and those before it.
+# The inputs of the kind $1 that this run has found.
 found() {
-  find "$folder/$target/default" -path "*/$1*/id:*" | wc -l
+  find "$folder/$target/default" -path "*/$1/id:*" -newer "$folder/start"
 }
 
 # The value of $1 in AFL++'s account of the run.
@@ -48,6 +57,7 @@ fuzz() {
   local target=$1 seconds=$2 dict=() log=$folder/$1.log
   [[ ! -e $folder/out/$target.dict ]] || dict=(-x "$folder/out/$target.dict")
   rm -f "$folder/$target/default/fuzzer_stats"
+  touch "$folder/start"
   # Without a terminal, without a say in the machine's settings, and with ASan,
   # which has to abort for a crash to be seen.
   env AFL_NO_UI=1 AFL_SKIP_CPUFREQ=1 AFL_NO_AFFINITY=1 AFL_AUTORESUME=1 \
@@ -60,29 +70,72 @@ detect_odr_violation=0 \
     tail -n 20 "$log" >&2
     die "afl-fuzz failed; all of it: $log"
   }
+  [[ -s $folder/$target/default/fuzzer_stats ]] ||
+    die "afl-fuzz left no account of the run, which is" \
+      "$folder/$target/default/fuzzer_stats; all that it said: $log"
+}
+
+# Says where what this run found lies and how it is run again, a kind $1 of
+# file a line.
+tell() {
+  local path
+  while read -r path; do
+    echo "$1: ./vuser fuzz $target '$path'"
+  done
+}
+
+# Sets `target`, `seconds` and `clean`.
+take_arguments() {
+  local argument names words=()
+  clean=no
+  for argument in "$@"; do
+    case $argument in
+      -h | --help)
+        usage
+        exit
+        ;;
+      --clean) clean=yes ;;
+      -*) usage_error "$argument: no such option; $(usage)" ;;
+      *) words+=("$argument") ;;
+    esac
+  done
+  target=${words[0]:-} seconds=${words[1]:-60}
+  # One file is one target.
+  names=$(basename -s .cc "$root"/fuzz/*_fuzz.cc | paste -sd' ')
+  [[ -n $target && " $names " == *" $target "* ]] ||
+    usage_error "${target:-''}: no such target; there are: $names"
+  [[ $seconds =~ ^[1-9][0-9]*$ ]] ||
+    usage_error "$target $seconds: seconds are a whole number above 0"
+  [[ ${#words[@]} -le 2 ]] || usage_error "${words[2]}: one word too many;" \
+    "$(usage)"
 }
 
 main() {
-  local target=${1:-} seconds=${2:-60}
-  [[ $# -ge 1 && $# -le 2 && $seconds =~ ^[1-9][0-9]*$ ]] || {
-    echo "usage: fuzz/afl.sh TARGET [SECONDS]" >&2
-    exit 2
-  }
+  take_arguments "$@"
   "$root/tools/setup.sh" afl fuzz-libraries
+  mkdir -p "$folder"
+  exec 9>"$folder/lock"
+  flock --nonblock 9 || die "another fuzz/afl.sh is at work in $folder:" \
+    "wait until it has ended"
   echo "afl: building $target" >&2
-  build "$target" >"$folder.build.log" 2>&1 || {
-    tail -n 20 "$folder.build.log" >&2
-    die "the build fails; all of it: $folder.build.log"
+  build "$target" >"$folder/build.log" 2>&1 || {
+    tail -n 20 "$folder/build.log" >&2
+    die "the build fails; all of it: $folder/build.log"
   }
+  [[ $clean == no ]] || rm -rf "${folder:?}/$target"
   echo "afl: $target for $seconds s" >&2
   fuzz "$target" "$seconds"
   local execs crashes hangs
-  execs=$(stat_of execs_done) crashes=$(found crashes) hangs=$(found hangs)
+  execs=$(stat_of execs_done)
+  mapfile -t crashes < <(found crashes)
+  mapfile -t hangs < <(found hangs)
+  found crashes | tell crash
+  found hangs | tell hang
   echo "$target: ${execs:-0} execs in $(stat_of run_time) s," \
     "$(stat_of edges_found) of $(stat_of total_edges) edges" \
     "($(stat_of bitmap_cvg)), $(stat_of corpus_count) inputs," \
-    "$crashes crashes, $hangs hangs"
-  [[ $crashes == 0 && $hangs == 0 && ${execs:-0} -gt 0 ]] || exit 1
+    "${#crashes[@]} crashes, ${#hangs[@]} hangs"
+  [[ ${#crashes[@]} == 0 && ${#hangs[@]} == 0 && ${execs:-0} -gt 0 ]] || exit 1
 }
 
 main "$@"

@@ -7,16 +7,17 @@
 #   check_build.sh [SANITIZER...]     default: address undefined coverage
 #
 # What is built is a copy of what git knows here, with the changes that are not
-# committed. Copies, objects and programs are kept in
-# ${TMPDIR:-/tmp}/oss_fuzz_check, so that a second run compiles what changed.
-# Before that, the check is shown builds that it has to refuse. The last line is
-# `verdict: pass` (exit code 0) or `verdict: fail` (1).
+# committed. Copies, objects and programs are kept in build/oss_fuzz_check, so
+# that a second run compiles what changed. Before that, the check is shown
+# builds that it has to refuse. The last line is `verdict: pass` (exit code 0) or
+# `verdict: fail` (1).
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 root=$(cd "$here/../.." && pwd)
 readonly here root
-readonly folder=${TMPDIR:-/tmp}/oss_fuzz_check
+# Objects are told apart by the paths of their sources, from the root of a tree.
+readonly folder=$root/build/oss_fuzz_check
 export USER="${USER:-$(id -un)}"
 
 # The builder's flags, as far as Debian's clang 19 knows them.
@@ -92,14 +93,35 @@ build() {
       ${JOBS:+JOBS="$JOBS"} bash -eux "$place/src/build.sh")
 }
 
-main() {
-  [[ $# -gt 0 ]] || set -- address undefined coverage
-  local sanitizer code=0 targets tables=() table start
-  for sanitizer in "$@"; do
-    [[ -n ${flags[$sanitizer]:-} ]] || fail "$sanitizer: no such sanitizer"
+# Sets `sanitizers`.
+take_arguments() {
+  local argument
+  sanitizers=("$@")
+  [[ $# -gt 0 ]] || sanitizers=(address undefined coverage)
+  for argument in "${sanitizers[@]}"; do
+    case $argument in
+      -h | --help)
+        echo "usage: fuzz/oss_fuzz/check_build.sh [SANITIZER...]"
+        exit
+        ;;
+    esac
+    [[ -n ${flags[$argument]:-} ]] || {
+      echo "check_build: $argument: no such sanitizer; there are: ${!flags[*]}" \
+        >&2
+      exit 2
+    }
   done
+}
+
+main() {
+  local sanitizer sanitizers code=0 targets tables=() table start
+  take_arguments "$@"
+  set -- "${sanitizers[@]}"
   "$root/tools/setup.sh" oss-fuzz fuzz-libraries
   mkdir -p "$folder"
+  exec 9>"$folder/lock"
+  flock --nonblock 9 || fail "another check_build.sh is at work in $folder:" \
+    "wait until it has ended"
   "$here/toolchain.sh" "$folder/toolchain"
   PATH=$folder/toolchain/bin:$PATH "$here/self_test.sh" ||
     fail "the check does not refuse what it has to"
