@@ -17,19 +17,25 @@ die() {
   exit 1
 }
 
-# Runs a command as root, or fails if there is no way to.
-as_root() {
-  if [[ $(id -u) == 0 ]]; then
-    "$@"
-  elif [[ -t 0 ]]; then
-    sudo "$@"
-  else
-    sudo -n "$@"
-  fi
-}
+# What a command is run by, so that root runs it.
+as_root=()
 
-can_be_root() {
-  [[ $(id -u) == 0 ]] || command -v sudo >/dev/null
+# Sets `as_root`. Asks for a password where there is somebody to ask, and only
+# now: what installs has no standard input. $* is what it is for.
+become_root() {
+  [[ $(id -u) != 0 ]] || return 0
+  command -v sudo >/dev/null ||
+    die "these packages are missing, and neither root nor sudo is available" \
+      "to install them: $*"
+  as_root=(sudo -n)
+  ! "${as_root[@]}" true 2>/dev/null || return 0
+  [[ -t 0 ]] ||
+    die "sudo wants a password, and there is no terminal here to ask for it;" \
+      "install these packages first: $*"
+  say "sudo wants a password, to install $*"
+  as_root=(sudo)
+  sudo -v || die "sudo wants a password and was given none that is right;" \
+    "install these packages first: $*"
 }
 
 packages_of() {
@@ -48,7 +54,7 @@ missing_of() {
 }
 
 apt_get() {
-  as_root env DEBIAN_FRONTEND=noninteractive LC_ALL=C.UTF-8 \
+  "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive LC_ALL=C.UTF-8 \
     apt-get -q -y -o Dpkg::Use-Pty=0 -o DPkg::Lock::Timeout=600 "$@" \
     >>"$log" 2>&1 </dev/null
 }
@@ -75,9 +81,7 @@ install_packages() {
   command -v apt-get >/dev/null ||
     die "these Debian packages are needed, and there is no apt-get here to" \
       "install them with: ${missing[*]}"
-  can_be_root ||
-    die "these packages are missing, and neither root nor sudo is available" \
-      "to install them: ${missing[*]}"
+  become_root "${missing[@]}"
   log=$(mktemp "${TMPDIR:-/tmp}/vuser-setup.XXXXXX")
   say "installing ${missing[*]} (once; apt's output goes to $log)"
   local updated=no
@@ -104,10 +108,18 @@ install_packages() {
 }
 
 main() {
-  [[ $# -gt 0 ]] || die "usage: tools/setup.sh GROUP..."
+  local usage="usage: tools/setup.sh GROUP..., groups of tools/packages.txt"
+  [[ $# -gt 0 ]] || die "$usage"
+  case $1 in
+    -h | --help)
+      echo "$usage"
+      exit
+      ;;
+  esac
   local packages group
   for group in "$@"; do
-    [[ -n $(packages_of "$group") ]] || die "no package group '$group'"
+    [[ -n $(packages_of "$group") ]] || die "no package group '$group';" \
+      "tools/packages.txt has them"
   done
   mapfile -t packages < <(packages_of "$@")
   install_packages "${packages[@]}"
