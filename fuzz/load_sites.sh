@@ -6,15 +6,34 @@
 #   fuzz/load_sites.sh [CORPORA]
 #
 # CORPORA/TARGET/ are the inputs (default: fuzz/corpus). A table by line of
-# source; ends with 1 if a line with such a load lacks one of the three.
+# source; ends with 1 if a line with such a load lacks one of the three, or if a
+# load was met that is not listed (load_lines.sh).
 set -euo pipefail
 
 root=$(cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/.." && pwd)
 readonly root
-corpora=$(readlink -f "${1:-$root/fuzz/corpus}")
 readonly targets=(control_queue_fuzz rx_ring_fuzz tx_ring_fuzz)
 
+usage() { echo "usage: fuzz/load_sites.sh [CORPORA]"; }
+
+usage_error() {
+  echo "load_sites: $*" >&2
+  exit 2
+}
+
+case ${1:-} in
+  -h | --help)
+    usage
+    exit
+    ;;
+  -*) usage_error "$1: no such option; $(usage)" ;;
+esac
+[[ $# -le 1 ]] || usage_error "$2: one word too many; $(usage)"
+corpora=$(readlink -m "${1:-$root/fuzz/corpus}")
+[[ -d $corpora ]] || usage_error "$corpora: no such folder; $(usage)"
+
 cd "$root"
+lines=$(fuzz/load_lines.sh)
 tools/setup.sh build fuzz
 labels=()
 for target in "${targets[@]}"; do labels+=("//fuzz:${target}_bin"); done
@@ -23,15 +42,6 @@ tools/bazel build --config=fuzz --ui_event_filters=-info --noshow_progress \
 programs=$(tools/bazel info --config=fuzz bazel-bin 2>/dev/null)/fuzz
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
-
-# Lines of source with a load of shared memory, as FILE:LINE.
-source_lines() {
-  grep -nE 'LoadRelaxed<|CopyFromShared\(|\.load\(std::memory_order_acquire' \
-    virtio_user/ring/*.{h,cc} virtio_user/net/*.{h,cc} \
-    virtio_user/device/control_queue.cc |
-    grep -vE '^virtio_user/ring/(shared_memory|ring_gate)\.h' |
-    sed -E 's|^virtio_user/([^:]*:[0-9]+):.*|\1|'
-}
 
 for target in "${targets[@]}"; do
   mapfile -t inputs < <(find "$corpora/$target" -type f | LC_ALL=C sort)
@@ -55,21 +65,4 @@ for target in "${targets[@]}"; do
       }' | paste -d' ' - "$folder/$target"
 done >"$folder/met"
 
-awk -v lines="$(source_lines)" '
-  { sites[$1]++; unchanged[$1] += $3; before[$1] += $4; after[$1] += $5 }
-  END {
-    printf "%-34s %6s %12s %12s %12s\n", "load", "sites", "unchanged",
-      "before", "after"
-    count = split(lines, known, "\n")
-    for (i = 1; i <= count; ++i) {
-      line = known[i]
-      lacks = !(unchanged[line] && before[line] && after[line])
-      lacking += lacks
-      printf "%-34s %6d %12d %12d %12d%s\n", line, sites[line],
-        unchanged[line], before[line], after[line], lacks ? "  lacking" : ""
-    }
-    if (count == 0) lacking = 1
-    printf "verdict: %s: %d of %d lines met a peer that wrote before, one that wrote after, and one that did not\n",
-      lacking ? "fail" : "pass", count - lacking, count
-    exit lacking != 0
-  }' "$folder/met"
+awk -v lines="$lines" -f fuzz/load_sites.awk "$folder/met"
