@@ -7,11 +7,15 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cstddef>
+#include <cstdio>
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <map>
 #include <set>
+#include <sstream>
 #include <string>
 #include <string_view>
 
@@ -57,6 +61,24 @@ std::map<std::string, std::string> Generated(const SeededTarget& target) {
   return files;
 }
 
+// The most bytes of an input that a target is given: max_len of the options
+// that fuzz/BUILD names in FUZZ_OPTIONS, a "TARGET=FILE" a word; 0 if there is
+// none.
+size_t MostBytes(std::string_view target) {
+  const char* const words = std::getenv("FUZZ_OPTIONS");
+  std::istringstream pairs(words == nullptr ? "" : words);
+  for (std::string pair; pairs >> pair;) {
+    if (!pair.starts_with(std::string(target) + "=")) continue;
+    std::ifstream options(pair.substr(target.size() + 1));
+    size_t bytes = 0;
+    for (std::string line; std::getline(options, line);) {
+      std::sscanf(line.c_str(), "max_len = %zu", &bytes);
+    }
+    return bytes;
+  }
+  return 0;
+}
+
 class CorpusTest : public testing::TestWithParam<SeededTarget> {};
 
 TEST_P(CorpusTest, EachSeed_IsCommittedAsItIsGenerated) {
@@ -84,6 +106,16 @@ TEST_P(CorpusTest, ACorpus_IsAtMost500FilesAnd1MB) {
   for (const auto& [name, contents] : committed) bytes += contents.size();
   EXPECT_LE(committed.size(), 500u);
   EXPECT_LE(bytes, 1'000'000u);
+}
+
+// The engine would cut it off, and it would no longer be what its name says.
+TEST_P(CorpusTest, NoFile_IsLongerThanTheEngineLetsIt) {
+  const size_t most = MostBytes(GetParam().name);
+  ASSERT_GT(most, 0u) << "no options with max_len for " << GetParam().name;
+  for (const auto& [name, bytes] :
+       Committed(fs::path(kCorpus) / GetParam().name)) {
+    EXPECT_LE(bytes.size(), most) << name << ": max_len is too small for it";
+  }
 }
 
 TEST(ControlInputTest, ASeedThatWasTakenApart_IsWhatItWas) {
