@@ -9,9 +9,13 @@
 set -euo pipefail
 
 cd "${1:-.}"
-readonly load='LoadRelaxed<|CopyFromShared\(|SharedWord<|std::atomic_ref<'
-# A load that is acquired stands on a line of its own; a store does not count.
-readonly line='LoadRelaxed<|CopyFromShared\(|\.load\(std::memory_order_acquire'
+load='LoadRelaxed<|CopyFromShared\(|SharedWord<|std::atomic_ref<'
+load+='|volatile SharedU32x4'
+# A load that is acquired stands on a line of its own, those of 16 bytes behind
+# their pointer; a store does not count.
+line='LoadRelaxed<|CopyFromShared\(|\.load\(std::memory_order_acquire'
+line+='|reinterpret_cast<U64x2>\(at\['
+readonly load line
 readonly counted='^virtio_user/((ring|net)/|device/control_queue\.cc)'
 readonly left_out=(
   virtio_user/device/device_inflight.cc
