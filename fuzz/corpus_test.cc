@@ -14,6 +14,7 @@
 #include <fstream>
 #include <iterator>
 #include <map>
+#include <random>
 #include <set>
 #include <sstream>
 #include <string>
@@ -127,6 +128,28 @@ TEST(ControlInputTest, ASeedThatWasTakenApart_IsWhatItWas) {
     Bytes again(seed.bytes.size());
     again.resize(ControlInput(seed.bytes).Write(again));
     EXPECT_TRUE(again == seed.bytes) << seed.name;
+  }
+}
+
+// What an input's end cuts off must not become the beginning of something else
+// once more is put behind it.
+TEST(ControlInputTest, AnyBytes_ReadTheSameOnceTheyWereWritten) {
+  std::minstd_rand random(1);
+  for (int i = 0; i < 2000; ++i) {
+    Bytes bytes(random() % 300);
+    for (std::byte& byte : bytes) byte = static_cast<std::byte>(random() % 20);
+    Bytes once(2 * bytes.size() + 300);
+    ControlInput first(bytes);
+    first.writes.resize(
+        std::min<size_t>(first.writes.size() + 1, kMostControlWrites));
+    once.resize(first.Write(once));
+    const ControlInput again(once);
+    ASSERT_EQ(again.writes.size(), first.writes.size());
+    for (size_t k = 0; k + 1 < first.writes.size(); ++k) {
+      EXPECT_TRUE(
+          std::ranges::equal(again.writes[k].bytes, first.writes[k].bytes));
+      EXPECT_EQ(again.writes[k].at, first.writes[k].at);
+    }
   }
 }
 

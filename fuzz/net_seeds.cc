@@ -11,6 +11,7 @@
 
 #include "fuzz/reader.h"
 #include "fuzz/seeds.h"
+#include "tests/net_layouts.h"
 
 namespace fuzz {
 namespace {
@@ -137,24 +138,25 @@ Bytes Sending(uint8_t layout, uint8_t also, Way way) {
 
 // A call for each load that it makes, from the `first` on, after which all
 // begins anew. Sending: with odd loads in the call that sends.
-Bytes Changing(uint8_t layout, bool receives, uint8_t how, uint8_t first) {
+Bytes Changing(uint8_t layout, bool receives, uint8_t how, uint8_t first,
+               uint8_t packets) {
   Writer writer(layout, kEverything);
   for (uint8_t load = first; load < first + kCalls / 2; ++load) {
     const bool in_send = !receives && load % 2 == 1;
     const auto which = static_cast<uint8_t>(receives ? load : load / 2);
     // The ring is filled and used...
-    writer.Number(receives ? 7 : 2, 1);
+    writer.Number(receives ? 7 : packets, 1);
     if (receives) {
       writer.PeerWrites(0, 0);
       writer.Tags(0, 0, 0);
     } else {
-      writer.Number(0x0101, 2);
+      for (int i = 0; i < packets; ++i) writer.Number(1, 1);
       writer.Tags(load % 4, how, load);
       writer.PeerWrites(in_send ? how : 0, which);
     }
     writer.Number(1, 1);
-    writer.Number(2, 1);
-    writer.Use(Way::kInTurn);
+    writer.Number(packets, 1);
+    for (int i = 1; i < packets; ++i) writer.Use(Way::kInTurn);
     writer.Use(load % 2 == 0 ? Way::kInTurn : Way::kSaying);
     // ...and looked at.
     writer.Number(receives ? 7 : kComplete & 0xf8, 1);
@@ -171,7 +173,14 @@ Bytes Changing(uint8_t layout, bool receives, uint8_t how, uint8_t first) {
   return writer.Take();
 }
 
+// Split rings, whose used elements are read four at a time.
+bool TakesFours(uint8_t layout) {
+  return !virtio_user::AllLayouts()[layout].packed();
+}
+
 std::vector<Seed> Lives(bool receives) {
+  constexpr uint8_t kTwo = 2;
+  constexpr uint8_t kMoreThanFour = 6;
   std::vector<Seed> inputs;
   for (uint8_t layout = 0; layout < kLayouts; ++layout) {
     const std::string name = "layout_" + std::to_string(layout) + "_";
@@ -187,8 +196,12 @@ std::vector<Seed> Lives(bool receives) {
       for (uint8_t first = 0; first < kMostLoads; first += kCalls / 2) {
         inputs.push_back({name + "peer_writes_" + std::to_string(how) +
                               "_from_" + std::to_string(first),
-                          Changing(layout, receives, how, first)});
+                          Changing(layout, receives, how, first, kTwo)});
       }
+      if (!TakesFours(layout)) continue;
+      inputs.push_back(
+          {name + "peer_writes_" + std::to_string(how) + "_in_fours",
+           Changing(layout, receives, how, 0, kMoreThanFour)});
     }
   }
   return inputs;
