@@ -4,7 +4,6 @@
 // whatever numbers, texts, errors and parts of writes: each call ends within
 // its budget, a failure says why, and no descriptor and no mapping is left.
 
-#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -21,23 +20,28 @@ namespace {
 
 using fuzz::Expect;
 
-// Of all calls of a session; each has a budget of two seconds, and two of
-// them, beside it, one of their own.
-constexpr std::chrono::seconds kLongest(20);
-
 void Use(fuzz::KernelMachine& machine, virtio_user::VhostBackend& backend) {
+  virtio_user::Duration deadline{0};
+  const auto granted = [&](virtio_user::Duration budget) {
+    deadline = machine.now() + budget;
+  };
   const auto heard = [&](const virtio_user::Result<void>& done) {
     Expect(done || !done.error().text().empty(), "error", "no reason");
+    Expect(machine.now() <= deadline, "deadline",
+           "a call takes longer than it was granted");
   };
   fuzz::KernelSession session({.backend = backend,
                                .memory = machine.memory(),
                                .fds = machine.fds(),
+                               .granted = granted,
                                .heard = heard});
   (void)session.Run();
+  granted(virtio_user::kDefaultCallBudget);
+  backend.BeginCall(virtio_user::kDefaultCallBudget);
   backend.link().Detach();
+  heard({});
   Expect(!virtio_user::IsAttached(backend.link().Poll()), "link",
          "it is still there");
-  Expect(machine.now() < kLongest, "deadline", "a session does not end");
 }
 
 }  // namespace

@@ -26,6 +26,9 @@ namespace {
 
 constexpr uint16_t kRingSize = 8;
 constexpr virtio_user::Duration kBudget = std::chrono::seconds(2);
+// Of a command for a control queue, and within the call's budget.
+constexpr virtio_user::Duration kControlBudget = std::chrono::milliseconds(300);
+constexpr virtio_user::Duration kNoTime{0};
 
 template <typename T>
 Result<void> ToVoid(const Result<T>& result) {
@@ -36,6 +39,11 @@ Result<void> ToVoid(const Result<T>& result) {
 
 KernelSession::~KernelSession() {
   if (!rings_.empty()) parts_.memory.Free(rings_);
+}
+
+void KernelSession::Grant(virtio_user::Duration budget) {
+  parts_.granted(budget);
+  parts_.backend.BeginCall(budget);
 }
 
 Result<void> KernelSession::Did(Result<void> done) {
@@ -50,7 +58,7 @@ Result<void> KernelSession::Run() {
       &KernelSession::Start,        &KernelSession::Work,
       &KernelSession::Stop};
   for (const Step step : kSteps) {
-    parts_.backend.BeginCall(kBudget);
+    Grant(kBudget);
     if (auto done = (this->*step)(); !done) return done;
   }
   return {};
@@ -87,7 +95,7 @@ Result<void> KernelSession::Negotiate() {
 
 Result<void> KernelSession::LookAtConfig() {
   virtio_user::VhostBackend& backend = parts_.backend;
-  (void)backend.TakeNews();
+  LookAround();
   if (!backend.caps().config) return {};
   std::array<std::byte, virtio_user::kNetConfigFrontBytes> config;
   if (auto done = Did(backend.GetConfig(0, config)); !done) return done;
@@ -172,11 +180,7 @@ Result<void> KernelSession::Start() {
 // None of it is needed: what fails here leaves the rings running.
 Result<void> KernelSession::Work() {
   virtio_user::VhostBackend& backend = parts_.backend;
-  if (backend.caps().own_control_queue) {
-    constexpr std::byte kPromiscuousOn[] = {std::byte{0}, std::byte{0},
-                                            std::byte{1}};
-    (void)Did(ToVoid(backend.SendControl(kPromiscuousOn, kBudget)));
-  }
+  if (backend.caps().own_control_queue) TryControl();
   if (backend.caps().guest_offloads) {
     (void)Did(backend.SetGuestOffloads(offered_ &
                                        FeatureSet{Feature::kNetGuestCsum}));
@@ -188,9 +192,34 @@ Result<void> KernelSession::Work() {
         [&](const MemoryTable& table) { done = backend.SetMemTable(table); });
     (void)Did(done);
   }
-  (void)backend.TakeNews();
-  (void)backend.link().Poll();
+  LookAround();
   return {};
+}
+
+// Once with the call's budget as the shorter one, once with its own.
+void KernelSession::TryControl() {
+  constexpr std::byte kPromiscuousOn[] = {std::byte{0}, std::byte{0},
+                                          std::byte{1}};
+  virtio_user::VhostBackend& backend = parts_.backend;
+  Grant(kControlBudget);
+  (void)Did(ToVoid(backend.SendControl(kPromiscuousOn, kBudget)));
+  Grant(kBudget);
+  parts_.granted(kControlBudget);
+  const auto ack = backend.SendControl(kPromiscuousOn, kControlBudget);
+  // A device that does not answer in time is reset in what the call has left.
+  const bool is_lost = !IsAttached(backend.link().Poll());
+  if (is_lost) parts_.granted(kBudget);
+  (void)Did(ToVoid(ack));
+  Grant(kBudget);
+}
+
+void KernelSession::LookAround() {
+  Grant(kNoTime);
+  const virtio_user::BackendNews news = parts_.backend.TakeNews();
+  (void)Did(news.trouble ? std::unexpected(*news.trouble) : Outcome());
+  (void)parts_.backend.link().Poll();
+  (void)Did({});
+  Grant(kBudget);
 }
 
 Result<void> KernelSession::Stop() {

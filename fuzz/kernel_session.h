@@ -23,11 +23,14 @@ namespace fuzz {
 class KernelSession {
  public:
   using Heard = std::function<void(const virtio_user::Result<void>&)>;
+  using Granted = std::function<void(virtio_user::Duration)>;
   // All of these outlive it.
   struct Parts {
     virtio_user::VhostBackend& backend;
     virtio_user::MemoryProvider& memory;
     virtio_user::FdOps& fds;
+    // Called with what the calls from now on are granted together.
+    Granted granted;
     // Called after each call of the back-end, with what came of it.
     Heard heard;
   };
@@ -44,7 +47,12 @@ class KernelSession {
   using Outcome = virtio_user::Result<void>;
   using Step = Outcome (KernelSession::*)();
 
+  // What the calls that come are granted together.
+  void Grant(virtio_user::Duration budget);
   Outcome Did(Outcome done);
+  // Calls that never wait.
+  void LookAround();
+  void TryControl();
   // Each as one batch, with one budget.
   Outcome InBatch(const std::function<Outcome()>& calls);
 
