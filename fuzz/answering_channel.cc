@@ -24,32 +24,20 @@ using virtio_user::SendChunk;
 namespace {
 
 constexpr size_t kHeaderBytes = 12;
+constexpr uint32_t kSetBackendReqFd = 21;
 constexpr uint32_t kNeedReply = 8;
 constexpr uint32_t kReplyFlags = 5;  // Version 1, and an answer.
 constexpr uint64_t kInflightBytes = 0x2000;
+// Of a file for which the front-end has no descriptor left.
+constexpr uint64_t kNoRoomBytes = 0xffff;
+// How long it takes to see that the back-end asks.
+constexpr Duration kWakeTime = milliseconds(50);
 
 std::unexpected<virtio_user::Error> Gone() {
   return Fail(ErrorCode::kDisconnected, "the back-end is gone");
 }
 
 }  // namespace
-
-virtio_user::FileDescriptor AnswerFiles::Open(uint64_t bytes) {
-  files_.push_back({.bytes = bytes, .open = true});
-  ++open_count_;
-  return {*this, static_cast<int>(files_.size() - 1)};
-}
-
-void AnswerFiles::Close(int fd) {
-  File& file = files_.at(static_cast<size_t>(fd));
-  VU_CHECK(file.open);
-  file.open = false;
-  --open_count_;
-}
-
-Result<uint64_t> AnswerFiles::FileBytes(int fd) {
-  return files_.at(static_cast<size_t>(fd)).bytes;
-}
 
 void AnsweringChannel::Answer::Add(uint64_t number, size_t count) {
   std::array<std::byte, 8> little;
@@ -70,15 +58,33 @@ AnsweringChannel::AnsweringChannel(Reader& input)
       features_(uint64_t{1} << 32 | virtio_user::kBit30),
       protocol_(virtio_user::kProtoAll) {
   const uint8_t what = input.Byte();
-  if ((what & 1) != 0) features_ = input.Word() | virtio_user::kBit30;
-  if ((what & 2) != 0) protocol_ = input.Word() | uint64_t{what} << 9;
-  if ((what & 4) != 0) queue_num_ = input.Word();
-  if ((what & 8) != 0) mem_slots_ = input.Word();
-  if ((what & 16) != 0) close_after_ = input.Byte() % 64;
-  if ((what & 32) != 0) silent_after_ = input.Byte() % 64;
+  if ((what & kFeatures) != 0) features_ = input.Number(5);
+  if ((what & kProtocol) != 0) protocol_ = input.Number(3);
+  if ((what & kLimits) != 0) {
+    queue_num_ = input.Word();
+    mem_slots_ = input.Word();
+  }
+  if ((what & kCloses) != 0) close_after_ = input.Byte() % 64;
+  if ((what & kSilent) != 0) silent_after_ = input.Byte() % 64;
+  if ((what & kStuck) != 0) {
+    stuck_after_ = input.Byte() % 64;
+    stuck_for_ = milliseconds(10 * input.Byte());
+  }
+  if ((what & kAsks) == 0) return;
+  has_requests_ = true;
+  asks_.Supply(input.Chunk());
 }
 
+// Another back-end, where there was one before: it stays and answers.
 Result<void> AnsweringChannel::Attach() {
+  if (std::exchange(refuses_attach_, false)) {
+    now_ = std::max(now_, attach_deadline_.at);
+    return Fail(ErrorCode::kDeadline, "nobody took the connection in time");
+  }
+  if (std::exchange(was_attached_, true)) {
+    close_after_ = silent_after_ = stuck_after_ = SIZE_MAX;
+    status_ = 0;
+  }
   attached_ = true;
   closed_ = false;
   Forget();
@@ -92,6 +98,15 @@ void AnsweringChannel::Detach() {
 
 void AnsweringChannel::Forget() {
   inbox_bytes_ = outbox_bytes_ = first_piece_ = piece_count_ = 0;
+  stuck_until_ = Duration(0);
+}
+
+Result<virtio_user::ChannelPair> AnsweringChannel::MakePair() {
+  if (!has_requests_) {
+    return Fail(ErrorCode::kUnsupported, "no stream for requests");
+  }
+  return virtio_user::ChannelPair{.ours = asks_.MakeEnd(),
+                                  .theirs = files_.Open(0)};
 }
 
 virtio_user::LinkState AnsweringChannel::Poll() {
@@ -104,7 +119,7 @@ Result<size_t> AnsweringChannel::Send(std::span<const SendChunk> chunks,
   if (!attached_ || closed_) return Gone();
   size_t sent = 0;
   for (const SendChunk& chunk : chunks) {
-    if (skip == 0 && !chunk.fds.empty() && inbox_bytes_ != 0) ++misplaced_fds_;
+    if (skip == 0 && !chunk.fds.empty() && EndsInside()) ++misplaced_fds_;
     auto left = chunk.bytes.subspan(std::exchange(skip, 0));
     while (!left.empty() && !closed_) {
       const size_t room = inbox_.size() - inbox_bytes_;
@@ -121,9 +136,19 @@ Result<size_t> AnsweringChannel::Send(std::span<const SendChunk> chunks,
   return sent;
 }
 
+// Whether what was sent and not read yet ends in the middle of a message.
+bool AnsweringChannel::EndsInside() const {
+  size_t at = 0;
+  while (at + kHeaderBytes <= inbox_bytes_) {
+    const auto size = std::span(inbox_).subspan(at + 8, 4);
+    at += kHeaderBytes + Reader(size).Number(4);
+  }
+  return at != inbox_bytes_;
+}
+
 void AnsweringChannel::ReadMessages() {
   std::span<const std::byte> left(inbox_.data(), inbox_bytes_);
-  while (!closed_ && left.size() >= kHeaderBytes) {
+  while (!closed_ && !stuck() && left.size() >= kHeaderBytes) {
     Reader header(left.first(kHeaderBytes));
     const auto request = static_cast<uint32_t>(header.Number(4));
     const auto flags = static_cast<uint32_t>(header.Number(4));
@@ -143,6 +168,8 @@ void AnsweringChannel::OnMessage(uint32_t request, uint32_t flags,
     closed_ = true;
     return;
   }
+  if (messages_ == stuck_after_) stuck_until_ = now_ + stuck_for_;
+  if (request == kSetBackendReqFd) asks_.Begin();
   Answer answer;
   answer.Add(request, 4);
   answer.Add(kReplyFlags, 4);
@@ -203,10 +230,9 @@ bool AnsweringChannel::AddPayload(uint32_t request,
 
 // What a byte makes of an answer; most leave it alone.
 void AnsweringChannel::Spoil(Answer& answer) {
-  constexpr uint8_t kMeek = 96;
   const uint8_t how = input_.Byte();
-  if (how < kMeek) return;
-  switch (how % 6) {
+  if (how < kFirstWay) return;
+  switch (how % kWays) {
     case 0: {
       const size_t at = std::min<size_t>(input_.Byte(), answer.size);
       const auto bytes = input_.Chunk();
@@ -232,6 +258,12 @@ void AnsweringChannel::Spoil(Answer& answer) {
     case 4:
       answer.piece_bytes = size_t{1} + input_.Byte() % 20;
       return;
+    case 5: {
+      // An ack's refusal; the front of what is no ack.
+      const size_t at = std::min(kHeaderBytes, answer.size);
+      answer.bytes[at] = static_cast<std::byte>(input_.Byte());
+      return;
+    }
     default:
       // Nobody asked for these.
       return answer.Add(input_.Chunk());
@@ -240,22 +272,28 @@ void AnsweringChannel::Spoil(Answer& answer) {
 
 void AnsweringChannel::Queue(const Answer& answer) {
   Duration at = now_ + answer.delay;
-  if (piece_count_ != 0) at = std::max(at, pieces_[piece_count_ - 1].at);
+  Piece* const last = piece_count_ == 0 ? nullptr : &pieces_[piece_count_ - 1];
+  if (last != nullptr) at = std::max(at, last->at);
   const size_t size = std::min(answer.size, outbox_.size() - outbox_bytes_);
   std::memcpy(outbox_.data() + outbox_bytes_, answer.bytes.data(), size);
+  const size_t begin = std::exchange(outbox_bytes_, outbox_bytes_ + size);
+  if (last != nullptr && last->at == at && last->end == begin &&
+      last->fd_count == 0 && answer.fd_count == 0 && answer.piece_bytes == 0) {
+    last->end = outbox_bytes_;
+    return;
+  }
   const size_t step = answer.piece_bytes == 0 ? size : answer.piece_bytes;
   for (size_t from = 0; from < size; from += step) {
     // There is room for so many; what comes behind is lost.
     if (piece_count_ == pieces_.size()) break;
     const size_t to = std::min(size, from + step);
-    pieces_[piece_count_++] = {.begin = outbox_bytes_ + from,
-                               .end = outbox_bytes_ + to,
+    pieces_[piece_count_++] = {.begin = begin + from,
+                               .end = begin + to,
                                .fd_count = from == 0 ? answer.fd_count : 0,
                                .fd_bytes = answer.fd_bytes,
                                .at = at};
     at += milliseconds(1);
   }
-  outbox_bytes_ += size;
 }
 
 size_t AnsweringChannel::Available() const {
@@ -276,7 +314,9 @@ Result<Received> AnsweringChannel::Receive(std::span<std::byte> into) {
     // As recvmsg: descriptors end what one call takes, before and after.
     if (piece.fd_count > 0 && got.bytes > 0) break;
     got.fd_count = std::exchange(piece.fd_count, 0);
-    if (got.fd_count > 0) got.fd = files_.Open(piece.fd_bytes);
+    if (got.fd_count > 0 && piece.fd_bytes != kNoRoomBytes) {
+      got.fd = files_.Open(piece.fd_bytes);
+    }
     const size_t count =
         std::min(into.size() - got.bytes, piece.end - piece.begin);
     std::memcpy(into.data() + got.bytes, outbox_.data() + piece.begin, count);
@@ -292,9 +332,21 @@ Result<Received> AnsweringChannel::Receive(std::span<std::byte> into) {
   return got;
 }
 
+bool AnsweringChannel::WokenBeside(Deadline deadline) {
+  if (!watches_ || now_ >= deadline.at || !asks_.Readable()) return false;
+  now_ = std::min(now_ + kWakeTime, deadline.at);
+  return true;
+}
+
 Result<void> AnsweringChannel::WaitWritable(Deadline deadline) {
   if (!attached_) return Gone();
+  ReadMessages();
   if (closed_ || inbox_bytes_ < inbox_.size()) return {};
+  if (WokenBeside(deadline)) return {};
+  if (stuck_until_ <= deadline.at) {
+    now_ = stuck_until_;
+    return {};
+  }
   now_ = std::max(now_, deadline.at);
   return Fail(ErrorCode::kDeadline, "no room to send before the deadline");
 }
@@ -302,20 +354,22 @@ Result<void> AnsweringChannel::WaitWritable(Deadline deadline) {
 Result<void> AnsweringChannel::WaitReadable(size_t bytes, Deadline deadline) {
   if (!attached_) return Gone();
   for (;;) {
+    ReadMessages();
     const size_t available = Available();
-    if (available >= bytes) return {};
+    if (available >= bytes || WokenBeside(deadline)) return {};
+    // What happens next, if anything does.
     size_t next = first_piece_;
     while (next < piece_count_ && pieces_[next].at <= now_) ++next;
-    const bool more = next < piece_count_;
-    if (!more && closed_) return {};
+    Duration at = next < piece_count_ ? pieces_[next].at : Duration::max();
+    if (stuck() && inbox_bytes_ > 0) at = std::min(at, stuck_until_);
+    if (at == Duration::max() && closed_) return {};
     const Duration patience = now_ + virtio_user::kReceivePatience;
-    if (available > 0 && patience < deadline.at &&
-        (!more || pieces_[next].at > patience)) {
+    if (available > 0 && patience < deadline.at && at > patience) {
       now_ = patience;
       return {};
     }
-    if (!more || pieces_[next].at > deadline.at) break;
-    now_ = pieces_[next].at;
+    if (at > deadline.at) break;
+    now_ = at;
   }
   now_ = std::max(now_, deadline.at);
   return Fail(ErrorCode::kDeadline, "not enough bytes before the deadline");

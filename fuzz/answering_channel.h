@@ -7,58 +7,45 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
-#include <vector>
 
+#include "fuzz/answer_files.h"
+#include "fuzz/asking_stream.h"
 #include "fuzz/reader.h"
-#include "virtio_user/base/file_descriptor.h"
 #include "virtio_user/vhost_user/channel.h"
 
 namespace fuzz {
 
-// Descriptors that answers bring: numbers, each of a file of some length.
-class AnswerFiles final : public virtio_user::FdOps {
- public:
-  size_t open_count() const { return open_count_; }
-  virtio_user::FileDescriptor Open(uint64_t bytes);
-
-  void Close(int fd) override;
-  virtio_user::Result<uint64_t> FileBytes(int fd) override;
-  virtio_user::Result<int> CreateEvent() override { return None(); }
-  virtio_user::Result<void> Signal(int) override { return None(); }
-  virtio_user::Result<uint64_t> Drain(int) override { return None(); }
-  virtio_user::Result<std::span<std::byte>> Map(int, uint64_t,
-                                                size_t) override {
-    return None();
-  }
-  void Unmap(std::span<std::byte>) override {}
-  virtio_user::Result<int> Dup(int) override { return None(); }
-
- private:
-  static std::unexpected<virtio_user::Error> None() {
-    return virtio_user::Fail(virtio_user::ErrorCode::kUnsupported,
-                             "not of these descriptors");
-  }
-
-  struct File {
-    uint64_t bytes = 0;
-    bool open = false;
-  };
-  std::vector<File> files_;  // By number.
-  size_t open_count_ = 0;
-};
-
 // A back-end at the other end of a stream in memory, with a clock of its own:
 // answers what it is asked, by the specification's tables, but for what the
-// input says. Allocates nothing for a message.
+// input says, and asks by itself what the input has. Allocates nothing for a
+// message.
 class AnsweringChannel final : public virtio_user::Channel {
  public:
-  // Reads from `input`, which outlives it: what the back-end is, first.
+  // Bits of the byte that an input begins with: what follows of the back-end,
+  // in this order, before its answers.
+  static constexpr uint8_t kFeatures = 1;  // Five bytes.
+  static constexpr uint8_t kProtocol = 2;  // Three.
+  static constexpr uint8_t kLimits = 4;    // Queue pairs and memory slots, each
+                                           // of two.
+  static constexpr uint8_t kCloses = 8;    // After so many messages.
+  static constexpr uint8_t kSilent = 16;   // Likewise.
+  static constexpr uint8_t kStuck = 32;    // Likewise; for how long.
+  static constexpr uint8_t kAsks = 64;     // An AskingStream as a chunk.
+  // What an answer's byte makes of it: nothing below the first of these, else
+  // one way or another by the remainder.
+  static constexpr uint8_t kFirstWay = 98;
+  static constexpr uint8_t kWays = 7;
+
+  // Reads from `input`, which outlives it.
   explicit AnsweringChannel(Reader& input);
 
   virtio_user::Duration now() const { return now_; }
+  bool attached() const { return attached_; }
+  // The next Attach waits in vain.
+  void RefuseAttach() { refuses_attach_ = true; }
   // Descriptors that came in the middle of a message, where no peer takes them.
   size_t misplaced_fds() const { return misplaced_fds_; }
-  // Of answers, that the front-end has not closed.
+  // Of answers and requests, that the front-end has not closed.
   size_t open_fds() const { return files_.open_count(); }
 
   virtio_user::Result<void> Attach() override;
@@ -68,7 +55,9 @@ class AnsweringChannel final : public virtio_user::Channel {
   virtio_user::Deadline After(virtio_user::Duration budget) override {
     return {now_ + budget};
   }
-  void SetAttachDeadline(virtio_user::Deadline) override {}
+  void SetAttachDeadline(virtio_user::Deadline deadline) override {
+    attach_deadline_ = deadline;
+  }
   virtio_user::Result<size_t> Send(
       std::span<const virtio_user::SendChunk> chunks, size_t skip) override;
   virtio_user::Result<virtio_user::Received> Receive(
@@ -76,6 +65,11 @@ class AnsweringChannel final : public virtio_user::Channel {
   virtio_user::Result<void> WaitWritable(virtio_user::Deadline) override;
   virtio_user::Result<void> WaitReadable(
       size_t bytes, virtio_user::Deadline deadline) override;
+  // kUnsupported where the input has nothing that is asked.
+  virtio_user::Result<virtio_user::ChannelPair> MakePair() override;
+  void WatchBeside(virtio_user::Channel* beside) override {
+    watches_ = beside != nullptr;
+  }
 
  private:
   static constexpr size_t kMostAnswerBytes = 512;
@@ -100,6 +94,10 @@ class AnsweringChannel final : public virtio_user::Channel {
     virtio_user::Duration at{0};
   };
 
+  bool stuck() const { return now_ < stuck_until_; }
+  bool EndsInside() const;
+  // Whether a wait is over because the back-end asks, which takes a moment.
+  bool WokenBeside(virtio_user::Deadline deadline);
   void ReadMessages();
   void OnMessage(uint32_t request, uint32_t flags,
                  std::span<const std::byte> payload);
@@ -119,15 +117,24 @@ class AnsweringChannel final : public virtio_user::Channel {
   uint64_t mem_slots_ = 32;
   size_t close_after_ = SIZE_MAX;  // Messages.
   size_t silent_after_ = SIZE_MAX;
+  size_t stuck_after_ = SIZE_MAX;
+  virtio_user::Duration stuck_for_{0};
 
   AnswerFiles files_;
+  AskingStream asks_{files_};
+  bool has_requests_ = false;
+  bool watches_ = false;
+  virtio_user::Deadline attach_deadline_;
+  bool refuses_attach_ = false;
+  bool was_attached_ = false;
   bool attached_ = false;
   bool closed_ = false;
   virtio_user::Duration now_{0};
+  virtio_user::Duration stuck_until_{0};
   uint64_t status_ = 0;
   size_t messages_ = 0;
   size_t misplaced_fds_ = 0;
-  std::array<std::byte, 2048> inbox_;  // Sent, and no whole message yet.
+  std::array<std::byte, 512> inbox_;  // Sent, and not read yet.
   size_t inbox_bytes_ = 0;
   std::array<std::byte, 4096> outbox_;
   size_t outbox_bytes_ = 0;
