@@ -1,30 +1,386 @@
 // SPDX-License-Identifier: BSD-3-Clause
 
+#include <span>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
+#include "fuzz/answering_channel.h"
+#include "fuzz/asking_stream.h"
+#include "fuzz/back_end_calls.h"
 #include "fuzz/reader.h"
 #include "fuzz/seeds.h"
 
 namespace fuzz {
+namespace {
 
-// A session as it should be, and one for each of its answers in each way that
-// vhost_user_reply_fuzz spoils one.
-std::vector<Seed> VhostUserReplySeeds() {
-  constexpr uint8_t kAnswers = 20;
-  constexpr uint8_t kWays = 6;
-  constexpr uint8_t kFirstWay = 96;
-  std::vector<Seed> seeds = {{"as_it_should_be", Bytes(1)}};
-  for (uint8_t answer = 0; answer < kAnswers; ++answer) {
-    for (uint8_t way = 0; way < kWays; ++way) {
-      Bytes bytes(1 + answer);
-      Append(bytes, kFirstWay + way, 1);
-      Append(bytes, 0xff000804, 4);
+// An input of vhost_user_reply_fuzz, piece by piece.
+struct Parts {
+  Bytes calls = {};
+  uint8_t what = 0;
+  Bytes described = {};  // What bits of `what` announce.
+  Bytes answers = {};
+};
+
+void AppendAll(Bytes& to, const Bytes& more) {
+  to.insert(to.end(), more.begin(), more.end());
+}
+
+Bytes Input(const Parts& parts) {
+  Bytes bytes;
+  Append(bytes, parts.calls.size(), 1);
+  AppendAll(bytes, parts.calls);
+  Append(bytes, parts.what, 1);
+  AppendAll(bytes, parts.described);
+  AppendAll(bytes, parts.answers);
+  return bytes;
+}
+
+template <typename... Numbers>
+Bytes BytesOf(Numbers... numbers) {
+  return {static_cast<std::byte>(numbers)...};
+}
+
+// `meek` answers as they should be, then one that is spoiled in this way.
+Bytes Spoiled(size_t meek, unsigned way) {
+  constexpr uint8_t kFirst = AnsweringChannel::kFirstWay;
+  static_assert(kFirst % AnsweringChannel::kWays == 0);
+  Bytes bytes(meek);
+  Append(bytes, kFirst + way, 1);
+  Append(bytes, 0xff000804, 4);
+  return bytes;
+}
+
+// All protocol features that the front-end speaks, and those without memory
+// slots.
+constexpr uint32_t kAllSpoken = virtio_user::kSpokenProtocolFeatures;
+constexpr uint32_t kNoSlots =
+    kAllSpoken &
+    ~ProtocolMask(virtio_user::ProtocolFeature::kConfigureMemSlots);
+constexpr uint64_t kWideFeatures = uint64_t{1} << 34 | uint64_t{1} << 32 |
+                                   uint64_t{1} << 30 | 1 << 22 | 1 << 3;
+
+// The answers of kOpen by a back-end that has all of `kAllSpoken`.
+constexpr size_t kOpenAnswers = 5;
+
+Bytes Described(uint32_t protocol) {
+  Bytes bytes;
+  Append(bytes, kWideFeatures, 5);
+  Append(bytes, protocol, 3);
+  return bytes;
+}
+
+constexpr uint8_t kWide =
+    AnsweringChannel::kFeatures | AnsweringChannel::kProtocol;
+
+struct NamedCall {
+  std::string_view name;
+  BackEndCall call;
+};
+
+constexpr NamedCall kCalls[] = {
+    {"attach", BackEndCall::kAttach},
+    {"detach", BackEndCall::kDetach},
+    {"look", BackEndCall::kLook},
+    {"set_owner", BackEndCall::kSetOwner},
+    {"get_features", BackEndCall::kGetFeatures},
+    {"set_features", BackEndCall::kSetFeatures},
+    {"set_mem_table", BackEndCall::kSetMemTable},
+    {"change_mem_table", BackEndCall::kChangeMemTable},
+    {"set_vring_num", BackEndCall::kSetVringNum},
+    {"set_vring_base", BackEndCall::kSetVringBase},
+    {"set_vring_addr", BackEndCall::kSetVringAddr},
+    {"set_vring_call", BackEndCall::kSetVringCall},
+    {"set_vring_kick", BackEndCall::kSetVringKick},
+    {"set_vring_enable", BackEndCall::kSetVringEnable},
+    {"get_vring_bases", BackEndCall::kGetVringBases},
+    {"get_status", BackEndCall::kGetStatus},
+    {"set_status", BackEndCall::kSetStatus},
+    {"get_config", BackEndCall::kGetConfig},
+    {"set_config", BackEndCall::kSetConfig},
+    {"set_mtu", BackEndCall::kSetMtu},
+    {"send_rarp", BackEndCall::kSendRarp},
+    {"reset_device", BackEndCall::kResetDevice},
+    {"get_inflight", BackEndCall::kGetInflight},
+    {"set_inflight", BackEndCall::kSetInflight},
+    {"take_news", BackEndCall::kTakeNews},
+    {"batch", BackEndCall::kBatch},
+    {"discard", BackEndCall::kDiscard},
+    {"lacking", BackEndCall::kLacking},
+    {"open", BackEndCall::kOpen},
+    {"start", BackEndCall::kStart},
+    {"stop", BackEndCall::kStop},
+    {"budget", BackEndCall::kBudget},
+};
+
+// Whether a call waits for somebody.
+bool IsAnswered(BackEndCall call) {
+  using enum BackEndCall;
+  return call != kDetach && call != kLook && call != kTakeNews &&
+         call != kBatch && call != kDiscard && call != kLacking &&
+         call != kBudget;
+}
+
+// Each call with all of its arguments, of two back-ends; and, spoiled in each
+// way, the answer of those that have one.
+void AddCalls(std::vector<Seed>& seeds) {
+  for (const auto& [name, call] : kCalls) {
+    Bytes calls;
+    for (unsigned argument = 0; argument < 8; ++argument) {
+      Append(calls, Call(call, argument), 1);
+    }
+    seeds.push_back({"call_" + std::string(name),
+                     Input({.calls = calls,
+                            .what = kWide,
+                            .described = Described(kAllSpoken)})});
+    // What a back-end of the first days has.
+    Bytes plain;
+    Append(plain, uint64_t{1} << 32, 5);
+    seeds.push_back({"call_" + std::string(name) + "_plain",
+                     Input({.calls = calls,
+                            .what = AnsweringChannel::kFeatures,
+                            .described = plain})});
+    if (!IsAnswered(call)) continue;
+    for (unsigned way = 0; way < AnsweringChannel::kWays; ++way) {
+      const Bytes one = call == BackEndCall::kSetInflight
+                            ? BytesOf(Call(BackEndCall::kGetInflight),
+                                      Call(BackEndCall::kSetInflight))
+                            : BytesOf(Call(call, way % 3));
       seeds.push_back(
-          {"answer_" + std::to_string(answer) + "_way_" + std::to_string(way),
-           bytes});
+          {"call_" + std::string(name) + "_way_" + std::to_string(way),
+           Input({.calls = one,
+                  .what = kWide,
+                  .described = Described(kAllSpoken),
+                  .answers = Spoiled(kOpenAnswers + one.size() - 1, way)})});
     }
   }
+}
+
+// Lives of several calls.
+void AddLives(std::vector<Seed>& seeds) {
+  using enum BackEndCall;
+  const auto add = [&](std::string_view name, const Bytes& calls,
+                       uint32_t protocol) {
+    seeds.push_back({"life_" + std::string(name),
+                     Input({.calls = calls,
+                            .what = kWide,
+                            .described = Described(protocol)})});
+  };
+  const Bytes notes = BytesOf(
+      Call(kSetFeatures), Call(kGetInflight), Call(kSetInflight), Call(kStart),
+      Call(kAttach), Call(kSetOwner), Call(kGetFeatures), Call(kSetFeatures),
+      Call(kSetInflight), Call(kStart), Call(kStop));
+  add("notes_of_the_one_before", notes, kAllSpoken);
+  const Bytes memory = BytesOf(
+      Call(kSetFeatures), Call(kStart), Call(kChangeMemTable, 2),
+      Call(kChangeMemTable, 5), Call(kChangeMemTable, 1),
+      Call(kChangeMemTable, 3), Call(kSetMemTable, 4), Call(kSetMemTable, 6),
+      Call(kStop), Call(kSetMemTable), Call(kSetMemTable, 5),
+      Call(kSetMemTable, 6), Call(kSetMemTable, 7));
+  add("memory_in_slots", memory, kAllSpoken);
+  add("memory_in_tables", memory, kNoSlots);
+  const Bytes batches = BytesOf(
+      Call(kBatch), Call(kStart), Call(kChangeMemTable, 5), Call(kGetStatus),
+      Call(kGetInflight), Call(kGetVringBases, 1), Call(kGetConfig, 2),
+      Call(kBatch), Call(kBatch), Call(kStart, 6), Call(kDiscard), Call(kBatch),
+      Call(kStart, 1), Call(kDetach), Call(kBatch));
+  add("batches", batches, kAllSpoken);
+  // Without REPLY_ACK.
+  add("batches_and_barriers", batches, kAllSpoken & ~8u);
+  add("packed", BytesOf(Call(kSetFeatures, 2), Call(kStart), Call(kStop)),
+      kAllSpoken);
+  add("hurry",
+      BytesOf(Call(kBudget, 7), Call(kGetStatus), Call(kBudget, 6),
+              Call(kAttach, 7), Call(kOpen), Call(kStart)),
+      kAllSpoken);
+  add("nobody_is_there",
+      BytesOf(Call(kDetach), Call(kGetStatus), Call(kStart), Call(kStop),
+              Call(kGetInflight), Call(kOpen), Call(kStop)),
+      kAllSpoken);
+}
+
+// Answers of GET_INFLIGHT_FD, the one that brings a descriptor.
+void AddNotes(std::vector<Seed>& seeds) {
+  using enum BackEndCall;
+  // Of an answer's first byte: what overwrites it, and its descriptors.
+  constexpr uint8_t kOther = AnsweringChannel::kFirstWay;
+  constexpr uint8_t kFds = AnsweringChannel::kFirstWay + 2;
+  constexpr uint8_t kBytesAt = 12;
+  constexpr uint8_t kOffsetAt = 20;
+  constexpr uint8_t kQueuesAt = 28;
+  const std::pair<std::string_view, Bytes> answers[] = {
+      {"of_no_bytes", BytesOf(kOther, kBytesAt, 3, 0, 0, 0)},
+      {"of_too_many_bytes", BytesOf(kOther, kBytesAt, 3, 0, 0, 1)},
+      {"from_behind_the_end", BytesOf(kOther, kOffsetAt, 3, 0, 0, 1)},
+      {"from_where_numbers_wrap",
+       BytesOf(kOther, kOffsetAt, 8, 255, 255, 255, 255, 255, 255, 255, 255)},
+      {"of_other_queues", BytesOf(kOther, kQueuesAt, 1, 3)},
+      {"of_another_size", BytesOf(kOther, kQueuesAt + 2, 1, 3)},
+      {"without_a_descriptor", BytesOf(kFds, 0, 0, 0)},
+      {"of_a_short_file", BytesOf(kFds, 1, 1, 0)},
+      {"that_finds_no_room", BytesOf(kFds, 1, 0xff, 0xff)},
+      {"with_two_descriptors", BytesOf(kFds, 2, 0, 0x40)},
+  };
+  for (const auto& [name, answer] : answers) {
+    Bytes all(kOpenAnswers);
+    AppendAll(all, answer);
+    seeds.push_back(
+        {"notes_" + std::string(name),
+         Input({.calls = BytesOf(Call(kGetInflight), Call(kSetInflight)),
+                .what = kWide,
+                .described = Described(kAllSpoken),
+                .answers = all})});
+  }
+}
+
+// What a back-end is beside its answers.
+void AddBackEnds(std::vector<Seed>& seeds) {
+  using enum BackEndCall;
+  const Bytes calls = BytesOf(Call(kSetFeatures), Call(kStart), Call(kStop),
+                              Call(kOpen), Call(kStart), Call(kStop));
+  for (const uint8_t after : {0, 2, 5, 9, 20}) {
+    const std::string number = std::to_string(after);
+    seeds.push_back(
+        {"closes_after_" + number, Input({.calls = calls,
+                                          .what = AnsweringChannel::kCloses,
+                                          .described = BytesOf(after)})});
+    seeds.push_back(
+        {"silent_after_" + number, Input({.calls = calls,
+                                          .what = AnsweringChannel::kSilent,
+                                          .described = BytesOf(after)})});
+    for (const uint8_t hundredths : {5, 255}) {
+      seeds.push_back(
+          {"stuck_after_" + number + "_for_" + std::to_string(hundredths),
+           Input({.calls = calls,
+                  .what = AnsweringChannel::kStuck,
+                  .described = BytesOf(after, hundredths)})});
+    }
+  }
+  constexpr std::pair<uint16_t, uint16_t> kLimits[] = {
+      {0, 0}, {1, 7}, {1, 8}, {129, 509}, {0xffff, 0xffff}};
+  for (const auto& [pairs, slots] : kLimits) {
+    Bytes described = Described(kAllSpoken);
+    Append(described, pairs, 2);
+    Append(described, slots, 2);
+    seeds.push_back(
+        {"pairs_" + std::to_string(pairs) + "_slots_" + std::to_string(slots),
+         Input({.calls = BytesOf(Call(kStart, 6), Call(kChangeMemTable, 5)),
+                .what = kWide | AnsweringChannel::kLimits,
+                .described = described})});
+  }
+}
+
+// A stream on which the back-end asks: how it is, and its pieces.
+Bytes Asking(uint8_t how, const Bytes& pieces) {
+  Bytes bytes = Described(kAllSpoken);
+  Append(bytes, 1 + pieces.size(), 1);
+  Append(bytes, how, 1);
+  AppendAll(bytes, pieces);
+  return bytes;
+}
+
+Bytes Piece(uint8_t how, const Bytes& bytes) {
+  Bytes piece;
+  Append(piece, how | bytes.size(), 1);
+  AppendAll(piece, bytes);
+  return piece;
+}
+
+constexpr uint8_t kHeeded = 0x09;  // Version 1, and an answer is wanted.
+
+// A request as it should be; the size of what follows its number and flags.
+Bytes Request(uint8_t request, uint8_t flags, size_t payload,
+              uint8_t turn = 0) {
+  Bytes bytes;
+  Append(bytes, AskingStream::kWhole | turn | payload, 1);
+  Append(bytes, request, 1);
+  Append(bytes, flags, 1);
+  bytes.resize(bytes.size() + payload);
+  return bytes;
+}
+
+void AddRequests(std::vector<Seed>& seeds) {
+  using enum BackEndCall;
+  const Bytes news =
+      BytesOf(Call(kTakeNews), Call(kTakeNews), Call(kSetFeatures),
+              Call(kStart), Call(kLook), Call(kTakeNews));
+  const auto add = [&](const std::string& name, uint8_t how,
+                       const Bytes& pieces) {
+    seeds.push_back(
+        {"asks_" + name, Input({.calls = news,
+                                .what = kWide | AnsweringChannel::kAsks,
+                                .described = Asking(how, pieces)})});
+  };
+  // CONFIG_CHANGE_MSG is the one that is carried out.
+  constexpr uint8_t kConfigChange = 2;
+  for (const uint8_t request : {1, 2, 3, 4, 5, 6, 255}) {
+    const std::string number = std::to_string(request);
+    add(number, 0, Request(request, kHeeded, 0));
+    add(number + "_unheeded", 0, Request(request, 1, 0));
+    add(number + "_with_payload", 0, Request(request, kHeeded, 24));
+    add(number + "_later", 0,
+        Request(request, kHeeded, 8, AskingStream::kNextTurn));
+  }
+  for (const uint8_t flags : {0, 2, 3, 5, 13, 255}) {
+    add("flags_" + std::to_string(flags), 0, Request(kConfigChange, flags, 0));
+  }
+  const Bytes announced = BytesOf(2, 0, 0, 0, 9, 0, 0, 0, 1, 1, 0, 0);
+  add("with_257_bytes", 0, Piece(0, announced));
+  const Bytes whole = BytesOf(2, 0, 0, 0, 9, 0, 0, 0, 0, 0, 0, 0);
+  Bytes split;
+  for (const std::byte byte : whole) {
+    AppendAll(split, Piece(AskingStream::kNextTurn, {byte}));
+  }
+  add("in_pieces", 0, split);
+  Bytes with_fds = BytesOf(AskingStream::kFds | 12, 3);
+  AppendAll(with_fds, whole);
+  add("with_descriptors", 0, with_fds);
+  Bytes many;
+  for (int i = 0; i < 6; ++i) {
+    AppendAll(many, Request(kConfigChange, kHeeded, 0));
+  }
+  constexpr unsigned kRoom = AskingStream::kRoomShift;
+  add("and_reads_no_answers", 1 << kRoom, many);
+  add("and_reads_two_answers", 4 << kRoom, many);
+  add("and_hears_no_answers", 1 << kRoom | AskingStream::kNoRoomIsAnError,
+      many);
+  add("and_closes", static_cast<uint8_t>(AskingStream::End::kCloses), many);
+  add("and_breaks", static_cast<uint8_t>(AskingStream::End::kBreaks), many);
+  add("for_ever", static_cast<uint8_t>(AskingStream::End::kBeginsAgain), many);
+  Parts floods = {
+      .calls = news,
+      .what = kWide | AnsweringChannel::kSilent | AnsweringChannel::kAsks,
+      .described = Described(kAllSpoken)};
+  AppendAll(floods.described, BytesOf(9));
+  const Bytes stream =
+      Asking(static_cast<uint8_t>(AskingStream::End::kBeginsAgain), many);
+  floods.described.insert(
+      floods.described.end(),
+      stream.begin() + static_cast<ptrdiff_t>(Described(0).size()),
+      stream.end());
+  seeds.push_back({"asks_for_ever_and_answers_nothing", Input(floods)});
+}
+
+}  // namespace
+
+// The usual session as it should be, and one for each of its answers in each
+// way that one is spoiled; then calls, lives, back-ends and what they ask.
+std::vector<Seed> VhostUserReplySeeds() {
+  constexpr uint8_t kAnswers = 20;
+  std::vector<Seed> seeds = {{"as_it_should_be", Input({})}};
+  for (uint8_t answer = 0; answer < kAnswers; ++answer) {
+    for (uint8_t way = 0; way < AnsweringChannel::kWays; ++way) {
+      seeds.push_back(
+          {"answer_" + std::to_string(answer) + "_way_" + std::to_string(way),
+           Input({.answers = Spoiled(answer, way)})});
+    }
+  }
+  AddCalls(seeds);
+  AddLives(seeds);
+  AddNotes(seeds);
+  AddBackEnds(seeds);
+  AddRequests(seeds);
   return seeds;
 }
 

@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: BSD-3-Clause
+
+#ifndef FUZZ_BACK_END_CALLS_H_
+#define FUZZ_BACK_END_CALLS_H_
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+
+#include "fuzz/answering_channel.h"
+#include "fuzz/reader.h"
+#include "virtio_user/vhost_user/vhost_user_backend.h"
+
+namespace fuzz {
+
+// A call in the lower five bits of a byte; the three above choose between
+// arguments.
+enum class BackEndCall : uint8_t {
+  kAttach,  // Again, where there is a link; the last argument: in vain.
+  kDetach,
+  kLook,  // Whatever tells without waiting.
+  kSetOwner,
+  kGetFeatures,
+  kSetFeatures,
+  kSetMemTable,
+  kChangeMemTable,
+  kSetVringNum,
+  kSetVringBase,
+  kSetVringAddr,
+  kSetVringCall,
+  kSetVringKick,
+  kSetVringEnable,
+  kGetVringBases,
+  kGetStatus,
+  kSetStatus,
+  kGetConfig,
+  kSetConfig,
+  kSetMtu,
+  kSendRarp,
+  kResetDevice,
+  kGetInflight,
+  kSetInflight,  // What GetInflight has brought, maybe from another back-end.
+  kTakeNews,
+  kBatch,    // Begins one, or commits it.
+  kDiscard,  // The batch.
+  kLacking,  // What no vhost-user back-end has.
+  kOpen,     // From Attach to GetFeatures.
+  kStart,    // Memory and both rings, as one batch.
+  kStop,     // Both rings, and where they were.
+  kBudget,   // What the calls that come are granted.
+};
+
+constexpr uint8_t Call(BackEndCall call, unsigned argument = 0) {
+  return static_cast<uint8_t>(static_cast<unsigned>(call) | argument << 5);
+}
+
+// What a front-end asks of a vhost-user back-end, call by call, and what must
+// hold after each of them: it took no longer than it was granted, a failure
+// says why, a lost peer is detached, and of the descriptors that came only
+// those are open that were handed on.
+class BackEndCalls {
+ public:
+  static constexpr size_t kMost = 16;
+
+  // All of these outlive it.
+  BackEndCalls(virtio_user::VhostUserBackend& backend,
+               AnsweringChannel& channel)
+      : backend_(backend), channel_(channel) {}
+  ~BackEndCalls() { End(); }
+  BackEndCalls(const BackEndCalls&) = delete;
+  BackEndCalls& operator=(const BackEndCalls&) = delete;
+
+  // The usual session, where `calls` has none; else kOpen and those.
+  void Make(Reader calls);
+  // Nothing is left of it.
+  void End();
+
+ private:
+  using Outcome = virtio_user::Result<void>;
+
+  void MakeOne(uint8_t byte);
+  // Each makes one group of calls, and hands the others on.
+  Outcome Link(BackEndCall call, unsigned argument);
+  Outcome Features(BackEndCall call, unsigned argument);
+  Outcome Ring(BackEndCall call, unsigned argument);
+  Outcome Device(BackEndCall call, unsigned argument);
+  Outcome Config(BackEndCall call, unsigned argument);
+  Outcome Inflight(BackEndCall call, unsigned argument);
+
+  Outcome Attach(bool in_vain);
+  Outcome Look();
+  Outcome TakeNews();
+  Outcome Open();
+  Outcome UsualSession();
+  Outcome SetFeatures(unsigned argument);
+  Outcome BatchStep();
+  Outcome Lacking(unsigned argument);
+  Outcome Start(unsigned argument);
+  Outcome TellStart(unsigned argument);
+  Outcome Stop();
+  Outcome Commit();
+
+  // BeginCall, `make`, and what must hold then.
+  void Watched(virtio_user::Duration granted,
+               virtio_user::FunctionRef<Outcome()> make);
+
+  virtio_user::VhostUserBackend& backend_;
+  AnsweringChannel& channel_;
+  virtio_user::Duration budget_ = std::chrono::seconds(2);
+  virtio_user::FeatureSet offered_;
+  virtio_user::InflightRegion notes_;
+  bool in_batch_ = false;
+};
+
+}  // namespace fuzz
+
+#endif  // FUZZ_BACK_END_CALLS_H_
