@@ -25,6 +25,7 @@ namespace {
 
 constexpr size_t kHeaderBytes = 12;
 constexpr uint32_t kSetBackendReqFd = 21;
+constexpr uint64_t kProtoBackendReq = 1 << 5;
 constexpr uint32_t kNeedReply = 8;
 constexpr uint32_t kReplyFlags = 5;  // Version 1, and an answer.
 constexpr uint64_t kInflightBytes = 0x2000;
@@ -72,6 +73,7 @@ AnsweringChannel::AnsweringChannel(Reader& input)
   }
   if ((what & kAsks) == 0) return;
   has_requests_ = true;
+  protocol_ |= kProtoBackendReq;
   asks_.Supply(input.Chunk());
 }
 

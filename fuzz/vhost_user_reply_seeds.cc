@@ -300,65 +300,70 @@ Bytes Request(uint8_t request, uint8_t flags, size_t payload,
   return bytes;
 }
 
-void AddRequests(std::vector<Seed>& seeds) {
+// CONFIG_CHANGE_MSG, the one request that is carried out.
+constexpr uint8_t kConfigChange = 2;
+
+// A session with a stream that is this way and has these pieces.
+Parts AskedBy(unsigned how, const Bytes& pieces) {
   using enum BackEndCall;
-  const Bytes news =
-      BytesOf(Call(kTakeNews), Call(kTakeNews), Call(kSetFeatures),
-              Call(kStart), Call(kLook), Call(kTakeNews));
-  const auto add = [&](const std::string& name, uint8_t how,
-                       const Bytes& pieces) {
-    seeds.push_back(
-        {"asks_" + name, Input({.calls = news,
-                                .what = kWide | AnsweringChannel::kAsks,
-                                .described = Asking(how, pieces)})});
+  return {.calls = BytesOf(Call(kTakeNews), Call(kTakeNews), Call(kSetFeatures),
+                           Call(kStart), Call(kLook), Call(kTakeNews)),
+          .what = kWide | AnsweringChannel::kAsks,
+          .described = Asking(static_cast<uint8_t>(how), pieces)};
+}
+
+void AddRequests(std::vector<Seed>& seeds) {
+  const auto add = [&](const std::string& name, const Bytes& pieces) {
+    seeds.push_back({"asks_" + name, Input(AskedBy(0, pieces))});
   };
-  // CONFIG_CHANGE_MSG is the one that is carried out.
-  constexpr uint8_t kConfigChange = 2;
   for (const uint8_t request : {1, 2, 3, 4, 5, 6, 255}) {
     const std::string number = std::to_string(request);
-    add(number, 0, Request(request, kHeeded, 0));
-    add(number + "_unheeded", 0, Request(request, 1, 0));
-    add(number + "_with_payload", 0, Request(request, kHeeded, 24));
-    add(number + "_later", 0,
+    add(number, Request(request, kHeeded, 0));
+    add(number + "_unheeded", Request(request, 1, 0));
+    add(number + "_with_payload", Request(request, kHeeded, 24));
+    add(number + "_later",
         Request(request, kHeeded, 8, AskingStream::kNextTurn));
   }
   for (const uint8_t flags : {0, 2, 3, 5, 13, 255}) {
-    add("flags_" + std::to_string(flags), 0, Request(kConfigChange, flags, 0));
+    add("flags_" + std::to_string(flags), Request(kConfigChange, flags, 0));
   }
   const Bytes announced = BytesOf(2, 0, 0, 0, 9, 0, 0, 0, 1, 1, 0, 0);
-  add("with_257_bytes", 0, Piece(0, announced));
+  add("with_257_bytes", Piece(0, announced));
   const Bytes whole = BytesOf(2, 0, 0, 0, 9, 0, 0, 0, 0, 0, 0, 0);
   Bytes split;
   for (const std::byte byte : whole) {
     AppendAll(split, Piece(AskingStream::kNextTurn, {byte}));
   }
-  add("in_pieces", 0, split);
+  add("in_pieces", split);
   Bytes with_fds = BytesOf(AskingStream::kFds | 12, 3);
   AppendAll(with_fds, whole);
-  add("with_descriptors", 0, with_fds);
+  add("with_descriptors", with_fds);
+}
+
+// What becomes of the stream, and of the answers to it.
+void AddStreams(std::vector<Seed>& seeds) {
+  constexpr unsigned kRoom = AskingStream::kRoomShift;
+  constexpr auto kForEver =
+      static_cast<unsigned>(AskingStream::End::kBeginsAgain);
+  const std::pair<std::string_view, unsigned> streams[] = {
+      {"and_reads_no_answers", 1 << kRoom},
+      {"and_reads_two_answers", 4 << kRoom},
+      {"and_hears_no_answers", 1 << kRoom | AskingStream::kNoRoomIsAnError},
+      {"and_closes", static_cast<unsigned>(AskingStream::End::kCloses)},
+      {"and_breaks", static_cast<unsigned>(AskingStream::End::kBreaks)},
+      {"for_ever", kForEver}};
   Bytes many;
   for (int i = 0; i < 6; ++i) {
     AppendAll(many, Request(kConfigChange, kHeeded, 0));
   }
-  constexpr unsigned kRoom = AskingStream::kRoomShift;
-  add("and_reads_no_answers", 1 << kRoom, many);
-  add("and_reads_two_answers", 4 << kRoom, many);
-  add("and_hears_no_answers", 1 << kRoom | AskingStream::kNoRoomIsAnError,
-      many);
-  add("and_closes", static_cast<uint8_t>(AskingStream::End::kCloses), many);
-  add("and_breaks", static_cast<uint8_t>(AskingStream::End::kBreaks), many);
-  add("for_ever", static_cast<uint8_t>(AskingStream::End::kBeginsAgain), many);
-  Parts floods = {
-      .calls = news,
-      .what = kWide | AnsweringChannel::kSilent | AnsweringChannel::kAsks,
-      .described = Described(kAllSpoken)};
-  AppendAll(floods.described, BytesOf(9));
-  const Bytes stream =
-      Asking(static_cast<uint8_t>(AskingStream::End::kBeginsAgain), many);
-  floods.described.insert(
-      floods.described.end(),
-      stream.begin() + static_cast<ptrdiff_t>(Described(0).size()),
-      stream.end());
+  for (const auto& [name, how] : streams) {
+    seeds.push_back({"asks_" + std::string(name), Input(AskedBy(how, many))});
+  }
+  Parts floods = AskedBy(kForEver, many);
+  floods.what |= AnsweringChannel::kSilent;
+  // After how many messages stands between the features and the stream.
+  const auto before = static_cast<ptrdiff_t>(Described(kAllSpoken).size());
+  floods.described.insert(floods.described.begin() + before, std::byte{9});
   seeds.push_back({"asks_for_ever_and_answers_nothing", Input(floods)});
 }
 
@@ -381,6 +386,7 @@ std::vector<Seed> VhostUserReplySeeds() {
   AddNotes(seeds);
   AddBackEnds(seeds);
   AddRequests(seeds);
+  AddStreams(seeds);
   return seeds;
 }
 
