@@ -178,7 +178,12 @@ void LyingDevice::Use(Reader& input) {
 }
 
 // Any header, or one that says "one buffer" alone.
-void LyingDevice::WriteHeader(uint64_t addr, uint8_t how, Reader& input) const {
+void LyingDevice::WriteHeader(uint64_t addr, uint8_t how, Reader& input) {
+  // In a ring that it only reads it has nothing to write.
+  if (!rules_.kind().device_writes) {
+    if ((how & 8) == 0) return;
+    tampered_ = true;
+  }
   std::byte header[virtio_user::kHashNetHeaderBytes] = {};
   header[offsetof(virtio_user::NetHeader, num_buffers)] = std::byte{1};
   if ((how & 8) != 0) {

@@ -56,7 +56,7 @@ class LyingDevice {
   void Forget(size_t place, size_t count);
   void Put(uint32_t id, uint32_t bytes, uint16_t skip);
   void Overwrite(Reader& input);
-  void WriteHeader(uint64_t addr, uint8_t how, Reader& input) const;
+  void WriteHeader(uint64_t addr, uint8_t how, Reader& input);
   void Pass(uint16_t count, uint16_t& index, bool& wrap) const;
 
   SharedRing memory_;
