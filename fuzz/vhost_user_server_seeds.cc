@@ -26,6 +26,7 @@ constexpr uint8_t kNeedReply = backend_sim::kWireNeedReply;
 // One descriptor each.
 constexpr uint8_t kOneMemory = 0x01;
 constexpr uint8_t kOneEvent = 0x11;
+constexpr uint8_t kOneSmallFile = 0x21;
 constexpr uint8_t kOneSocket = 0x31;
 
 // The region: all but the first page of the file.
@@ -112,6 +113,9 @@ class Writer {
   void Does(uint8_t what) { Append(bytes_, what, 1); }
 
   void Open(bool packed);
+  void SetMemory(uint8_t fds) {
+    Send(backend_sim::kReqSetMemTable, Joined(State(1, 0), Region()), fds);
+  }
   void StartRing(uint32_t ring, uint32_t num = kRingSize);
   void OfferSplit(uint32_t ring, uint16_t flags, uint16_t head = 0);
   void OfferPacked(uint32_t ring, uint16_t flags);
@@ -163,7 +167,7 @@ void Writer::Open(bool packed) {
     Send(backend_sim::kReqSetInflightFd,
          Inflight(2 * backend_sim::QueueNotesBytes(kRingSize)), kOneMemory);
   }
-  Send(backend_sim::kReqSetMemTable, Joined(State(1, 0), Region()), kOneMemory);
+  SetMemory(kOneMemory);
 }
 
 void Writer::StartRing(uint32_t ring, uint32_t num) {
@@ -273,6 +277,18 @@ Bytes InflightTakenBack() {
   return writer.Take();
 }
 
+// Most of the region lies behind the end of its file.
+Bytes ShortFile() {
+  Writer writer(0);
+  writer.Open(false);
+  writer.SetMemory(kOneSmallFile);
+  for (const uint32_t ring : {0u, 1u}) writer.StartRing(ring);
+  writer.Send(backend_sim::kReqSetStatus, U64(0x0f));
+  writer.OfferSplit(1, 0);
+  for (const uint8_t what : {kKick, kServe}) writer.Does(what);
+  return writer.Take();
+}
+
 // Three descriptors of most of the region each.
 Bytes LongPacket() {
   Writer writer(0);
@@ -325,6 +341,7 @@ std::vector<Seed> VhostUserServerSeeds() {
   seeds.push_back({"too_long", TooLong()});
   seeds.push_back({"inflight_taken_back", InflightTakenBack()});
   seeds.push_back({"long_packet", LongPacket()});
+  seeds.push_back({"short_file", ShortFile()});
   return seeds;
 }
 
