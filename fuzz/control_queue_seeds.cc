@@ -247,7 +247,7 @@ constexpr RingFormat kFormats[] = {RingFormat::kSplit, RingFormat::kPacked};
 // Just before and just after each load.
 void AddDriverWrites(Manner manner, const Command& command,
                      std::vector<Seed>& inputs) {
-  constexpr uint8_t kMostLoads = 18;
+  constexpr uint8_t kMostLoads = 17;
   constexpr uint8_t kBefore = 1;
   constexpr uint8_t kAfter = 9;
   const bool plain = manner.server == Server::kPlainQueue;

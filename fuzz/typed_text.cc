@@ -12,7 +12,6 @@
 #include "cli/printable_text.h"
 #include "cli/whole_number.h"
 #include "fuzz/finding.h"
-#include "tests/fakes/recording_rig.h"
 #include "virtio_user/base/mac_address.h"
 #include "virtio_user/os/tap.h"
 
@@ -140,56 +139,6 @@ void CheckValues(const std::string& text) {
   Expect(path == nullptr ||
              virtio_user::cli::PathNames().find(text) != std::string::npos,
          "path", "a name that is not told");
-}
-
-namespace {
-
-// A power of two or a number beside it, half of the time.
-int64_t NumberNearLimits(Reader& input) {
-  const uint16_t word = input.Word();
-  if ((word & 0x8000) == 0) return word;
-  const int64_t power = int64_t{1} << (word & 31);
-  return power + (word >> 5) % 3 - 1;
-}
-
-}  // namespace
-
-void CheckDeviceOptions(Reader& input) {
-  virtio_user::DeviceOptions options;
-  const uint8_t what = input.Byte();
-  options.control_queue = (what & 1) != 0;
-  options.mrg_rxbuf = (what & 2) != 0;
-  options.in_order = (what & 4) != 0;
-  options.packed = (what & 8) != 0;
-  const auto number = [&] {
-    return (what & 16) != 0 ? static_cast<int64_t>(input.Number(8))
-                            : NumberNearLimits(input);
-  };
-  options.queue_pairs = number();
-  options.queue_size = number();
-  if ((what & 32) != 0) options.mtu = number();
-  if ((what & 64) != 0) {
-    MacAddress mac;
-    for (uint8_t& byte : mac.bytes) byte = input.Byte();
-    options.mac = mac;
-  }
-  testing_support::RecordingRig rig(
-      {.initial_regions = 0, .region_bytes = 4096});
-  // More take megabytes.
-  rig.backend->capabilities.queue_pair_limit = 256;
-  const auto made = rig.Create(options);
-  Expect(made || !made.error().text().empty(), "device", "no reason");
-  const int64_t size = options.queue_size;
-  const bool possible =
-      options.queue_pairs >= 1 &&
-      options.queue_pairs <= virtio_user::kMaxQueuePairs && size >= 1 &&
-      size <= 32768 && (options.packed || (size & (size - 1)) == 0) &&
-      (!options.mtu || (*options.mtu >= 68 && *options.mtu <= 65535)) &&
-      (options.control_queue || options.queue_pairs == 1);
-  Expect(!made || possible, "device", "an option is out of its range");
-  rig.driver.reset();
-  rig.device.reset();
-  Expect(rig.device_fds() == 0, "device", "descriptors are left");
 }
 
 }  // namespace fuzz

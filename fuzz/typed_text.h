@@ -24,7 +24,8 @@ void CheckScript(std::string_view text);
 // Values that options have: addresses, sizes, names, numbers, lists.
 void CheckValues(const std::string& text);
 
-// Device::Create under options of any size.
+// Device::Create under options of any size, or what is said of shared memory,
+// buffers and rings.
 void CheckDeviceOptions(Reader& input);
 
 }  // namespace fuzz

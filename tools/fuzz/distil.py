@@ -30,8 +30,17 @@ def _replace(committed, distilled):
             shutil.copyfile(path, committed / path.name)
 
 
-def _merge(target, command, distilled):
+# Of what is covered, how often does not count.
+EDGES_ALONE = ["-use_counters=0"]
+
+
+def _merge(target, command, distilled, more=()):
     """The set cover into a folder; the log, and what was said there."""
+    shutil.rmtree(distilled, ignore_errors=True)
+    distilled.mkdir(parents=True)
+    for path in tree.files_of(tree.CORPORA / target):
+        if not is_found(path):
+            shutil.copyfile(path, distilled / path.name)
     work = tree.WORK / target
     kept = work / "distil_artifacts"
     shutil.rmtree(kept, ignore_errors=True)
@@ -48,6 +57,7 @@ def _merge(target, command, distilled):
         [
             *findings.without_corpus(command),
             "-set_cover_merge=1",
+            *more,
             f"-artifact_prefix={kept.name}/",
             *folders,
         ],
@@ -93,15 +103,11 @@ def distil(target, command):
     """The set cover of what is committed and what was found: (code, text).
 
     Files that people named stay; those that the engine named stay, come or go.
-    If an input ends the merge, that is a finding, and nothing changes.
+    Where that is too much for a corpus, inputs that take other edges are kept,
+    and not those that take them more often. If an input ends the merge, that is a finding, and nothing changes.
     """
     committed = tree.CORPORA / target
     distilled = tree.WORK / target / "distilled"
-    shutil.rmtree(distilled, ignore_errors=True)
-    distilled.mkdir(parents=True)
-    for path in tree.files_of(committed):
-        if not is_found(path):
-            shutil.copyfile(path, distilled / path.name)
     log, lines = _merge(target, command, distilled)
     found = _look(target, command, lines, log)
     if found:
@@ -109,20 +115,31 @@ def distil(target, command):
         for entry in found.entries.values():
             text += found.lines_about(entry)
         return found.code, "\n".join(text)
+    if not within_bounds(distilled):
+        _merge(target, command, distilled, EDGES_ALONE)
     check_bounds(target, distilled)
     before = tree.corpus_text(committed)
     _replace(committed, distilled)
     return 0, f"{target}: {before}\n  -> {tree.corpus_text(committed)}"
 
 
-def check_bounds(target, folder):
+def _extent(folder):
     files = tree.files_of(folder)
-    size = sum(path.stat().st_size for path in files)
-    if not files:
+    return len(files), sum(path.stat().st_size for path in files)
+
+
+def within_bounds(folder):
+    count, size = _extent(folder)
+    return count <= MOST_FILES and size <= MOST_BYTES
+
+
+def check_bounds(target, folder):
+    count, size = _extent(folder)
+    if not count:
         raise tree.Trouble(f"{target}: nothing is left of the corpus")
-    if len(files) > MOST_FILES or size > MOST_BYTES:
+    if not within_bounds(folder):
         raise tree.Trouble(
-            f"{target}: {len(files)} files of {size} bytes; a corpus has at"
+            f"{target}: {count} files of {size} bytes; a corpus has at"
             f" most {MOST_FILES} files and {MOST_BYTES} bytes. fuzz/corpus is"
             f" as it was, the result is in {tree.shown(folder)}"
         )
