@@ -5,11 +5,14 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
 #include <utility>
 
+#include "backend_sim/mapping_pool.h"
+#include "fuzz/device_calls.h"
 #include "fuzz/finding.h"
 #include "fuzz/typed_text.h"
 #include "tests/fakes/recording_rig.h"
@@ -248,10 +251,10 @@ void CheckDeviceOptions(Reader& input) {
     for (uint8_t& byte : mac.bytes) byte = input.Byte();
     options.mac = mac;
   }
+  static const auto kMappings = std::make_shared<backend_sim::MappingPool>();
   testing_support::RecordingRig rig(
-      {.initial_regions = 0, .region_bytes = 4096});
-  // More take megabytes.
-  rig.backend->capabilities.queue_pair_limit = 256;
+      {.initial_regions = 1, .region_bytes = 1 << 20, .mappings = kMappings});
+  ChooseBackend(input, rig);
   const auto made = rig.Create(options);
   Expect(made || !made.error().text().empty(), "device", "no reason");
   const int64_t size = options.queue_size;
@@ -262,9 +265,13 @@ void CheckDeviceOptions(Reader& input) {
       (!options.mtu || (*options.mtu >= 68 && *options.mtu <= 65535)) &&
       (options.control_queue || options.queue_pairs == 1);
   Expect(!made || possible, "device", "an option is out of its range");
-  if (made) CheckRings(input, rig);
-  rig.driver.reset();
+  if (made) {
+    CheckRings(input, rig);
+    // Split rings that the memory has room for.
+    if (size <= 256 && (size & (size - 1)) == 0) CheckCalls(input, rig);
+  }
   rig.device.reset();
+  rig.driver.reset();
   Expect(rig.device_fds() == 0, "device", "descriptors are left");
 }
 

@@ -1,0 +1,254 @@
+// SPDX-License-Identifier: BSD-3-Clause
+
+#include "fuzz/device_calls.h"
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <initializer_list>
+#include <string>
+
+#include "fuzz/finding.h"
+#include "virtio_user/base/error.h"
+#include "virtio_user/device/device.h"
+#include "virtio_user/spec/feature.h"
+#include "virtio_user/spec/net.h"
+
+namespace fuzz {
+
+using testing_support::RecordingRig;
+using virtio_user::CtrlClass;
+using virtio_user::DeviceState;
+using virtio_user::Error;
+using virtio_user::ErrorCode;
+using virtio_user::Feature;
+using virtio_user::FeatureSet;
+
+namespace {
+
+constexpr int kMostCalls = 24;
+// More take megabytes.
+constexpr uint16_t kMostPairs = 4;
+
+FeatureSet FeaturesFrom(Reader& input) {
+  const uint64_t bits = input.Number(8);
+  FeatureSet features;
+  for (unsigned bit = 0; bit < 64; ++bit) {
+    if ((bits >> bit & 1) != 0) features.Add(static_cast<Feature>(bit));
+  }
+  return features;
+}
+
+Error ErrorFrom(Reader& input) {
+  constexpr ErrorCode kCodes[] = {
+      ErrorCode::kInvalidArgument, ErrorCode::kWrongState,
+      ErrorCode::kUnsupported,     ErrorCode::kRefused,
+      ErrorCode::kProtocol,        ErrorCode::kDeadline,
+      ErrorCode::kDisconnected,    ErrorCode::kSystem};
+  return Error::Make(kCodes[input.Byte() % std::size(kCodes)],
+                     "as the input says");
+}
+
+// Holds each call's result to what is promised of all of them.
+class Calls {
+ public:
+  Calls(Reader& input, RecordingRig& rig) : input_(input), rig_(rig) {}
+
+  void One();
+
+ private:
+  virtio_user::Device& device() { return *rig_.device; }
+
+  template <typename Result>
+  bool Succeeded(const Result& result) {
+    if (result) return true;
+    Expect(!result.error().text().empty(), "call", "no reason");
+    Expect(ToString(result.error().code()) != "unknown", "call",
+           "a reason of no kind");
+    return false;
+  }
+  void AfterStart(bool done) {
+    Expect((device().state() == DeviceState::kRunning) == done, "state",
+           "running is what has started");
+  }
+  void Stop();
+  void AfterReattach(bool done) {
+    const DeviceState state = device().state();
+    Expect(done ? state == DeviceState::kNegotiated ||
+                      state == DeviceState::kCreated
+                : state == DeviceState::kNeedsReset,
+           "state", "not what a reattach can lead to");
+  }
+  void Command();
+  void Backend();
+  void Poll();
+
+  Reader& input_;
+  RecordingRig& rig_;
+};
+
+void Calls::One() {
+  switch (input_.Byte() % 12) {
+    case 0: {
+      const auto pairs = static_cast<uint16_t>(1 + input_.Byte() % kMostPairs);
+      // The driver of the tests has split rings.
+      FeatureSet without = FeaturesFrom(input_);
+      without.Add(Feature::kRingPacked);
+      (void)Succeeded(rig_.driver->SetUp(pairs, without));
+      return;
+    }
+    case 1:
+      return AfterStart(Succeeded(device().Start()));
+    case 2:
+      return Stop();
+    case 3:
+      return AfterReattach(Succeeded(device().Reattach()));
+    case 4:
+      return AfterReattach(Succeeded(device().ReattachKeepingRings()));
+    case 5:
+      (void)Succeeded(device().AnnounceSelf());
+      return;
+    case 6:
+      (void)Succeeded(device().RefreshConfig());
+      return;
+    case 7:
+      return Poll();
+    case 8:
+    case 9:
+      return Command();
+    default:
+      return Backend();
+  }
+}
+
+// A success where nothing ran.
+void Calls::Stop() {
+  const DeviceState before = device().state();
+  const bool done = Succeeded(device().Stop());
+  const DeviceState after = device().state();
+  Expect(after != DeviceState::kRunning, "state", "stopped, and running");
+  Expect(before == DeviceState::kRunning
+             ? after == DeviceState::kNegotiated ||
+                   (!done && after == DeviceState::kNeedsReset)
+             : after == before,
+         "state", "not what a stop can lead to");
+}
+
+void Calls::Poll() {
+  const DeviceState before = device().state();
+  const auto events = device().Poll();
+  Expect(!events.needs_reset ||
+             (device().state() == DeviceState::kNeedsReset && events.reason),
+         "poll", "a device that needs a reset says so, and why");
+  Expect(before != DeviceState::kNeedsReset ||
+             device().state() == DeviceState::kNeedsReset,
+         "state", "left without a Reattach");
+  for (const auto* const refused :
+       {&events.pairs_refused, &events.offloads_refused,
+        &events.command_refused}) {
+    Expect(!*refused || !(*refused)->text().empty(), "poll", "no reason");
+  }
+}
+
+void Calls::Command() {
+  const auto ctrl_class = static_cast<CtrlClass>(input_.Byte() % 10);
+  const uint8_t command = input_.Byte() % 4;
+  const uint8_t a = input_.Byte();
+  const uint8_t b = input_.Byte();
+  // The driver of the tests takes so many descriptors for a command.
+  constexpr uint16_t kLeast = 4;
+  if (rig_.driver->control_ring().num < kLeast) return;
+  const auto send = [&](std::initializer_list<uint8_t> data) {
+    return rig_.driver->Command(ctrl_class, command, data);
+  };
+  uint8_t ack = 0;
+  switch (input_.Byte() % 6) {
+    case 0:
+      ack = send({});
+      break;
+    case 1:
+      ack = send({a});
+      break;
+    case 2:
+      ack = send({a, b});
+      break;
+    case 3:
+      ack = send({a, b, 0, 0, 0, 7});
+      break;
+    case 4:
+      ack = send({a, b, 0, 0, 0, 0, 0, 0});
+      break;
+    default:
+      (void)Succeeded(rig_.driver->BreakControlRing());
+      return;
+  }
+  Expect(ack <= 1 || ack == testing_support::TestDriver::kNoAck, "ack",
+         "neither OK nor ERR");
+  (void)Succeeded(rig_.driver->notified());
+}
+
+// What becomes of the back-end before the next call.
+void Calls::Backend() {
+  auto& backend = *rig_.backend;
+  switch (input_.Byte() % 8) {
+    case 0: {
+      const size_t at = input_.Byte() % 40;
+      return backend.FailWhenQueued(at, ErrorFrom(input_));
+    }
+    case 1: {
+      const size_t at = input_.Byte() % 40;
+      return backend.FailWhenSent(at, ErrorFrom(input_));
+    }
+    case 2:
+      return backend.FailNothing();
+    case 3:
+      return backend.Close();
+    case 4:
+      backend.peer_present = (input_.Byte() & 1) != 0;
+      return;
+    case 5:
+      backend.control_answer = input_.Byte();
+      return;
+    case 6:
+      backend.status_answer = input_.Byte();
+      return;
+    default:
+      backend.base_answers[input_.Byte() % 4] = input_.Word();
+  }
+}
+
+}  // namespace
+
+void ChooseBackend(Reader& input, RecordingRig& rig) {
+  auto& caps = rig.backend->capabilities;
+  caps.queue_pair_limit = 256;
+  const uint16_t has = input.Word();
+  bool* const switches[] = {&caps.status,
+                            &caps.ring_enable,
+                            &caps.multiqueue,
+                            &caps.link_state,
+                            &caps.mtu,
+                            &caps.rarp,
+                            &caps.reset_device,
+                            &caps.inflight,
+                            &caps.config,
+                            &caps.config_events,
+                            &caps.own_control_queue,
+                            &caps.guest_offloads};
+  // 0s are the usual one.
+  for (size_t i = 0; i < std::size(switches); ++i) {
+    if ((has >> i & 1) != 0) *switches[i] = !*switches[i];
+  }
+  rig.backend->features = rig.backend->features | FeaturesFrom(input);
+  rig.backend->config.assign(64, std::byte{input.Byte()});
+}
+
+void CheckCalls(Reader& input, RecordingRig& rig) {
+  Calls calls(input, rig);
+  for (int i = 0; i < kMostCalls && !input.empty(); ++i) {
+    calls.One();
+    rig.backend->Take();
+  }
+}
+
+}  // namespace fuzz
