@@ -24,12 +24,6 @@ using virtio_user::ErrorCode;
 using virtio_user::Feature;
 using virtio_user::FeatureSet;
 
-namespace {
-
-constexpr int kMostCalls = 24;
-// More take megabytes.
-constexpr uint16_t kMostPairs = 4;
-
 FeatureSet FeaturesFrom(Reader& input) {
   const uint64_t bits = input.Number(8);
   FeatureSet features;
@@ -38,6 +32,12 @@ FeatureSet FeaturesFrom(Reader& input) {
   }
   return features;
 }
+
+namespace {
+
+constexpr int kMostCalls = 24;
+// More take megabytes.
+constexpr uint16_t kMostPairs = 4;
 
 Error ErrorFrom(Reader& input) {
   constexpr ErrorCode kCodes[] = {

@@ -8,8 +8,12 @@
 
 #include "fuzz/reader.h"
 #include "tests/fakes/recording_rig.h"
+#include "virtio_user/spec/feature.h"
 
 namespace fuzz {
+
+// Any of the first 64.
+virtio_user::FeatureSet FeaturesFrom(Reader& input);
 
 // What the back-end can and offers: ten bytes. Before the device is made.
 void ChooseBackend(Reader& input, testing_support::RecordingRig& rig);

@@ -7,6 +7,7 @@
 #include <cstring>
 
 #include "fuzz/finding.h"
+#include "fuzz/reader.h"
 #include "virtio_user/base/check.h"
 
 namespace fuzz {
@@ -21,9 +22,7 @@ constexpr uint16_t kWrite = virtio_user::kDescFlagWrite;
 constexpr uint16_t kIndirect = virtio_user::kDescFlagIndirect;
 
 VirtqDesc Get(std::span<const std::byte> table, size_t index) {
-  VirtqDesc desc;
-  std::memcpy(&desc, table.data() + index * sizeof(desc), sizeof(desc));
-  return desc;
+  return ValueAt<VirtqDesc>(table, index * sizeof(VirtqDesc));
 }
 
 }  // namespace

@@ -8,7 +8,6 @@
 #include <bit>
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
 #include <numeric>
 #include <span>
 #include <string>
@@ -16,6 +15,7 @@
 
 #include "cli/capture.h"
 #include "fuzz/finding.h"
+#include "fuzz/reader.h"
 
 namespace {
 
@@ -43,8 +43,7 @@ void CheckBounds(const Capture& capture, size_t file_bytes) {
 
 template <typename T>
 T Get(std::span<const std::byte> bytes, size_t at, bool swapped) {
-  T value;
-  std::memcpy(&value, bytes.data() + at, sizeof(value));
+  const auto value = fuzz::ValueAt<T>(bytes, at);
   return swapped ? std::byteswap(value) : value;
 }
 

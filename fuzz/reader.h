@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <span>
 #include <vector>
 
@@ -16,6 +17,14 @@ inline void Append(std::vector<std::byte>& to, uint64_t number, size_t count) {
   for (size_t i = 0; i < count; ++i) {
     to.push_back(static_cast<std::byte>(number >> (8 * i) & 0xff));
   }
+}
+
+// What stands at `at`, which is all there.
+template <typename T>
+T ValueAt(std::span<const std::byte> bytes, size_t at) {
+  T value;
+  std::memcpy(&value, bytes.data() + at, sizeof(T));
+  return value;
 }
 
 // Takes an input apart; 0 and nothing once it has ended. The bytes outlive it.

@@ -3,8 +3,8 @@
 #include "fuzz/seen_chain.h"
 
 #include <algorithm>
-#include <cstring>
 
+#include "fuzz/reader.h"
 #include "virtio_user/spec/ring.h"
 
 namespace fuzz {
@@ -18,13 +18,6 @@ constexpr uint16_t kNext = virtio_user::kDescFlagNext;
 constexpr uint16_t kWrite = virtio_user::kDescFlagWrite;
 constexpr uint16_t kIndirect = virtio_user::kDescFlagIndirect;
 constexpr size_t kDescBytes = sizeof(VirtqDesc);
-
-template <typename T>
-T Get(std::span<const std::byte> bytes, size_t index) {
-  T value;
-  std::memcpy(&value, bytes.data() + index * sizeof(T), sizeof(T));
-  return value;
-}
 
 class Walk {
  public:
@@ -42,7 +35,7 @@ class Walk {
     bool indirect = false;
     for (size_t index = head; parts_ < image_.num;) {
       if (index >= table.size() / kDescBytes) return Bad();
-      const auto desc = Get<VirtqDesc>(table, index);
+      const auto desc = ValueAt<VirtqDesc>(table, index * kDescBytes);
       if ((desc.flags & ~(kNext | kWrite | kIndirect)) != 0) {
         chain_.plain = false;
       }
@@ -65,7 +58,7 @@ class Walk {
   void Packed(uint16_t head) {
     for (uint16_t count = 1; count <= image_.num; ++count) {
       const size_t slot = (size_t{head} + count - 1) % image_.num;
-      const auto desc = Get<PackedDesc>(image_.desc, slot);
+      const auto desc = ValueAt<PackedDesc>(image_.desc, slot * kDescBytes);
       const bool more = (desc.flags & kNext) != 0;
       chain_.id = desc.id;
       chain_.descriptors = count;
@@ -88,7 +81,7 @@ class Walk {
     const size_t count = table.size() / kDescBytes;
     if (count == 0 || count > image_.num) return Bad();
     for (size_t i = 0; i < count; ++i) {
-      const auto desc = Get<PackedDesc>(table, i);
+      const auto desc = ValueAt<PackedDesc>(table, i * kDescBytes);
       Add(desc.addr, desc.len, desc.flags);
     }
   }

@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "fuzz/finding.h"
+#include "fuzz/reader.h"
 #include "virtio_user/base/check.h"
 #include "virtio_user/spec/ring.h"
 
@@ -18,13 +19,6 @@ namespace {
 
 constexpr uint16_t kAvail = virtio_user::kPackedFlagAvail;
 constexpr uint16_t kUsed = virtio_user::kPackedFlagUsed;
-
-template <typename T>
-T Get(std::span<const std::byte> bytes, size_t at) {
-  T value;
-  std::memcpy(&value, bytes.data() + at, sizeof(T));
-  return value;
-}
 
 }  // namespace
 
@@ -49,11 +43,11 @@ void ServedRing::Before() {
     // device that has given back.
     std::byte* const index =
         memory_.layout().device + virtio_user::kUsedIdxOffset;
-    const auto stands = Get<uint16_t>(std::span(index, 2), 0);
+    const auto stands = ValueAt<uint16_t>(std::span(index, 2), 0);
     if (static_cast<uint16_t>(stands - next_ - 1) < memory_.layout().num) {
       std::memcpy(index, &next_, sizeof(next_));
     }
-    used_before_ = Get<uint16_t>(std::span(index, 2), 0);
+    used_before_ = ValueAt<uint16_t>(std::span(index, 2), 0);
   }
   std::ranges::copy(memory_.ring(), ring_.begin());
   std::ranges::copy(memory_.buffers(), buffers_.begin());
@@ -88,8 +82,8 @@ bool ServedRing::After(std::optional<size_t> served, Answer answer) {
 size_t ServedRing::GivenBack(std::optional<size_t> served) const {
   if (served || packed()) return served.value_or(memory_.layout().num);
   const auto index =
-      Get<uint16_t>(memory_.ring(),
-                    At(memory_.layout().device) + virtio_user::kUsedIdxOffset);
+      ValueAt<uint16_t>(memory_.ring(), At(memory_.layout().device) +
+                                            virtio_user::kUsedIdxOffset);
   if (index == used_before_) return 0;
   const auto count = static_cast<uint16_t>(index - next_);
   Expect(count <= memory_.layout().num, "used-index", "more than a ring full");
@@ -103,13 +97,13 @@ std::optional<uint32_t> ServedRing::TakeElement() {
 std::optional<uint32_t> ServedRing::TakeSplit() {
   const auto& layout = memory_.layout();
   const size_t slot = next_ % layout.num;
-  const auto head = Get<uint16_t>(
+  const auto head = ValueAt<uint16_t>(
       ring_, At(layout.driver) + virtio_user::kAvailRingOffset + 2 * slot);
   Expect(head < layout.num, "element", "for a head that the ring has not");
   SeeChain(Image(), head, chain_);
   const size_t at = At(layout.device) + virtio_user::kUsedRingOffset +
                     slot * sizeof(VirtqUsedElem);
-  const auto element = Get<VirtqUsedElem>(memory_.ring(), at);
+  const auto element = ValueAt<VirtqUsedElem>(memory_.ring(), at);
   Expect(element.id == head, "element", "another chain than was next");
   std::memcpy(ring_.data() + at, &element, sizeof(element));
   ++next_;
@@ -119,13 +113,14 @@ std::optional<uint32_t> ServedRing::TakeSplit() {
 }
 
 bool ServedRing::PackedIsAvailable(std::span<const std::byte> ring) const {
-  const auto flags = Get<PackedDesc>(ring, next_ * sizeof(PackedDesc)).flags;
+  const auto flags =
+      ValueAt<PackedDesc>(ring, next_ * sizeof(PackedDesc)).flags;
   return ((flags & kAvail) != 0) == wrap_ && ((flags & kUsed) != 0) != wrap_;
 }
 
 std::optional<uint32_t> ServedRing::TakePacked() {
   const size_t at = next_ * sizeof(PackedDesc);
-  const auto desc = Get<PackedDesc>(memory_.ring(), at);
+  const auto desc = ValueAt<PackedDesc>(memory_.ring(), at);
   // A driver may have written there what looks like it.
   const bool given_back = PackedIsAvailable(ring_) &&
                           ((desc.flags & kAvail) != 0) == wrap_ &&

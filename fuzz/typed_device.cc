@@ -189,13 +189,7 @@ void CheckBuffers(Reader& input) {
   vring.ring.layout.num = input.Byte() % 2;
   vring.ring.layout.desc =
       input.Byte() % 2 == 0 ? nullptr : options.memory.data();
-  virtio_user::FeatureSet features;
-  const uint64_t bits = input.Number(8);
-  for (unsigned bit = 0; bit < 64; ++bit) {
-    if ((bits >> bit & 1) != 0) {
-      features.Add(static_cast<virtio_user::Feature>(bit));
-    }
-  }
+  const virtio_user::FeatureSet features = FeaturesFrom(input);
   const auto path = virtio_user::CheckNetQueue(vring, features);
   Expect(path || !path.error().text().empty(), "queue", "no reason");
   const std::string text = virtio_user::DescribePath(features);

@@ -2,19 +2,11 @@
 # What fuzz/canary.sh makes of programs, with ones that are not real: they find
 # something if their name says so, and only under the target's options.
 set -uo pipefail
+. tests/fuzz/expect.sh
 
 export TEST_TMPDIR=${TEST_TMPDIR:-/tmp}
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
-wrong=0
-
-# expect PATTERN TEXT
-expect() {
-  # shellcheck disable=SC2053
-  [[ $2 == $1 ]] && return
-  printf 'not "%s" but "%s"\n' "$1" "$2"
-  wrong=1
-}
 
 cat >"$folder/sound" <<'END_OF_ENGINE'
 #!/bin/bash

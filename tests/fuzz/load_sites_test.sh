@@ -2,19 +2,11 @@
 # Which loads fuzz/load_lines.sh knows, and what fuzz/load_sites.awk makes of
 # those that were met. Reads the tree itself.
 set -uo pipefail
+. tests/fuzz/expect.sh
 
 root=$(dirname "$(readlink -f WORKSPACE)")
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
-wrong=0
-
-# expect PATTERN TEXT
-expect() {
-  # shellcheck disable=SC2053
-  [[ $2 == $1 ]] && return
-  printf 'not "%s" but "%s"\n' "$1" "$2"
-  wrong=1
-}
 
 # No file of the tree is forgotten, and those that are left out are there.
 out=$("$root/fuzz/load_lines.sh" "$root" 2>&1)

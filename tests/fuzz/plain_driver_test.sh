@@ -2,19 +2,11 @@
 # How fuzz/plain_driver.cc gives inputs to a target: plain_driver_test.sh TARGET,
 # which is exact_target.cc.
 set -uo pipefail
+. tests/fuzz/expect.sh
 
 target=$PWD/$1
 cd "$(mktemp -d)" || exit 1
 trap 'rm -rf "$PWD"' EXIT
-wrong=0
-
-# expect PATTERN TEXT
-expect() {
-  # shellcheck disable=SC2053
-  [[ $2 == $1 ]] && return
-  printf 'not "%s" but "%s"\n' "$1" "$2"
-  wrong=1
-}
 
 mkdir inputs
 head -c 4096 /dev/zero >inputs/1_long

@@ -2,19 +2,11 @@
 # What fuzz/rate.sh makes of an engine's words, and that it keeps what is found;
 # with programs that are not real.
 set -uo pipefail
+. tests/fuzz/expect.sh
 
 rate=$PWD/fuzz/rate.sh
 cd "$(mktemp -d)" || exit 1
 trap 'rm -rf "$PWD"' EXIT
-wrong=0
-
-# expect PATTERN TEXT
-expect() {
-  # shellcheck disable=SC2053
-  [[ $2 == $1 ]] && return
-  printf 'not "%s" but "%s"\n' "$1" "$2"
-  wrong=1
-}
 
 cat >fast <<'END_OF_ENGINE'
 #!/bin/bash

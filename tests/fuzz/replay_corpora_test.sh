@@ -1,19 +1,11 @@
 #!/bin/bash
 # What fuzz/replay_corpora.sh makes of programs that fail or do not end.
 set -uo pipefail
+. tests/fuzz/expect.sh
 
 replay=$PWD/fuzz/replay_corpora.sh
 cd "$(mktemp -d)" || exit 1
 trap 'rm -rf "$PWD"' EXIT
-wrong=0
-
-# expect PATTERN TEXT
-expect() {
-  # shellcheck disable=SC2053
-  [[ $2 == $1 ]] && return
-  printf 'not "%s" but "%s"\n' "$1" "$2"
-  wrong=1
-}
 
 mkdir -p logs corpora/{good,bad,endless}_fuzz corpora/good_fuzz/corpus
 cat >good_fuzz_bin <<'END_OF_PROGRAM'

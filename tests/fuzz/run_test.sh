@@ -1,19 +1,11 @@
 #!/bin/bash
 # What fuzz/run.sh makes of its arguments, with a binary that is not real.
 set -uo pipefail
+. tests/fuzz/expect.sh
 
 run=$PWD/fuzz/run.sh
 cd "$(mktemp -d)" || exit 1
 trap 'rm -rf "$PWD"' EXIT
-wrong=0
-
-# expect WHAT GOT: WHAT is a pattern.
-expect() {
-  # shellcheck disable=SC2053
-  [[ $2 == $1 ]] && return
-  printf 'not "%s" but "%s"\n' "$1" "$2"
-  wrong=1
-}
 
 names_in() { find "$1" -mindepth 1 -printf '%f\n' | sort | paste -sd' '; }
 

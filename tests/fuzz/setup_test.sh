@@ -2,19 +2,11 @@
 # How tools/setup.sh becomes root, with a sudo and an apt that are not real.
 # Reads the tree itself.
 set -uo pipefail
+. tests/fuzz/expect.sh
 
 root=$(dirname "$(readlink -f WORKSPACE)")
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
-wrong=0
-
-# expect PATTERN TEXT
-expect() {
-  # shellcheck disable=SC2053
-  [[ $2 == $1 ]] && return
-  printf 'not "%s" but "%s"\n' "$1" "$2"
-  wrong=1
-}
 
 # stub NAME: a program whose text is read.
 stub() {

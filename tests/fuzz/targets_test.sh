@@ -2,19 +2,11 @@
 # What fuzz/oss_fuzz/targets.py reads out of the BUILD files, and that
 # rules_fuzzing's cc_fuzz_test could stand in fuzz/BUILD. Reads the tree itself.
 set -uo pipefail
+. tests/fuzz/expect.sh
 
 root=$(dirname "$(readlink -f WORKSPACE)")
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
-wrong=0
-
-# expect PATTERN TEXT
-expect() {
-  # shellcheck disable=SC2053
-  [[ $2 == $1 ]] && return
-  printf 'not "%s" but "%s"\n' "$1" "$2"
-  wrong=1
-}
 
 names=$("$root/fuzz/oss_fuzz/targets.py" --names)
 expect "$(cd "$root/fuzz" && printf '%s\n' *_fuzz.cc | sed 's/\.cc$//')" \
