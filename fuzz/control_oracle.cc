@@ -37,6 +37,10 @@ bool IsVlan(Data data, const ControlScene& /*scene*/) {
   return Reader(data).Word() < 4096;
 }
 
+bool IsAPair(Data data, const ControlScene& /*scene*/) {
+  return Reader(data).Word() != 0;
+}
+
 bool Any(Data /*data*/, const ControlScene& /*scene*/) { return true; }
 
 // The feature's own bit, those beyond 63 apart.
@@ -113,7 +117,7 @@ constexpr Row kRows[] = {
     {2, 0, Feature::kNetCtrlVlan, 2, 0, kHere, IsVlan},
     {2, 1, Feature::kNetCtrlVlan, 2, 0, kHere, IsVlan},
     {3, 0, Feature::kNetGuestAnnounce, 0, 0, kHere, Any},
-    {4, 0, Feature::kNetMq, 2, 0, kBackEnd, Any},
+    {4, 0, Feature::kNetMq, 2, 0, kBackEnd, IsAPair},
     {4, 1, Feature::kNetRss, 13, 1, kDeviceAlone, IsRssConfig},
     {4, 2, Feature::kNetHashReport, 13, 1, kDeviceAlone, IsHashConfig},
     {5, 0, Feature::kNetCtrlGuestOffloads, 8, 0, kBackEnd, AreOffloads},
@@ -150,12 +154,6 @@ constexpr Feature kGates[] = {Feature::kNetCtrlRx,
                               Feature::kNetHashTunnel,
                               Feature::kNetDeviceStats,
                               Feature::kNetRssContext};
-
-// The count of pairs that is asked for.
-bool PairsAreRight(Data data, const ControlScene& scene) {
-  const uint16_t pairs = Reader(data).Word();
-  return pairs <= scene.kPairs;
-}
 
 }  // namespace
 
@@ -194,11 +192,9 @@ ControlAnswer AnswerTo(std::span<const std::byte> request,
       return {};
     }
     if (row.carrier == kBackEnd) {
-      const bool pairs = row.ctrl_class == 4;
-      // Not even asked: no pair.
-      if (pairs && Reader(data).Word() == 0) return {};
-      const bool can =
-          !scene.backend_refuses && (!pairs || PairsAreRight(data, scene));
+      const bool too_many =
+          row.gate == Feature::kNetMq && Reader(data).Word() > scene.kPairs;
+      const bool can = !scene.backend_refuses && !too_many;
       return {.ack = can ? uint8_t{0} : uint8_t{1}, .asks_backend = true};
     }
     if (scene.own_queue) {

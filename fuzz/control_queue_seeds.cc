@@ -94,6 +94,8 @@ std::vector<Command> CommandsInScenes() {
       {"offloads_refused", Filled({5, 0, 2}, 10), kBackEndRefuses},
       {"no_pairs", {4, 0, 0, 0}},
       {"pairs_not_accepted", {4, 0, 2, 0}, kNoMq},
+      {"vlan_last", {2, 0, 0xff, 0x0f}},
+      {"vlan_beyond", {2, 0, 0, 0x10}},
       {"vlan_not_accepted", {2, 0, 5, 0}, kNothing},
   };
 }

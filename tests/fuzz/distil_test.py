@@ -36,6 +36,15 @@ class DistilTest(session_test.Fixture):
         self.assertIn("-> 1 inputs, 40 bytes", text)
         self.assertTrue((self.work / "committed" / "demo" / new).exists())
 
+    def test_WhereThatIsTooMuch_InputsWithOtherEdgesAreTakenIn(self):
+        edge = "e" * 40
+        counts = [f"c{i:039}" for i in range(distil.MOST_FILES)]
+        self.files(self.work / "demo" / "corpus", [edge, *counts])
+        code, text = self.distil()
+        self.assertEqual(code, 0)
+        self.assertIn("-> 1 inputs, 40 bytes", text)
+        self.assertTrue((self.work / "committed" / "demo" / edge).exists())
+
     def test_AnInputThatEndsTheMerge_IsAFindingAndChangesNothing(self):
         committed = self.work / "committed" / "demo"
         crasher, other = "1" * 40, "2" * 40

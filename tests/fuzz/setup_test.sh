@@ -8,19 +8,19 @@ root=$(dirname "$(readlink -f WORKSPACE)")
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 
-# stub NAME: a program whose text is read.
-stub() {
+# fake NAME: a program whose text is read.
+fake() {
   { echo '#!/bin/bash'; cat; } >"$folder/bin/$1"
   chmod +x "$folder/bin/$1"
 }
 
 mkdir "$folder/bin"
-stub id <<<'echo 1000'
-stub apt-cache <<<'exit 0'
-stub dpkg-query <<<'exit 1'
-stub apt-get <<<'echo "apt-get ${*: -1}" >>"$NOTES"'
+fake id <<<'echo 1000'
+fake apt-cache <<<'exit 0'
+fake dpkg-query <<<'exit 1'
+fake apt-get <<<'echo "apt-get ${*: -1}" >>"$NOTES"'
 # PASSWORD: none is wanted, it is wanted, or it is not known.
-stub sudo <<'END_OF_SUDO'
+fake sudo <<'END_OF_SUDO'
 echo "sudo $1" >>"$NOTES"
 case $PASSWORD:$1 in
   none:-v | wanted:-v) touch "$NOTES.known"; exit 0 ;;

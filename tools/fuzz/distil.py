@@ -34,7 +34,7 @@ def _replace(committed, distilled):
 EDGES_ALONE = ["-use_counters=0"]
 
 
-def _merge(target, command, distilled, more=()):
+def _merge(target, command, distilled, more):
     """The set cover into a folder; the log, and what was said there."""
     shutil.rmtree(distilled, ignore_errors=True)
     distilled.mkdir(parents=True)
@@ -104,19 +104,21 @@ def distil(target, command):
 
     Files that people named stay; those that the engine named stay, come or go.
     Where that is too much for a corpus, inputs that take other edges are kept,
-    and not those that take them more often. If an input ends the merge, that is a finding, and nothing changes.
+    and not those that take them more often. If an input ends the merge, that is
+    a finding, and nothing changes.
     """
     committed = tree.CORPORA / target
     distilled = tree.WORK / target / "distilled"
-    log, lines = _merge(target, command, distilled)
-    found = _look(target, command, lines, log)
+    for more in ((), EDGES_ALONE):
+        log, lines = _merge(target, command, distilled, more)
+        found = _look(target, command, lines, log)
+        if found or within_bounds(distilled):
+            break
     if found:
         text = [f"{target}: fuzz/corpus is as it was, since its inputs fail"]
         for entry in found.entries.values():
             text += found.lines_about(entry)
         return found.code, "\n".join(text)
-    if not within_bounds(distilled):
-        _merge(target, command, distilled, EDGES_ALONE)
     check_bounds(target, distilled)
     before = tree.corpus_text(committed)
     _replace(committed, distilled)
