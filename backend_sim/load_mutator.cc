@@ -49,6 +49,7 @@ LoadMutator::Scope::Scope(LoadMutator& mutator) : mutator_(mutator) {
   mutator.loads_.clear();
   mutator.writes_.clear();
   mutator.load_count_ = 0;
+  mutator.is_over_ = false;
   active = &mutator;
 }
 
@@ -64,10 +65,13 @@ void LoadMutator::BeforeLoad(uintptr_t caller, const void* at, uint32_t bytes) {
     std::fprintf(stderr, "load_mutator: a call that makes no end of loads\n");
     std::abort();
   }
+  is_over_ = !keeps_sites_ && plan_.at && loads_.size() > *plan_.at;
+  if (is_over_) return;
   std::byte* const watched = Watched(at, bytes);
   if (watched == nullptr) return;
   const WatchedLoad load = {caller - bias, watched, bytes};
-  SiteCounts& counts = sites_[load.site];
+  SiteCounts nobodys;
+  SiteCounts& counts = keeps_sites_ ? sites_[load.site] : nobodys;
   const std::optional<PeerWrite> write = Decide(counts);
   loads_.push_back(load);
   const size_t before = writes_.size();
@@ -183,7 +187,7 @@ namespace {
 
 VU_NO_CALLBACKS void Seen(void* caller, const void* at, uint32_t bytes) {
   backend_sim::LoadMutator* const mutator = backend_sim::active;
-  if (mutator == nullptr) return;
+  if (mutator == nullptr || mutator->OnlyCount()) return;
   backend_sim::active = nullptr;
   // One byte back is inside the call, and so at the load's line.
   mutator->BeforeLoad(reinterpret_cast<uintptr_t>(caller) - 1, at, bytes);

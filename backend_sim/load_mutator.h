@@ -97,6 +97,10 @@ class LoadMutator {
     plan_ = {.entropy = &entropy, .new_sites = true};
   }
 
+  // Without, which is faster: sites() stays as it is, and loads() ends with the
+  // load of MutateAt.
+  void KeepSites(bool keep) { keeps_sites_ = keep; }
+
   // While it lives, this thread's loads are looked at. Scopes do not nest.
   class Scope {
    public:
@@ -120,6 +124,9 @@ class LoadMutator {
   // A load of `bytes` at `at` is about to happen; `caller` is where the
   // instruction is. The callbacks end here.
   void BeforeLoad(uintptr_t caller, const void* at, uint32_t bytes);
+  // The short way: whether a load has been seen to, since nothing is left to be
+  // done in this scope.
+  bool OnlyCount() { return is_over_ && ++load_count_ <= kMaxLoads; }
 
  private:
   struct Plan {
@@ -143,6 +150,8 @@ class LoadMutator {
   uint64_t load_count_ = 0;
   std::vector<WrittenWord> writes_;
   std::optional<WrittenWord> pending_;  // When the load is done.
+  bool is_over_ = false;  // MutateAt's load has been, and is not kept.
+  bool keeps_sites_ = true;
   std::map<uintptr_t, SiteCounts> sites_;
 };
 

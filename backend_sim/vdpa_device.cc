@@ -32,11 +32,11 @@ Personality ModelPersonality(const VdpaPersonality& vdpa) {
 VdpaDevice::VdpaDevice(VdpaPersonality personality, Tables tables, Trace& trace,
                        PacketEngineOptions packets)
     : personality_(std::move(personality)),
-      tables_(tables),
+      tables_(std::move(tables)),
       trace_(trace),
-      model_(ModelPersonality(personality_), tables.kernel, trace),
+      model_(ModelPersonality(personality_), tables_.kernel, trace),
       packets_(model_, trace, packets),
-      control_memory_(tables.kernel),
+      control_memory_(tables_.kernel),
       control_ring_(static_cast<uint16_t>(2 * personality_.max_pairs)) {
   model_.Connect(ModelPersonality(personality_));
 }

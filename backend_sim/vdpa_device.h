@@ -16,6 +16,7 @@
 
 #include "backend_sim/fd_table.h"
 #include "backend_sim/kernel_server.h"
+#include "backend_sim/mapping_pool.h"
 #include "backend_sim/packet_engine.h"
 #include "backend_sim/ring_model.h"
 #include "backend_sim/trace.h"
@@ -38,10 +39,12 @@ struct VdpaMap {
 class VdpaDevice {
  public:
   // `process` is the table of whoever opens the device, `kernel` that of the
-  // world; both outlive it, as does `trace`.
+  // world; both outlive it, as does `trace`. Doorbells are in memory of
+  // `mappings`; null: each in its own.
   struct Tables {
     FdTable& process;
     FdTable& kernel;
+    std::shared_ptr<MappingPool> mappings = {};
   };
   VdpaDevice(VdpaPersonality personality, Tables tables, Trace& trace,
              PacketEngineOptions packets = {});

@@ -24,7 +24,7 @@ std::shared_ptr<SimFile> VdpaDevice::DoorbellAt(uint16_t index) {
   if (index >= doorbells_.size()) doorbells_.resize(size_t{index} + 1);
   std::shared_ptr<SimFile>& page = doorbells_[index];
   if (page == nullptr) {
-    page = SimFile::Memory(kPageBytes);
+    page = SimFile::Memory(kPageBytes, tables_.mappings);
     if (page == nullptr) return nullptr;
     std::memcpy(page->memory().data(), &kSilent, sizeof(kSilent));
   }

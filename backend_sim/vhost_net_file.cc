@@ -234,6 +234,10 @@ int VhostNetFile::StartRing(size_t index, std::shared_ptr<TapFile> tap) {
   return 0;
 }
 
+uint64_t VhostNetFile::told_features() const {
+  return session_.features & ~kTapOffloads;
+}
+
 // What the kernel may leave undone is the tap's matter.
 void VhostNetFile::ReadOffloads() {
   session_.features &= ~kTapOffloads;

@@ -53,7 +53,10 @@ class VhostNetFile final : public KernelFile, public RingHost {
 
   // RingHost.
   const Personality& personality() const override { return personality_; }
+  // With what its tap was told to leave undone.
   const SessionState& session() const override { return session_; }
+  // By SET_FEATURES.
+  uint64_t told_features() const;
   const BackendMemory& memory() const override { return memory_; }
   std::span<RingModel> rings() override { return rings_; }
   // It has a tap as its backend.

@@ -46,6 +46,7 @@ LoadMutator& PeerWrites::Mutator() {
   // Never destroyed: sites are written when the process ends.
   static LoadMutator& mutator = [] -> LoadMutator& {
     auto* const made = new LoadMutator;
+    made->KeepSites(SitesAreAsked());
     if (SitesAreAsked()) {
       std::atexit(
           [] { WriteSites(Mutator(), std::getenv("VUSER_LOAD_SITES")); });

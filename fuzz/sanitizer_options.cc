@@ -8,5 +8,6 @@ extern "C" const char* __asan_default_options();
 
 extern "C" const char* __asan_default_options() {
   return "quarantine_size_mb=4:malloc_context_size=8:max_malloc_fill_size=64:"
-         "detect_stack_use_after_return=0";
+         "detect_stack_use_after_return=0:"
+         "allocator_release_to_os_interval_ms=-1";
 }

@@ -171,6 +171,25 @@ TEST_F(LoadMutatorTest, SitesAreToldApartAndCounted) {
   EXPECT_EQ(second.changed_after, 1u);
 }
 
+TEST_F(LoadMutatorTest, WithoutSitesAWriteIsTheSameAndLoadsAreCountedOn) {
+  mutator_.KeepSites(false);
+  mutator_.MutateAt(1, {PeerValue::kAllOnes, PeerMoment::kAfter}, plain_);
+  for (int i = 0; i < 2; ++i) {
+    memory_ = {};
+    const LoadMutator::Scope scope(mutator_);
+    EXPECT_FALSE(mutator_.OnlyCount());
+    EXPECT_EQ(Load<uint16_t>(0), 0);
+    EXPECT_EQ(Load<uint16_t>(2), 0);
+    EXPECT_FALSE(mutator_.OnlyCount());
+    EXPECT_EQ(Load<uint16_t>(2), 0xffff);
+    EXPECT_TRUE(mutator_.OnlyCount());
+    EXPECT_EQ(mutator_.writes().size(), 1u);
+    EXPECT_EQ(mutator_.loads().size(), 2u);
+    EXPECT_EQ(mutator_.load_count(), 4u);
+  }
+  EXPECT_TRUE(mutator_.sites().empty());
+}
+
 TEST_F(LoadMutatorTest, TheSameEntropyWritesTheSame) {
   std::vector<std::array<std::byte, 32>> results;
   for (int i = 0; i < 2; ++i) {

@@ -80,6 +80,24 @@ FeatureSet Without(FeatureSet set, unsigned bit) {
   return set & ~FeatureSet::FromBit(bit);
 }
 
+bool HasOneOf(FeatureSet set, std::initializer_list<unsigned> bits) {
+  for (const unsigned bit : bits) {
+    if (set.HasBit(bit)) return true;
+  }
+  return false;
+}
+
+// The first line of the table that `set` offends; null: none.
+const Requirement* FirstLacking(FeatureSet set) {
+  for (const Requirement& requirement : kTable) {
+    if (!set.HasBit(requirement.bit)) continue;
+    for (const auto& group : requirement.groups) {
+      if (!HasOneOf(set, group)) return &requirement;
+    }
+  }
+  return nullptr;
+}
+
 bool Holds(const Condition& condition, const Options& options) {
   for (const auto option : condition.needs) {
     if (!(options.*option)) return false;
@@ -119,30 +137,11 @@ FeatureSet AddedByUs() { return SetOf(kAdded); }
 FeatureSet OurOwn() { return SetOf(kOurOwn); }
 FeatureSet OfConfiguration() { return SetOf(kOfConfiguration); }
 
-bool Satisfied(unsigned bit, FeatureSet set) {
-  for (const Requirement& requirement : kTable) {
-    if (requirement.bit != bit) continue;
-    for (const auto& group : requirement.groups) {
-      bool any = false;
-      for (const unsigned other : group) any = any || set.HasBit(other);
-      if (!any) return false;
-    }
-  }
-  return true;
-}
-
-bool Closed(FeatureSet set) {
-  for (unsigned bit = 0; bit < virtio_user::kFeatureBits; ++bit) {
-    if (set.HasBit(bit) && !Satisfied(bit, set)) return false;
-  }
-  return true;
-}
+bool Closed(FeatureSet set) { return FirstLacking(set) == nullptr; }
 
 FeatureSet Closure(FeatureSet set) {
-  while (!Closed(set)) {
-    unsigned bit = 0;
-    while (!set.HasBit(bit) || Satisfied(bit, set)) ++bit;
-    set = Without(set, bit);
+  while (const Requirement* const lacking = FirstLacking(set)) {
+    set = Without(set, lacking->bit);
   }
   return set;
 }

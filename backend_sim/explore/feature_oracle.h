@@ -89,8 +89,7 @@ FeatureSet AddedByUs();
 FeatureSet OurOwn();
 FeatureSet OfConfiguration();
 
-// Whether bit `bit` of `set` has what it requires.
-bool Satisfied(unsigned bit, FeatureSet set);
+// Whether each bit of `set` has what it requires.
 bool Closed(FeatureSet set);
 // Takes away unsatisfied bits, one at a time, until none is left.
 FeatureSet Closure(FeatureSet set);

@@ -35,8 +35,8 @@ DeviceOptions OptionsOf(const Scenario& scenario) {
   return options;
 }
 
-// Which of what is offered the driver takes. Offloads are never among it:
-// nobody here computes a checksum.
+// Which of what is offered the driver takes. Offloads of what it sends are
+// never among it, nor segments: nobody here computes a checksum or cuts.
 FeatureSet Chosen(uint32_t choice, FeatureSet offered) {
   constexpr FeatureSet kOffloads = {Feature::kNetCsum,
                                     Feature::kNetGuestCsum,
@@ -64,6 +64,9 @@ FeatureSet Chosen(uint32_t choice, FeatureSet offered) {
           plain & ~FeatureSet{Feature::kNetStatus, Feature::kRingPacked});
     case 6:  // More than is offered.
       return plain | FeatureSet::FromBit(choice / 8 % 128);
+    case 7:  // Checksums left undone, which it may switch off and on.
+      return plain | (offered & FeatureSet{Feature::kNetGuestCsum,
+                                           Feature::kNetCtrlGuestOffloads});
     default:
       return plain;
   }
@@ -253,6 +256,7 @@ OpResult Simulation::Start() {
     if (!lasts_ && happened() == happened_before_) disturbed_ = false;
     CheckSaidAgain();
     CheckMtuTold();
+    CheckOffloadsTold();
   }
   return ResultOf(done, "Start",
                   whole && fits &&

@@ -89,7 +89,7 @@ std::vector<std::byte> RequestOf(CommandKind kind, uint32_t value,
     case CommandKind::kOffloads:
       bytes =
           Begin(CtrlClass::kGuestOffloads, virtio_user::kCtrlGuestOffloadsSet);
-      Add(bytes, 0, 8);
+      Add(bytes, ControlRing::OffloadsOf(value), 8);
       break;
     case CommandKind::kAnnounceAck:
       bytes = Begin(CtrlClass::kAnnounce, virtio_user::kCtrlAnnounceAck);
@@ -112,6 +112,14 @@ uint16_t ControlRing::PairsOf(uint32_t value, uint16_t max_pairs) {
   return static_cast<uint16_t>(value % (max_pairs + 2u));
 }
 
+uint64_t ControlRing::OffloadsOf(uint32_t value) {
+  // The last two no driver here may enable: TSO4, which it never accepts, and
+  // what is no offload.
+  constexpr std::array<uint64_t, 4> kMasks{kChecksums, 0, kChecksums | 0x80,
+                                           uint64_t{1} << 63};
+  return kMasks[value % kMasks.size()];
+}
+
 bool ControlRing::ShouldSucceed(const Device& device, CommandKind kind,
                                 uint32_t value, uint16_t configured_pairs) {
   const FeatureSet accepted = device.accepted();
@@ -131,7 +139,9 @@ bool ControlRing::ShouldSucceed(const Device& device, CommandKind kind,
     case CommandKind::kVlanDelete:
       return accepted.Has(Feature::kNetCtrlVlan);
     case CommandKind::kOffloads:
-      return accepted.Has(Feature::kNetCtrlGuestOffloads);
+      if (!accepted.Has(Feature::kNetCtrlGuestOffloads)) return false;
+      return OffloadsOf(value) == 0 || (OffloadsOf(value) == kChecksums &&
+                                        accepted.Has(Feature::kNetGuestCsum));
     case CommandKind::kAnnounceAck:
       return accepted.Has(Feature::kNetGuestAnnounce);
     case CommandKind::kUnknownClass:

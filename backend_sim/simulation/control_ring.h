@@ -56,6 +56,10 @@ class ControlRing {
   // one too many.
   static uint16_t PairsOf(uint32_t value, uint16_t max_pairs);
 
+  // What kOffloads asks for, and of that the offload that a driver can have.
+  static uint64_t OffloadsOf(uint32_t value);
+  static constexpr uint64_t kChecksums = uint64_t{1} << 1;
+
   const virtio_user::RingLayout& layout() const { return ring_.layout; }
 
  private:

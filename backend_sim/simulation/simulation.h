@@ -183,6 +183,7 @@ class Simulation {
   void NoteCommand(const CommandOutcome& outcome);
   void CheckSaidAgain();
   void CheckMtuTold();
+  void CheckOffloadsTold();
   void ForgetCommands();
 
   // simulation_liveness.cc

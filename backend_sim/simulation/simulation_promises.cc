@@ -26,6 +26,8 @@ namespace {
 // virtio: "Setting MAC Address Filtering" and "VLAN Filtering".
 constexpr WireField kTableEntries{"entries", 0, 4};
 constexpr WireField kVlanId{"vid", 0, 2};
+// "Setting Offloads State".
+constexpr WireField kOffloads{"offloads", 0, 8};
 
 MacAddress ToMac(std::span<const std::byte> bytes) {
   MacAddress mac;
@@ -65,6 +67,9 @@ void Apply(std::span<const std::byte> request,
       break;
     case CtrlClass::kGuestOffloads:
       state.guest_offloads = virtio_user::FeatureSet();
+      if (Get(data, kOffloads) == ControlRing::kChecksums) {
+        state.guest_offloads->Add(virtio_user::Feature::kNetGuestCsum);
+      }
       break;
     default:
       break;
@@ -221,6 +226,7 @@ void Simulation::NoteCommand(const CommandOutcome& outcome) {
          "control_state() is not what the acked commands say");
     commanded_ = device_->control_state();
   }
+  CheckOffloadsTold();
   const bool readable = device_->accepted().Has(virtio_user::Feature::kNetMac);
   if (readable && commanded_.mac && device_->mac() != commanded_.mac) {
     Find(CheckerId::kControl, "mac() is not the address that was set");
@@ -238,6 +244,20 @@ void Simulation::CheckMtuTold() {
          "the back-end was told MTU " + std::to_string(told.value_or(0)) +
              ", and the user's is " + std::to_string(scenario_.mtu));
   }
+}
+
+// virtio: "Setting Offloads State": those that were accepted, until a command
+// says otherwise.
+void Simulation::CheckOffloadsTold() {
+  const auto told = stack_->View().leaves_checksums;
+  if (!told || life() != LifeState::kRunning || !Undisturbed()) return;
+  const bool must = commanded_.guest_offloads.value_or(device_->accepted())
+                        .Has(virtio_user::Feature::kNetGuestCsum);
+  if (*told == must) return;
+  Find(CheckerId::kControl, std::string("the interface was told to ") +
+                                (*told ? "leave" : "make") +
+                                " checksums, and the driver has them " +
+                                (must ? "enabled" : "disabled"));
 }
 
 // By a Start, to a device with a control queue of its own, which has forgotten

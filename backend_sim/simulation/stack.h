@@ -55,6 +55,9 @@ struct PeerView {
   // that it was told.
   std::optional<uint16_t> mtu = {};
   std::optional<uint64_t> told_mtu = {};
+  // Whether its interface was told that checksums may be left undone; nothing:
+  // it has no interface to tell.
+  std::optional<bool> leaves_checksums = {};
 };
 
 // A rule that the front-end broke.

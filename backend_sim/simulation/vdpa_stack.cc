@@ -32,8 +32,10 @@ class VdpaStack final : public SimStack {
         trace_(options.trace),
         memory_(fds_, trace_, MemoryOptionsOf(options)),
         vdpa_(PersonalityOf(options.scenario),
-              {.process = fds_, .kernel = kernel_fds_}, trace_,
-              {.entropy = packets_.get()}),
+              {.process = fds_,
+               .kernel = kernel_fds_,
+               .mappings = options.mappings},
+              trace_, {.entropy = packets_.get()}),
         server_(fds_, clock_),
         calls_(server_, watch_) {
     server_.AddDevice(kPath, [this] { return vdpa_.Open(); });

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 
+#include <linux/if_tun.h>
+
 #include <algorithm>
 
 #include "backend_sim/simulation/kernel_fault.h"
@@ -52,7 +54,7 @@ class VhostNetStack final : public SimStack {
     view.by_itself = Bit(27);  // Headers are ours.
     for (const auto& vhost : vhosts) {
       for (const RingModel& ring : vhost->rings()) view.rings.push_back(&ring);
-      view.told = vhost->session().features;
+      view.told = vhost->told_features();
       view.was_told = vhost->session().features_set;
       RegionList& regions = view.region_lists.emplace_back();
       for (const RegionDescription& region : vhost->memory().Descriptions()) {
@@ -60,6 +62,7 @@ class VhostNetStack final : public SimStack {
       }
       if (const TapFile* const tap = TapOf(*vhost); tap != nullptr) {
         view.spread_over = tap->interface()->queues.size();
+        view.leaves_checksums = (tap->interface()->offloads & TUN_F_CSUM) != 0;
       }
     }
     return view;

@@ -25,6 +25,7 @@ _BUGS = {
     "P17": _TEST,
     "P18": _TEST,
     "P19": _TEST,
+    "P20": _TEST,
 }
 
 def planted_bugs():

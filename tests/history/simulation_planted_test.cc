@@ -66,6 +66,7 @@ TEST(Planted, P16_AUsedIndexComesRound) { ExpectNothingFound(400); }
 TEST(Planted, P17_WhatIsSignalledIsWaitedOn) { ExpectNothingFound(20); }
 TEST(Planted, P18_PollTellsThatAPeerWaits) { ExpectNothingFound(100); }
 TEST(Planted, P19_AMergedFrameIsWhole) { ExpectNothingFound(100); }
+TEST(Planted, P20_OffloadsAreSwitchedAgainAtAStart) { ExpectNothingFound(300); }
 
 }  // namespace
 }  // namespace backend_sim
