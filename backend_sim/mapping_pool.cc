@@ -7,10 +7,13 @@
 #include <algorithm>
 #include <cstring>
 
+#include "backend_sim/poison.h"
+
 namespace backend_sim {
 namespace {
 
 inline constexpr size_t kPage = 4096;
+inline constexpr int kTouchable = PROT_READ | PROT_WRITE;
 
 size_t WholePages(size_t bytes) { return (bytes + kPage - 1) & ~(kPage - 1); }
 
@@ -35,7 +38,9 @@ void UnmapGuarded(std::span<std::byte> memory) {
 
 MappingPool::~MappingPool() {
   const virtio_user::MutexLock lock(mutex_);
-  if (arena_ != nullptr) ::munmap(arena_, kArenaBytes);
+  if (arena_ == nullptr) return;
+  Permit({arena_, forbidden_to_});  // Whoever gets these addresses next.
+  ::munmap(arena_, kArenaBytes);
 }
 
 std::byte* MappingPool::Take(size_t bytes) {
@@ -85,7 +90,7 @@ bool MappingPool::IsInArena(const std::byte* memory) const {
 std::byte* MappingPool::Next(size_t bytes) {
   if (arena_ == nullptr) {
     void* const base =
-        ::mmap(nullptr, kArenaBytes, PROT_NONE,
+        ::mmap(nullptr, kArenaBytes, kCanForbid ? kTouchable : PROT_NONE,
                MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (base == MAP_FAILED) return nullptr;
     arena_ = static_cast<std::byte*>(base);
@@ -104,21 +109,27 @@ std::byte* MappingPool::Next(size_t bytes) {
   return arena_ + place.offset;
 }
 
-// What lay from there on is no mapping any more. False: the kernel refuses.
+// What lay from there on is no mapping any more. False: the kernel refuses,
+// which is not asked where AddressSanitizer does the same.
 bool MappingPool::Carve(Place place) {
+  const size_t whole = WholePages(place.bytes);
+  const std::span<std::byte> rest(arena_ + place.offset - kPage,
+                                  kArenaBytes - (place.offset - kPage));
+  size_t before = 0;
   if (next_ < places_.size()) {
     const Place last = places_.back();
-    if (::mprotect(arena_ + place.offset,
-                   last.offset + WholePages(last.bytes) - place.offset,
-                   PROT_NONE) != 0) {
-      return false;
-    }
+    before = last.offset + WholePages(last.bytes) - place.offset;
     places_.resize(next_);
   }
-  const size_t whole = WholePages(place.bytes);
-  if (whole > 0 &&
-      ::mprotect(arena_ + place.offset, whole, PROT_READ | PROT_WRITE) != 0) {
-    return false;
+  if constexpr (kCanForbid) {
+    const size_t length = 2 * kPage + std::max(whole, before);
+    Forbid(rest.first(length));
+    Permit(rest.subspan(kPage, place.bytes));
+    forbidden_to_ = std::max(forbidden_to_, place.offset - kPage + length);
+  } else {
+    std::byte* const at = arena_ + place.offset;
+    if (before > 0 && ::mprotect(at, before, PROT_NONE) != 0) return false;
+    if (whole > 0 && ::mprotect(at, whole, kTouchable) != 0) return false;
   }
   places_.push_back(place);
   return true;

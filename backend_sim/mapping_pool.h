@@ -56,6 +56,7 @@ class MappingPool {
   std::vector<Place> places_ VU_GUARDED_BY(mutex_);
   size_t next_ VU_GUARDED_BY(mutex_) = 0;
   size_t out_ VU_GUARDED_BY(mutex_) = 0;
+  size_t forbidden_to_ VU_GUARDED_BY(mutex_) = 0;  // By AddressSanitizer.
   std::vector<std::span<std::byte>> kept_ VU_GUARDED_BY(mutex_);
 };
 

@@ -49,6 +49,14 @@ std::vector<std::byte> Begin(CtrlClass command_class, uint8_t command) {
           static_cast<std::byte>(command)};
 }
 
+uint8_t ModeOf(uint32_t value) {
+  constexpr std::array<uint8_t, 5> kModes{
+      virtio_user::kCtrlRxAllMulti, virtio_user::kCtrlRxAllUni,
+      virtio_user::kCtrlRxNoMulti, virtio_user::kCtrlRxNoUni,
+      virtio_user::kCtrlRxNoBcast};
+  return kModes[value / 2 % kModes.size()];
+}
+
 // A request as it goes into memory.
 std::vector<std::byte> RequestOf(CommandKind kind, uint32_t value,
                                  uint16_t max_pairs) {
@@ -62,8 +70,8 @@ std::vector<std::byte> RequestOf(CommandKind kind, uint32_t value,
       bytes = Begin(CtrlClass::kRx, virtio_user::kCtrlRxPromisc);
       Add(bytes, value % 2, 1);
       break;
-    case CommandKind::kAllMulticast:
-      bytes = Begin(CtrlClass::kRx, virtio_user::kCtrlRxAllMulti);
+    case CommandKind::kReceiveMode:
+      bytes = Begin(CtrlClass::kRx, ModeOf(value));
       Add(bytes, value % 2, 1);
       break;
     case CommandKind::kMac:
@@ -75,7 +83,9 @@ std::vector<std::byte> RequestOf(CommandKind kind, uint32_t value,
       const uint32_t unicast = value % 3;
       Add(bytes, unicast, 4);
       for (uint32_t i = 0; i < unicast; ++i) Add(bytes, 0x100u * i + 2, 6);
-      Add(bytes, 0, 4);
+      const uint32_t multicast = value / 3 % 3;
+      Add(bytes, multicast, 4);
+      for (uint32_t i = 0; i < multicast; ++i) Add(bytes, 0x100u * i + 3, 6);
       break;
     }
     case CommandKind::kVlanAdd:
@@ -129,8 +139,12 @@ bool ControlRing::ShouldSucceed(const Device& device, CommandKind kind,
       return accepted.Has(Feature::kNetMq) && pairs != 0 &&
              pairs <= configured_pairs;
     }
+    case CommandKind::kReceiveMode:
+      if (ModeOf(value) != virtio_user::kCtrlRxAllMulti) {
+        return accepted.Has(Feature::kNetCtrlRxExtra);
+      }
+      return accepted.Has(Feature::kNetCtrlRx);
     case CommandKind::kPromiscuous:
-    case CommandKind::kAllMulticast:
     case CommandKind::kMacTable:
       return accepted.Has(Feature::kNetCtrlRx);
     case CommandKind::kMac:

@@ -99,7 +99,7 @@ std::optional<Operation> OperationFromText(std::string_view line);
 enum class CommandKind : uint8_t {
   kPairs,
   kPromiscuous,
-  kAllMulticast,
+  kReceiveMode,  // One of the five beside promiscuous.
   kMac,
   kMacTable,
   kVlanAdd,

@@ -29,12 +29,28 @@ constexpr WireField kVlanId{"vid", 0, 2};
 // "Setting Offloads State".
 constexpr WireField kOffloads{"offloads", 0, 8};
 
+constexpr size_t kMacBytes = 6;
+
 MacAddress ToMac(std::span<const std::byte> bytes) {
   MacAddress mac;
   for (size_t i = 0; i < mac.bytes.size(); ++i) {
     mac.bytes[i] = std::to_integer<uint8_t>(bytes[i]);
   }
   return mac;
+}
+
+void AddTable(std::span<const std::byte> data, std::vector<MacAddress>& table) {
+  for (uint64_t i = 0; i < Get(data, kTableEntries); ++i) {
+    table.push_back(ToMac(data.subspan(4 + i * kMacBytes)));
+  }
+}
+
+// "Packet Receive Filtering": commands 0 to 5.
+bool& ModeIn(virtio_user::ControlState& state, uint8_t command) {
+  const std::array<bool*, 6> modes{&state.promiscuous, &state.all_multicast,
+                                   &state.all_unicast, &state.no_multicast,
+                                   &state.no_unicast,  &state.no_broadcast};
+  return *modes.at(command);
 }
 
 // virtio: "Control Virtqueue": what a command that was acked has changed. The
@@ -44,12 +60,9 @@ void Apply(std::span<const std::byte> request,
   const auto command_class = static_cast<CtrlClass>(request[0]);
   const auto command = std::to_integer<uint8_t>(request[1]);
   const auto data = request.subspan(2);
-  constexpr size_t kMacBytes = 6;
   switch (command_class) {
     case CtrlClass::kRx:
-      (command == virtio_user::kCtrlRxPromisc ? state.promiscuous
-                                              : state.all_multicast) =
-          data[0] != std::byte{0};
+      ModeIn(state, command) = data[0] != std::byte{0};
       break;
     case CtrlClass::kMac:
       if (command == virtio_user::kCtrlMacAddrSet) {
@@ -58,9 +71,9 @@ void Apply(std::span<const std::byte> request,
       }
       state.unicast_table.clear();
       state.multicast_table.clear();
-      for (uint64_t i = 0; i < Get(data, kTableEntries); ++i) {
-        state.unicast_table.push_back(ToMac(data.subspan(4 + i * kMacBytes)));
-      }
+      AddTable(data, state.unicast_table);
+      AddTable(data.subspan(4 + state.unicast_table.size() * kMacBytes),
+               state.multicast_table);
       break;
     case CtrlClass::kVlan:
       state.vlans.set(Get(data, kVlanId), command == virtio_user::kCtrlVlanAdd);

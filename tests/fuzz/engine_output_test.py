@@ -103,6 +103,21 @@ class FindingTest(unittest.TestCase):
         )
         self.assertEqual(finding.name, ("signal", "fuzz/reader.cc:7"))
 
+    def test_ALoopUnderAWritingPeer_IsNamedWithTheLoad(self):
+        lines = ["==1== ERROR: libFuzzer: deadly signal"] + [
+            f"    #{i} 0x5 in {name} /x/{path}:{line}:2"
+            for i, (name, path, line) in enumerate((
+                ("backend_sim::LoadMutator::BeforeLoad(unsigned long)",
+                 "backend_sim/load_mutator.cc", 64),
+                ("(anonymous namespace)::Seen(void*, unsigned int)",
+                 "backend_sim/load_mutator.cc", 200),
+                ("__sanitizer_cov_load2", "backend_sim/load_mutator.cc", 212),
+                ("virtio_user::Walk::Next()", "virtio_user/ring/walk.cc", 9),
+            ))
+        ]
+        finding = engine_output.finding_of(lines)
+        self.assertEqual(finding.name, ("signal", "virtio_user/ring/walk.cc:9"))
+
     def test_AnOrderlyEndIsNone(self):
         self.assertIsNone(engine_output.finding_of(lines_of("run")))
 

@@ -73,6 +73,7 @@ class OptionsTest(unittest.TestCase):
             (["--for", "0"], "--for: 0: seconds are a number above 0"),
             (["--tests", "a("], "--tests a(: not a regular expression"),
             (["--json", "/no/such/it.json"], "--json /no/such/it.json: "),
+            (["--only", "a:1:2:bound", "--json", "it"], "no report of --only"),
             (["--fast"], "--fast"),
         ):
             with self.subTest(arguments):

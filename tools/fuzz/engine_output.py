@@ -17,7 +17,10 @@ _BEGIN = re.compile(
     r"|: CHECK failed: |Assertion .* failed"
 )
 # Frames of what only tells of a failure.
-_TELLERS = re.compile(r"\b(CheckFailed|fuzz::Report|fuzz::Expect)\b")
+_TELLERS = re.compile(
+    r"\b(CheckFailed|fuzz::Report|fuzz::Expect|LoadMutator::BeforeLoad|Seen"
+    r"|__sanitizer_cov_load\d+)\b"
+)
 
 
 @dataclasses.dataclass

@@ -5,6 +5,7 @@ import pathlib
 import subprocess
 import sys
 
+import ending
 import options
 
 _SETUP = pathlib.Path(__file__).resolve().parents[1] / "setup.sh"
@@ -12,8 +13,14 @@ _SETUP = pathlib.Path(__file__).resolve().parents[1] / "setup.sh"
 
 def main(arguments):
     parsed = options.parse(arguments)
+    ending.watch_signals()
     setup = [str(_SETUP), "build", "mutants", "fuzz"]
-    if subprocess.run(setup, stdout=sys.stderr, check=False).returncode != 0:
+    try:
+        done = subprocess.run(setup, stdout=sys.stderr, check=False)
+    except KeyboardInterrupt:
+        print("mutants: interrupted", file=sys.stderr)
+        return 2
+    if done.returncode != 0:
         print(
             "mutants: what is missing could not be installed; see above, or"
             " `./vuser setup mutants`",

@@ -200,9 +200,12 @@ def _run(parsed):
         (one,) = mutants
         before, after = one.lines(run.space.sources[one.path])
         print(f"{one.id} in {one.function}\n- {before}\n+ {after}")
-        told = results.get(one.number, "not judged yet")
-        print(json.dumps(told, indent=1))
-        return 0
+        told = results.get(one.number, {})
+        print(json.dumps(told or "not judged yet", indent=1))
+        if not told:
+            return 2
+        killed = any(it["verdict"] == "killed" for it in told.values())
+        return 0 if killed or one.number in run.explained else 1
     outcome = run.report(mutants, results)
     print(outcome.text())
     if parsed.json:
@@ -212,7 +215,6 @@ def _run(parsed):
 
 
 def main(parsed):
-    ending.watch_signals()
     try:
         return _run(parsed)
     except explanations.FormatError as error:
