@@ -75,11 +75,13 @@ void ControlDevice::Notify(Reader& input) {
   Expect(served || !served.error().text().empty(), "error", "no reason");
   Expect(served.value_or(0) <= num, "bounded", "more than a ring full");
   broken_ = broken_ || !served;
-  const std::optional<size_t> count =
-      served ? std::optional(*served) : std::nullopt;
-  if (driver_.wrote()) return ring_.AfterOthers(count);
+  const ServedCall call = {
+      .chains = served ? std::optional(*served) : std::nullopt,
+      .broken = broken_,
+      .drained = served && *served < num};
+  if (driver_.wrote()) return ring_.AfterOthers(call);
   const bool judged =
-      ring_.After(count, [this](const SeenChain& chain, uint32_t bytes) {
+      ring_.After(call, [this](const SeenChain& chain, uint32_t bytes) {
         return Answer(chain, bytes);
       });
   Expect(!judged || calls_ == wanted_, "once",

@@ -33,8 +33,11 @@ void PlainDevice::Notify(Reader& input) {
          "it goes on");
   broken_ = queue_.broken().has_value();
   Expect(!broken_ || !queue_.broken()->text().empty(), "error", "no reason");
-  if (driver_.wrote()) return ring_.AfterOthers(taken);
-  ring_.After(taken, [](const SeenChain& chain, uint32_t bytes) {
+  const ServedCall call = {.chains = taken,
+                           .broken = broken_,
+                           .drained = taken <= memory_.layout().num};
+  if (driver_.wrote()) return ring_.AfterOthers(call);
+  ring_.After(call, [](const SeenChain& chain, uint32_t bytes) {
     // TakeOne says one byte of a single writable buffer, and writes none.
     Expect(bytes == 0 || (bytes == 1 && chain.request_bytes == 0), "element",
            "another length than was said");

@@ -12,6 +12,7 @@ namespace {
 
 using virtio_user::PackedDesc;
 using virtio_user::RingFormat;
+using virtio_user::RingPosition;
 using virtio_user::VirtqDesc;
 
 constexpr uint16_t kNext = virtio_user::kDescFlagNext;
@@ -23,7 +24,7 @@ class Walk {
  public:
   Walk(const RingImage& image, SeenChain& chain)
       : image_(image), chain_(chain) {
-    chain.well_formed = chain.plain = chain.readable = true;
+    chain.well_formed = chain.plain = chain.readable = chain.ends = true;
     chain.request_bytes = 0;
     chain.first_writable.reset();
     chain.descriptors = 1;
@@ -55,10 +56,15 @@ class Walk {
   }
 
   // Its descriptors stand one behind the other.
-  void Packed(uint16_t head) {
+  void Packed(RingPosition head) {
     for (uint16_t count = 1; count <= image_.num; ++count) {
-      const size_t slot = (size_t{head} + count - 1) % image_.num;
-      const auto desc = ValueAt<PackedDesc>(image_.desc, slot * kDescBytes);
+      const size_t behind = size_t{head.index} + count - 1;
+      const bool round = behind >= image_.num;
+      const RingPosition at = {
+          static_cast<uint16_t>(round ? behind - image_.num : behind),
+          head.wrap != round};
+      if (!IsAvailable(image_, at)) return HasNoEnd();
+      const auto desc = ValueAt<PackedDesc>(image_.desc, at.index * kDescBytes);
       const bool more = (desc.flags & kNext) != 0;
       chain_.id = desc.id;
       chain_.descriptors = count;
@@ -71,11 +77,12 @@ class Walk {
       }
       if (!more) return;
     }
-    Bad();
+    HasNoEnd();
   }
 
  private:
   void Bad() { chain_.well_formed = false; }
+  void HasNoEnd() { chain_.ends = chain_.well_formed = false; }
 
   void PackedTable(std::span<const std::byte> table) {
     const size_t count = table.size() / kDescBytes;
@@ -133,9 +140,17 @@ class Walk {
 
 }  // namespace
 
-void SeeChain(const RingImage& image, uint16_t head, SeenChain& chain) {
+bool IsAvailable(const RingImage& image, RingPosition at) {
+  const auto flags =
+      ValueAt<PackedDesc>(image.desc, at.index * kDescBytes).flags;
+  return ((flags & virtio_user::kPackedFlagAvail) != 0) == at.wrap &&
+         ((flags & virtio_user::kPackedFlagUsed) != 0) != at.wrap;
+}
+
+void SeeChain(const RingImage& image, RingPosition head, SeenChain& chain) {
   Walk walk(image, chain);
-  image.format == RingFormat::kPacked ? walk.Packed(head) : walk.Split(head);
+  image.format == RingFormat::kPacked ? walk.Packed(head)
+                                      : walk.Split(head.index);
 }
 
 }  // namespace fuzz

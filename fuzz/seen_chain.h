@@ -12,6 +12,7 @@
 #include <span>
 
 #include "fuzz/ring_memory.h"
+#include "virtio_user/ring/ring_layout.h"
 
 namespace fuzz {
 
@@ -28,6 +29,9 @@ struct SeenChain {
   // ring, one that leaves its table, an indirect table where none may be or of
   // no whole descriptors, a readable part behind a writable one.
   bool well_formed = true;
+  // Packed: each descriptor of it is available, and one of them is the last.
+  // If not, how long it is cannot be known, and it breaks the ring.
+  bool ends = true;
   // All of it lies in memory, no part is empty, no flag is unknown.
   bool plain = true;
   // Its readable part, if all of that lies in memory.
@@ -46,8 +50,13 @@ struct SeenChain {
   }
 };
 
-// The one at `head`; in a packed ring, whose list ends.
-void SeeChain(const RingImage& image, uint16_t head, SeenChain& chain);
+// Whether the packed descriptor at `at` was made available and not used yet.
+bool IsAvailable(const RingImage& image, virtio_user::RingPosition at);
+
+// The one at `head`, which is available and has no wrap counter in a split
+// ring.
+void SeeChain(const RingImage& image, virtio_user::RingPosition head,
+              SeenChain& chain);
 
 }  // namespace fuzz
 

@@ -44,8 +44,9 @@ void ServedRing::Before() {
     std::byte* const index =
         memory_.layout().device + virtio_user::kUsedIdxOffset;
     const auto stands = ValueAt<uint16_t>(std::span(index, 2), 0);
-    if (static_cast<uint16_t>(stands - next_ - 1) < memory_.layout().num) {
-      std::memcpy(index, &next_, sizeof(next_));
+    if (static_cast<uint16_t>(stands - next_.index - 1) <
+        memory_.layout().num) {
+      std::memcpy(index, &next_.index, sizeof(next_.index));
     }
     used_before_ = ValueAt<uint16_t>(std::span(index, 2), 0);
   }
@@ -53,18 +54,21 @@ void ServedRing::Before() {
   std::ranges::copy(memory_.buffers(), buffers_.begin());
 }
 
-void ServedRing::AfterOthers(std::optional<size_t> served) {
+void ServedRing::AfterOthers(const ServedCall& call) {
+  broken_ = call.broken;
+  settled_ = false;
   if (packed()) {
     lost_ = true;
   } else {
-    next_ = static_cast<uint16_t>(next_ + served.value_or(0));
+    next_.index = static_cast<uint16_t>(next_.index + call.chains.value_or(0));
   }
 }
 
-bool ServedRing::After(std::optional<size_t> served, Answer answer) {
+bool ServedRing::After(const ServedCall& call, Answer answer) {
   if (lost_) return false;
+  const size_t ready = Ready();
   size_t count = 0;
-  for (const size_t most = GivenBack(served); count < most; ++count) {
+  for (const size_t most = GivenBack(call.chains); count < most; ++count) {
     const auto bytes = TakeElement();
     if (!bytes) break;
     const auto written = answer(chain_, *bytes);
@@ -73,10 +77,54 @@ bool ServedRing::After(std::optional<size_t> served, Answer answer) {
            "a byte was written into a chain that has none to write");
     buffers_[*chain_.first_writable] = std::byte{*written};
   }
-  Expect(count == served.value_or(count), "one-used-element",
+  Expect(count == call.chains.value_or(count), "one-used-element",
          "served and given back differ");
+  ExpectAll(ready, count, call);
+  broken_ = call.broken;
+  settled_ = settled_ || call.drained;
   Compare();
   return true;
+}
+
+size_t ServedRing::Ready() const {
+  if (packed()) return 0;
+  const auto index = ValueAt<uint16_t>(
+      ring_, At(memory_.layout().driver) + virtio_user::kAvailIdxOffset);
+  return static_cast<uint16_t>(index - next_.index);
+}
+
+ServedRing::Offer ServedRing::Offered(size_t ready) {
+  const RingImage image = Image();
+  if (packed()) {
+    if (!IsAvailable(image, next_)) return Offer::kNothing;
+    SeeChain(image, next_, chain_);
+    return chain_.ends ? Offer::kChain : Offer::kBroken;
+  }
+  if (ready == 0) return Offer::kNothing;
+  return ready > image.num || NextHead() >= image.num ? Offer::kBroken
+                                                      : Offer::kChain;
+}
+
+void ServedRing::ExpectAll(size_t ready, size_t given_back,
+                           const ServedCall& call) {
+  if (broken_) {
+    return Expect(given_back == 0, "broken-for-good", "chains are given back");
+  }
+  if (!settled_) return;
+  if (!packed()) {
+    const size_t most = ready > memory_.layout().num ? 0 : ready;
+    Expect(given_back <= most, "offered", "more than the driver offers");
+    ready -= given_back;
+  }
+  const Offer next = Offered(ready);
+  if (call.broken) {
+    return Expect(next == Offer::kBroken, "offered",
+                  "broken, where the ring keeps to the rules");
+  }
+  Expect(!call.drained || next != Offer::kChain, "offered",
+         "a chain was not taken");
+  Expect(!call.drained || next != Offer::kBroken, "offered",
+         "a ring that breaks the rules is not broken");
 }
 
 size_t ServedRing::GivenBack(std::optional<size_t> served) const {
@@ -85,7 +133,7 @@ size_t ServedRing::GivenBack(std::optional<size_t> served) const {
       ValueAt<uint16_t>(memory_.ring(), At(memory_.layout().device) +
                                             virtio_user::kUsedIdxOffset);
   if (index == used_before_) return 0;
-  const auto count = static_cast<uint16_t>(index - next_);
+  const auto count = static_cast<uint16_t>(index - next_.index);
   Expect(count <= memory_.layout().num, "used-index", "more than a ring full");
   return count;
 }
@@ -94,46 +142,46 @@ std::optional<uint32_t> ServedRing::TakeElement() {
   return packed() ? TakePacked() : TakeSplit();
 }
 
+uint16_t ServedRing::NextHead() const {
+  const auto& layout = memory_.layout();
+  const size_t slot = next_.index % layout.num;
+  return ValueAt<uint16_t>(
+      ring_, At(layout.driver) + virtio_user::kAvailRingOffset + 2 * slot);
+}
+
 std::optional<uint32_t> ServedRing::TakeSplit() {
   const auto& layout = memory_.layout();
-  const size_t slot = next_ % layout.num;
-  const auto head = ValueAt<uint16_t>(
-      ring_, At(layout.driver) + virtio_user::kAvailRingOffset + 2 * slot);
+  const uint16_t head = NextHead();
   Expect(head < layout.num, "element", "for a head that the ring has not");
-  SeeChain(Image(), head, chain_);
+  SeeChain(Image(), {head}, chain_);
   const size_t at = At(layout.device) + virtio_user::kUsedRingOffset +
-                    slot * sizeof(VirtqUsedElem);
+                    next_.index % layout.num * sizeof(VirtqUsedElem);
   const auto element = ValueAt<VirtqUsedElem>(memory_.ring(), at);
   Expect(element.id == head, "element", "another chain than was next");
   std::memcpy(ring_.data() + at, &element, sizeof(element));
-  ++next_;
+  ++next_.index;
   std::memcpy(ring_.data() + At(layout.device) + virtio_user::kUsedIdxOffset,
-              &next_, sizeof(next_));
+              &next_.index, sizeof(next_.index));
   return element.len;
 }
 
-bool ServedRing::PackedIsAvailable(std::span<const std::byte> ring) const {
-  const auto flags =
-      ValueAt<PackedDesc>(ring, next_ * sizeof(PackedDesc)).flags;
-  return ((flags & kAvail) != 0) == wrap_ && ((flags & kUsed) != 0) != wrap_;
-}
-
 std::optional<uint32_t> ServedRing::TakePacked() {
-  const size_t at = next_ * sizeof(PackedDesc);
+  const size_t at = next_.index * sizeof(PackedDesc);
   const auto desc = ValueAt<PackedDesc>(memory_.ring(), at);
   // A driver may have written there what looks like it.
-  const bool given_back = PackedIsAvailable(ring_) &&
-                          ((desc.flags & kAvail) != 0) == wrap_ &&
-                          ((desc.flags & kUsed) != 0) == wrap_;
+  const bool given_back = IsAvailable(Image(), next_) &&
+                          ((desc.flags & kAvail) != 0) == next_.wrap &&
+                          ((desc.flags & kUsed) != 0) == next_.wrap;
   if (!given_back) return std::nullopt;
   SeeChain(Image(), next_, chain_);
+  Expect(chain_.ends, "element", "for a list that has no end");
   Expect(desc.id == chain_.id, "element", "another id than the list's last");
   std::memcpy(ring_.data() + at + sizeof(desc.addr), &desc.len,
               sizeof(desc) - sizeof(desc.addr));
   for (uint16_t i = 0; i < chain_.descriptors; ++i) {
-    if (++next_ < memory_.layout().num) continue;
-    next_ = 0;
-    wrap_ = !wrap_;
+    if (++next_.index < memory_.layout().num) continue;
+    next_.index = 0;
+    next_.wrap = !next_.wrap;
   }
   return desc.len;
 }

@@ -17,10 +17,18 @@
 
 namespace fuzz {
 
+// What a call of a device came to.
+struct ServedCall {
+  std::optional<size_t> chains;  // Nothing: the device does not say.
+  bool broken = false;           // Now or before.
+  bool drained = false;          // It looked for one more and found none.
+};
+
 // Follows one device from the ring's beginning on: takes a copy before each
 // call, and afterwards goes through the chains that were given back, in their
 // order, and puts into the copy what had to be written for them. Then memory
-// has to be equal.
+// has to be equal, as many chains were served as the driver offered, and the
+// ring is broken where that breaks the rules, and nowhere else.
 class ServedRing {
  public:
   // `memory` outlives it and is wiped.
@@ -33,12 +41,12 @@ class ServedRing {
       const SeenChain& chain, uint32_t bytes)>;
 
   void Before();
-  // After a call in which nobody else wrote: `served` chains, or as many as the
+  // After a call in which nobody else wrote: so many chains, or as many as the
   // ring tells. Reports what differs. False: how far the device is has not been
   // known since others wrote, and nothing was looked at.
-  bool After(std::optional<size_t> served, Answer answer);
+  bool After(const ServedCall& call, Answer answer);
   // After a call in which somebody else wrote, too.
-  void AfterOthers(std::optional<size_t> served);
+  void AfterOthers(const ServedCall& call);
 
  private:
   bool packed() const {
@@ -48,7 +56,14 @@ class ServedRing {
   RingImage Image() const;
   // How many more there can be.
   size_t GivenBack(std::optional<size_t> served) const;
-  bool PackedIsAvailable(std::span<const std::byte> ring) const;
+  // What the driver offers at next_: split, by an index that is `ready` ahead.
+  enum class Offer : uint8_t { kNothing, kChain, kBroken };
+  Offer Offered(size_t ready);
+  // Split: how far the driver's index is ahead.
+  size_t Ready() const;
+  // Of `ready` chains so many were given back.
+  void ExpectAll(size_t ready, size_t given_back, const ServedCall& call);
+  uint16_t NextHead() const;
   // Takes over what the device wrote for one chain; nothing: there is none.
   std::optional<uint32_t> TakeElement();
   std::optional<uint32_t> TakeSplit();
@@ -62,10 +77,11 @@ class ServedRing {
   std::array<std::byte, RingMemory::kBufferBytes> buffers_{};
   SeenChain chain_;
   uint16_t used_before_ = 0;
-  // Split: free-running. Packed: below num, with the wrap counter.
-  uint16_t next_ = 0;
-  bool wrap_ = true;
+  virtio_user::RingPosition next_;
+  bool broken_ = false;
   bool lost_ = false;  // How far the device is cannot be told.
+  // Split: it has no index in its memory that stands in the ring no more.
+  bool settled_ = true;
 };
 
 }  // namespace fuzz
