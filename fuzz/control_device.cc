@@ -21,7 +21,7 @@ ControlDevice::ControlDevice(RingMemory& memory,
       scene_(scene),
       queue_(memory.layout(), event_index),
       driver_(memory.ring(), memory.buffers()),
-      ring_(memory) {}
+      ring_(memory, event_index) {}
 
 Result<size_t> ControlDevice::Serve(Reader& input) {
   const auto refusal = [this]() -> Result<void> {
@@ -56,8 +56,8 @@ Result<size_t> ControlDevice::Serve(Reader& input) {
   if (scene_.own_queue) target.device.emplace(device);
   return driver_.During(input, [&] {
     auto done = queue_.Serve(resolve, target);
-    // It reads the driver's area too.
-    if (done) (void)queue_.DriverWantsInterrupt();
+    wants_interrupt_.reset();
+    if (done) wants_interrupt_ = queue_.DriverWantsInterrupt();
     return done;
   });
 }
@@ -78,7 +78,8 @@ void ControlDevice::Notify(Reader& input) {
   const ServedCall call = {
       .chains = served ? std::optional(*served) : std::nullopt,
       .broken = broken_,
-      .drained = served && *served < num};
+      .drained = served && *served < num,
+      .wants_interrupt = wants_interrupt_};
   if (driver_.wrote()) return ring_.AfterOthers(call);
   const bool judged =
       ring_.After(call, [this](const SeenChain& chain, uint32_t bytes) {

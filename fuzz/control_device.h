@@ -51,6 +51,7 @@ class ControlDevice {
   // Of one notification: as they came, and as they have to.
   Calls calls_;
   Calls wanted_;
+  std::optional<bool> wants_interrupt_;  // The driver, after the last call.
   bool broken_ = false;
 };
 

@@ -17,25 +17,27 @@ PlainDevice::PlainDevice(RingMemory& memory,
     : memory_(memory),
       queue_(memory.layout(), {.event_index = event_index}),
       driver_(memory.ring(), memory.buffers()),
-      ring_(memory) {}
+      ring_(memory, event_index) {}
 
 void PlainDevice::Notify(Reader& input) {
+  const uint16_t num = memory_.layout().num;
   uint32_t taken = 0;
+  std::optional<bool> wants_interrupt;
   ring_.Before();
   driver_.During(input, [&] {
-    while (taken <= memory_.layout().num && TakeOne()) ++taken;
-    if (!queue_.broken()) (void)queue_.DriverWantsInterrupt();
+    while (taken <= num && TakeOne()) ++taken;
+    if (!queue_.broken()) wants_interrupt = queue_.DriverWantsInterrupt();
   });
   // A driver may give again what it has got back meanwhile.
-  Expect(taken <= memory_.layout().num || driver_.wrote(), "bounded",
-         "more than a ring full");
+  Expect(taken <= num || driver_.wrote(), "bounded", "more than a ring full");
   Expect(!broken_ || (taken == 0 && queue_.broken()), "broken-for-good",
          "it goes on");
   broken_ = queue_.broken().has_value();
   Expect(!broken_ || !queue_.broken()->text().empty(), "error", "no reason");
   const ServedCall call = {.chains = taken,
                            .broken = broken_,
-                           .drained = taken <= memory_.layout().num};
+                           .drained = !broken_ && taken <= num,
+                           .wants_interrupt = wants_interrupt};
   if (driver_.wrote()) return ring_.AfterOthers(call);
   ring_.After(call, [](const SeenChain& chain, uint32_t bytes) {
     // TakeOne says one byte of a single writable buffer, and writes none.

@@ -21,6 +21,7 @@ struct RingImage {
   virtio_user::RingFormat format = virtio_user::RingFormat::kSplit;
   uint16_t num = 0;
   std::span<const std::byte> desc;     // Descriptor table or ring.
+  std::span<const std::byte> driver;   // Its area.
   std::span<const std::byte> buffers;  // From RingMemory::kBase on.
 };
 

@@ -7,6 +7,7 @@
 
 #include "fuzz/finding.h"
 #include "fuzz/reader.h"
+#include "fuzz/seen_events.h"
 #include "virtio_user/base/check.h"
 #include "virtio_user/spec/ring.h"
 
@@ -22,7 +23,8 @@ constexpr uint16_t kUsed = virtio_user::kPackedFlagUsed;
 
 }  // namespace
 
-ServedRing::ServedRing(RingMemory& memory) : memory_(memory) {
+ServedRing::ServedRing(RingMemory& memory, virtio_user::EventIndex event_index)
+    : memory_(memory), event_index_(event_index) {
   VU_CHECK(memory.ring().size() <= ring_.size());
 }
 
@@ -34,6 +36,7 @@ RingImage ServedRing::Image() const {
   const auto& layout = memory_.layout();
   return {layout.format, layout.num,
           std::span(ring_).subspan(At(layout.desc), layout.DescBytes()),
+          std::span(ring_).subspan(At(layout.driver), layout.DriverBytes()),
           buffers_};
 }
 
@@ -56,12 +59,14 @@ void ServedRing::Before() {
 
 void ServedRing::AfterOthers(const ServedCall& call) {
   broken_ = call.broken;
-  settled_ = false;
+  settled_ = call.drained;
   if (packed()) {
     lost_ = true;
-  } else {
-    next_.index = static_cast<uint16_t>(next_.index + call.chains.value_or(0));
+    return;
   }
+  next_.index = static_cast<uint16_t>(next_.index + call.chains.value_or(0));
+  told_ = next_;
+  if (call.drained) kick_ = next_;
 }
 
 bool ServedRing::After(const ServedCall& call, Answer answer) {
@@ -80,9 +85,11 @@ bool ServedRing::After(const ServedCall& call, Answer answer) {
   Expect(count == call.chains.value_or(count), "one-used-element",
          "served and given back differ");
   ExpectAll(ready, count, call);
+  PutKick(call);
+  ExpectInterrupt(call);
+  Compare();
   broken_ = call.broken;
   settled_ = settled_ || call.drained;
-  Compare();
   return true;
 }
 
@@ -186,6 +193,30 @@ std::optional<uint32_t> ServedRing::TakePacked() {
   return desc.len;
 }
 
+void ServedRing::PutKick(const ServedCall& call) {
+  const auto& layout = memory_.layout();
+  const auto device =
+      std::span(ring_).subspan(At(layout.device), layout.DeviceBytes());
+  if (!settled_) {
+    // What it asked for last is not known; and a packed ring is lost then.
+    const size_t at =
+        virtio_user::kUsedRingOffset + layout.num * sizeof(VirtqUsedElem);
+    std::memcpy(device.data() + at, layout.device + at, sizeof(uint16_t));
+  } else if (event_index_ == virtio_user::EventIndex::kOn && call.drained &&
+             kick_ != next_) {
+    AskForKick(Image(), next_, device);
+  }
+  if (call.drained) kick_ = next_;
+}
+
+void ServedRing::ExpectInterrupt(const ServedCall& call) {
+  if (!call.wants_interrupt) return;
+  const bool wants = WantsInterrupt(Image(), event_index_, {told_, next_});
+  Expect(*call.wants_interrupt == wants, "interrupt",
+         wants ? "not wanted, where the driver does" : "wanted by nobody");
+  told_ = next_;
+}
+
 void ServedRing::Compare() {
   const auto as_they_are = [](std::span<const std::byte> memory,
                               const std::byte* expected) {
@@ -193,22 +224,8 @@ void ServedRing::Compare() {
   };
   Expect(as_they_are(memory_.buffers(), buffers_.data()), "nothing-else",
          "the buffers are not what the answers make of them");
-  // Whether the device wants to be notified is said there, too.
-  const auto& layout = memory_.layout();
-  const size_t device = At(layout.device);
-  const auto free = [this](size_t at, size_t bytes) {
-    std::memcpy(ring_.data() + at, memory_.ring().data() + at, bytes);
-  };
-  if (packed()) {
-    free(device, sizeof(virtio_user::PackedEvent));
-  } else {
-    free(device + virtio_user::kUsedFlagsOffset, sizeof(uint16_t));
-    free(device + virtio_user::kUsedRingOffset +
-             layout.num * sizeof(VirtqUsedElem),
-         sizeof(uint16_t));
-  }
   Expect(as_they_are(memory_.ring(), ring_.data()), "nothing-else",
-         "written into the ring beside the used elements");
+         "written into the ring beside used elements and what is asked for");
 }
 
 }  // namespace fuzz

@@ -14,6 +14,8 @@
 #include "fuzz/ring_memory.h"
 #include "fuzz/seen_chain.h"
 #include "virtio_user/base/function_ref.h"
+#include "virtio_user/ring/ring_layout.h"
+#include "virtio_user/ring/split_device_queue.h"
 
 namespace fuzz {
 
@@ -22,17 +24,19 @@ struct ServedCall {
   std::optional<size_t> chains;  // Nothing: the device does not say.
   bool broken = false;           // Now or before.
   bool drained = false;          // It looked for one more and found none.
+  std::optional<bool> wants_interrupt;  // The driver, as the device has it.
 };
 
 // Follows one device from the ring's beginning on: takes a copy before each
 // call, and afterwards goes through the chains that were given back, in their
 // order, and puts into the copy what had to be written for them. Then memory
-// has to be equal, as many chains were served as the driver offered, and the
-// ring is broken where that breaks the rules, and nowhere else.
+// has to be equal, as many chains were served as the driver offered, the
+// ring is broken where that breaks the rules and nowhere else, and what each
+// side wants to be notified of is what the other one makes of it.
 class ServedRing {
  public:
   // `memory` outlives it and is wiped.
-  explicit ServedRing(RingMemory& memory);
+  ServedRing(RingMemory& memory, virtio_user::EventIndex event_index);
 
   // Hears of each chain and how many bytes its element says were written;
   // returns what has to stand in its first writable byte now, if the device
@@ -68,9 +72,13 @@ class ServedRing {
   std::optional<uint32_t> TakeElement();
   std::optional<uint32_t> TakeSplit();
   std::optional<uint32_t> TakePacked();
+  // What the device asks to be kicked for.
+  void PutKick(const ServedCall& call);
+  void ExpectInterrupt(const ServedCall& call);
   void Compare();
 
   RingMemory& memory_;
+  virtio_user::EventIndex event_index_;
   static constexpr size_t kMostRingBytes = 640;
   // As they were, and then as they have to be.
   std::array<std::byte, kMostRingBytes> ring_{};
@@ -78,9 +86,11 @@ class ServedRing {
   SeenChain chain_;
   uint16_t used_before_ = 0;
   virtio_user::RingPosition next_;
+  virtio_user::RingPosition told_;  // How far it was when it asked last.
+  std::optional<virtio_user::RingPosition> kick_;  // What it asked for last.
   bool broken_ = false;
   bool lost_ = false;  // How far the device is cannot be told.
-  // Split: it has no index in its memory that stands in the ring no more.
+  // It has nothing in its memory that it read while others wrote.
   bool settled_ = true;
 };
 
