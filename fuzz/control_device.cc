@@ -24,31 +24,30 @@ ControlDevice::ControlDevice(RingMemory& memory,
       ring_(memory, event_index) {}
 
 Result<size_t> ControlDevice::Serve(Reader& input) {
-  const auto refusal = [this]() -> Result<void> {
-    ++calls_.backend;
-    if (!scene_.backend_refuses) return {};
-    return Fail(ErrorCode::kUnsupported, "not now");
-  };
   const auto set_pairs = [&](uint16_t wanted) -> Result<void> {
-    auto refused = refusal();
-    if (!refused) return refused;
+    effects_.calls.SetPairs(wanted);
+    if (scene_.backend_refuses) return Fail(ErrorCode::kUnsupported, "not now");
     if (wanted > scene_.kPairs) {
       return Fail(ErrorCode::kInvalidArgument, "too many");
     }
-    pairs_ = wanted;
+    effects_.pairs = wanted;
     return {};
   };
-  const auto set_offloads = [&](FeatureSet) { return refusal(); };
-  const auto clear_announce = [] {};
-  const auto device = [this](std::span<const std::byte>) {
-    ++calls_.device;
+  const auto set_offloads = [&](FeatureSet offloads) -> Result<void> {
+    effects_.calls.SetOffloads(offloads);
+    if (scene_.backend_refuses) return Fail(ErrorCode::kUnsupported, "not now");
+    return {};
+  };
+  const auto clear_announce = [&] { effects_.calls.ClearAnnounce(); };
+  const auto device = [&](std::span<const std::byte> request) {
+    effects_.calls.TellDevice(request);
     return !scene_.device_refuses;
   };
   const auto resolve = [this](DeviceBuffer buffer) {
     return memory_.Resolve(buffer);
   };
   virtio_user::ControlTarget target{.accepted = scene_.accepted,
-                                    .state = state_,
+                                    .state = effects_.state,
                                     .set_queue_pairs = set_pairs,
                                     .set_guest_offloads = set_offloads,
                                     .clear_announce = clear_announce,
@@ -63,13 +62,14 @@ Result<size_t> ControlDevice::Serve(Reader& input) {
 }
 
 void ControlDevice::Notify(Reader& input) {
-  calls_ = wanted_ = {};
+  effects_.calls = wanted_.calls = {};
   ring_.Before();
   const auto served = Serve(input);
   const uint16_t num = memory_.layout().num;
-  Expect(calls_.backend + calls_.device <= num, "bounded",
+  // Offloads count twice, and so does what a device hears and clears.
+  Expect(effects_.calls.count() <= size_t{2} * num, "bounded",
          "more commands than chains");
-  Expect(pairs_ >= 1 && pairs_ <= scene_.kPairs, "pairs",
+  Expect(effects_.pairs >= 1 && effects_.pairs <= scene_.kPairs, "pairs",
          "a count that the device does not have");
   Expect(!broken_ || !served, "broken-for-good", "it goes on");
   Expect(served || !served.error().text().empty(), "error", "no reason");
@@ -80,13 +80,25 @@ void ControlDevice::Notify(Reader& input) {
       .broken = broken_,
       .drained = served && *served < num,
       .wants_interrupt = wants_interrupt_};
-  if (driver_.wrote()) return ring_.AfterOthers(call);
+  if (driver_.wrote()) {
+    ring_.AfterOthers(call);
+    // Which requests there were is not known.
+    wanted_ = effects_;
+    return;
+  }
   const bool judged =
       ring_.After(call, [this](const SeenChain& chain, uint32_t bytes) {
         return Answer(chain, bytes);
       });
-  Expect(!judged || calls_ == wanted_, "once",
-         "asked more or less than what was answered");
+  if (judged) CompareEffects();
+}
+
+void ControlDevice::CompareEffects() {
+  Expect(effects_.calls == wanted_.calls, "once",
+         "others were told something else than what was answered");
+  Expect(effects_.pairs == wanted_.pairs, "effect", "another count of pairs");
+  Expect(effects_.state == wanted_.state, "effect",
+         "the state is not what the requests make of it");
 }
 
 std::optional<uint8_t> ControlDevice::Answer(const SeenChain& chain,
@@ -100,10 +112,7 @@ std::optional<uint8_t> ControlDevice::Answer(const SeenChain& chain,
   Expect(chain.well_formed, "answer",
          "a chain that breaks the rules was answered");
   if (!chain.readable) return uint8_t{1};
-  const ControlAnswer answer = AnswerTo(chain.Request(), scene_);
-  wanted_.backend += answer.asks_backend ? 1 : 0;
-  wanted_.device += answer.asks_device ? 1 : 0;
-  return answer.ack;
+  return AnswerTo(chain.Request(), scene_, wanted_);
 }
 
 }  // namespace fuzz

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <optional>
 
+#include "fuzz/control_effects.h"
 #include "fuzz/control_oracle.h"
 #include "fuzz/peer_writes.h"
 #include "fuzz/reader.h"
@@ -31,26 +32,19 @@ class ControlDevice {
   void Notify(Reader& input);
 
  private:
-  struct Calls {
-    size_t backend = 0;
-    size_t device = 0;
-    friend bool operator==(const Calls&, const Calls&) = default;
-  };
-
   virtio_user::Result<size_t> Serve(Reader& input);
+  void CompareEffects();
   // Nothing: its element says that nothing was written.
   std::optional<uint8_t> Answer(const SeenChain& chain, uint32_t bytes);
 
   RingMemory& memory_;
   const ControlScene& scene_;
   virtio_user::ControlQueue queue_;
-  virtio_user::ControlState state_;
   PeerWrites driver_;
   ServedRing ring_;
-  uint16_t pairs_ = 1;
-  // Of one notification: as they came, and as they have to.
-  Calls calls_;
-  Calls wanted_;
+  // As they came, and as they have to.
+  ControlEffects effects_;
+  ControlEffects wanted_;
   std::optional<bool> wants_interrupt_;  // The driver, after the last call.
   bool broken_ = false;
 };

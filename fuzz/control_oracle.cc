@@ -10,7 +10,12 @@ namespace fuzz {
 namespace {
 
 using virtio_user::Feature;
+using virtio_user::FeatureSet;
 using Data = std::span<const std::byte>;
+
+constexpr size_t kHeader = 2;  // Class and command.
+constexpr uint8_t kOk = 0;     // VIRTIO_NET_OK
+constexpr uint8_t kErr = 1;    // VIRTIO_NET_ERR
 
 bool IsSwitch(Data data, const ControlScene& /*scene*/) {
   return Reader(data).Byte() <= 1;
@@ -43,25 +48,9 @@ bool IsAPair(Data data, const ControlScene& /*scene*/) {
 
 bool Any(Data /*data*/, const ControlScene& /*scene*/) { return true; }
 
-// The feature's own bit, those beyond 63 apart.
 bool AreOffloads(Data data, const ControlScene& scene) {
-  constexpr Feature kOwnBit[] = {Feature::kNetGuestCsum, Feature::kNetGuestTso4,
-                                 Feature::kNetGuestTso6, Feature::kNetGuestEcn,
-                                 Feature::kNetGuestUfo,  Feature::kNetGuestUso4,
-                                 Feature::kNetGuestUso6};
-  uint64_t known = 0;
-  for (const Feature feature : kOwnBit) {
-    if (scene.accepted.Has(feature)) {
-      known |= uint64_t{1} << static_cast<unsigned>(feature);
-    }
-  }
-  if (scene.accepted.Has(Feature::kNetGuestUdpTunnelGso)) {
-    known |= uint64_t{1} << 46;
-  }
-  if (scene.accepted.Has(Feature::kNetGuestUdpTunnelGsoCsum)) {
-    known |= uint64_t{1} << 47;
-  }
-  return (Reader(data).Number(8) & ~known) == 0;
+  const auto offloads = OffloadsIn(Reader(data).Number(8));
+  return offloads && scene.accepted.HasAll(*offloads);
 }
 
 bool IsKey(Data data, const ControlScene& scene) {
@@ -140,6 +129,31 @@ bool Fits(const Row& row, size_t bytes) {
                        : (bytes - row.least) % row.step == 0;
 }
 
+const Row* RowOf(Data request) {
+  if (request.size() < kHeader) return nullptr;
+  for (const Row& row : kRows) {
+    if (row.ctrl_class == std::to_integer<uint8_t>(request[0]) &&
+        row.command == std::to_integer<uint8_t>(request[1])) {
+      return &row;
+    }
+  }
+  return nullptr;
+}
+
+bool AskBackEnd(const Row& row, Data data, const ControlScene& scene,
+                ControlEffects& effects) {
+  if (row.gate != Feature::kNetMq) {
+    const auto offloads = OffloadsIn(Reader(data).Number(8));
+    effects.calls.SetOffloads(offloads.value_or(FeatureSet()));
+    return !scene.backend_refuses;
+  }
+  const uint16_t pairs = Reader(data).Word();
+  effects.calls.SetPairs(pairs);
+  if (scene.backend_refuses || pairs > scene.kPairs) return false;
+  effects.pairs = pairs;
+  return true;
+}
+
 constexpr Feature kGates[] = {Feature::kNetCtrlRx,
                               Feature::kNetCtrlRxExtra,
                               Feature::kNetCtrlMacAddr,
@@ -177,33 +191,23 @@ ControlScene::ControlScene(uint8_t what)
   }
 }
 
-ControlAnswer AnswerTo(std::span<const std::byte> request,
-                       const ControlScene& scene) {
-  constexpr size_t kHeader = 2;
-  if (request.size() < kHeader) return {};
+uint8_t AnswerTo(Data request, const ControlScene& scene,
+                 ControlEffects& effects) {
+  const Row* const row = RowOf(request);
+  if (row == nullptr || !scene.accepted.Has(row->gate)) return kErr;
   const Data data = request.subspan(kHeader);
-  for (const Row& row : kRows) {
-    if (row.ctrl_class != std::to_integer<uint8_t>(request[0]) ||
-        row.command != std::to_integer<uint8_t>(request[1])) {
-      continue;
-    }
-    if (!scene.accepted.Has(row.gate) || !Fits(row, data.size()) ||
-        !row.valid(data, scene)) {
-      return {};
-    }
-    if (row.carrier == kBackEnd) {
-      const bool too_many =
-          row.gate == Feature::kNetMq && Reader(data).Word() > scene.kPairs;
-      const bool can = !scene.backend_refuses && !too_many;
-      return {.ack = can ? uint8_t{0} : uint8_t{1}, .asks_backend = true};
-    }
-    if (scene.own_queue) {
-      return {.ack = scene.device_refuses ? uint8_t{1} : uint8_t{0},
-              .asks_device = true};
-    }
-    return {.ack = row.carrier == kHere ? uint8_t{0} : uint8_t{1}};
+  if (!Fits(*row, data.size()) || !row->valid(data, scene)) return kErr;
+  if (row->carrier == kBackEnd) {
+    if (!AskBackEnd(*row, data, scene, effects)) return kErr;
+  } else if (scene.own_queue) {
+    effects.calls.TellDevice(request);
+    if (scene.device_refuses) return kErr;
+  } else if (row->carrier == kDeviceAlone) {
+    return kErr;
   }
-  return {};
+  if (row->gate == Feature::kNetGuestAnnounce) effects.calls.ClearAnnounce();
+  Apply(row->ctrl_class, row->command, data, effects.state);
+  return kOk;
 }
 
 }  // namespace fuzz

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
-// How a control request has to be answered (virtio 1.4, "Control Virtqueue"),
-// from a table of its own.
+// How a control request has to be answered and what it has to do (virtio 1.4,
+// "Control Virtqueue"), from tables of its own.
 
 #ifndef FUZZ_CONTROL_ORACLE_H_
 #define FUZZ_CONTROL_ORACLE_H_
@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <span>
 
+#include "fuzz/control_effects.h"
 #include "virtio_user/device/control_command.h"
 #include "virtio_user/spec/feature.h"
 
@@ -30,15 +31,10 @@ struct ControlScene {
   virtio_user::SteeringLimits steering;
 };
 
-struct ControlAnswer {
-  uint8_t ack = 1;  // VIRTIO_NET_OK or VIRTIO_NET_ERR.
-  // Who has to be asked, once.
-  bool asks_backend = false;
-  bool asks_device = false;
-};
-
-ControlAnswer AnswerTo(std::span<const std::byte> request,
-                       const ControlScene& scene);
+// The ack that a request has to get, VIRTIO_NET_OK or VIRTIO_NET_ERR; adds what
+// it has to do to `effects`.
+uint8_t AnswerTo(std::span<const std::byte> request, const ControlScene& scene,
+                 ControlEffects& effects);
 
 }  // namespace fuzz
 
