@@ -111,7 +111,7 @@ std::optional<uint8_t> ControlDevice::Answer(const SeenChain& chain,
   }
   Expect(chain.well_formed, "answer",
          "a chain that breaks the rules was answered");
-  if (!chain.readable) return uint8_t{1};
+  if (!chain.readable || chain.too_long) return uint8_t{1};
   return AnswerTo(chain.Request(), scene_, wanted_);
 }
 

@@ -29,7 +29,8 @@ size_t BytesOf(const ControlWrite& write) {
 RingMemory& WipedControlMemory(uint8_t how) {
   return WipedMemory((how & 1) != 0 ? virtio_user::RingFormat::kPacked
                                     : virtio_user::RingFormat::kSplit,
-                     how >> 4);
+                     how >> 4,
+                     (how & 12) == 8 ? BufferSize::kLong : BufferSize::kShort);
 }
 
 ControlInput::ControlInput(std::span<const std::byte> bytes) {

@@ -20,7 +20,8 @@ inline constexpr size_t kMostControlWrites = 32;
 inline constexpr uint16_t kQuiet = 0x8000;
 
 // Of `how`, an input's first byte: bit 0 packed, bit 1 event index, bit 2 a
-// plain device queue, bits 4 to 7 the ring's size.
+// plain device queue, bit 3 without bit 2 long buffers, bits 4 to 7 the ring's
+// size.
 RingMemory& WipedControlMemory(uint8_t how);
 
 // Bytes that the driver writes somewhere into ring or buffers.

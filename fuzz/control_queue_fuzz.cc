@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
 // Whatever a driver writes into the control ring and its buffers, split or
-// packed, before and during each notification: each chain is carried out at
-// most once and answered as an oracle has it, by one byte in its place, nothing
-// else is written, and a ring that breaks the rules is broken for good. A
-// device queue by itself gives back what it took, and writes nothing else.
+// packed, before and during each notification: as many chains are served as it
+// offers, each once; what a request is answered, sets and tells others is what
+// an oracle has; the answer is one byte in its place, and nothing else is
+// written; a ring is broken where it breaks the rules, nowhere else, and for
+// good; interrupts and kicks are wanted as the spec has it. A device queue by
+// itself gives back what it is offered, and writes nothing else.
 
 #include <span>
 

@@ -2,8 +2,9 @@
 //
 // Each command that a driver has, in a split and in a packed ring, in one
 // piece, in pieces, and in an indirect table; those that a device's own control
-// queue is for, and refusals; and one of them from a driver that writes while
-// it is served.
+// queue is for, and refusals; the longest request and a longer one; rings that
+// break the rules, and events that the driver asks for; and one of them from a
+// driver that writes while it is served.
 
 #include <cstdint>
 #include <span>
@@ -28,6 +29,7 @@ struct Command {
   const char* name;
   std::vector<uint8_t> bytes;  // Class, command, data.
   uint8_t scene = 0;           // ControlScene.
+  size_t zeros = 0;            // Behind them.
 };
 
 std::vector<Command> Commands() {
@@ -97,6 +99,8 @@ std::vector<Command> CommandsInScenes() {
       {"vlan_last", {2, 0, 0xff, 0x0f}},
       {"vlan_beyond", {2, 0, 0, 0x10}},
       {"vlan_not_accepted", {2, 0, 5, 0}, kNothing},
+      {"no_multicast", {0, 3, 1}},
+      {"no_unicast", {0, 4, 1}},
   };
 }
 
@@ -117,16 +121,31 @@ struct Piece {
 
 enum class Server : uint8_t { kControlQueue, kPlainQueue };
 
+struct Manner {
+  RingFormat format = RingFormat::kSplit;
+  Shape shape = Shape::kThree;
+  Server server = Server::kControlQueue;
+  DriverWrite write = {};
+  BufferSize buffers = BufferSize::kShort;
+  // Which notification the driver asks for: used_event, or the structure of a
+  // packed ring.
+  uint32_t event = 0;
+
+  bool packed() const { return format == RingFormat::kPacked; }
+  bool event_index() const { return shape == Shape::kPieces; }
+};
+
 // One input, put together.
 class Writer {
  public:
-  Writer(RingFormat format, bool event_index, Server server, uint8_t scene)
-      : memory_(WipedMemory(format, kSizeChoice)) {
-    const bool packed = format == RingFormat::kPacked;
-    const bool plain = server == Server::kPlainQueue;
+  Writer(const Manner& manner, uint8_t scene)
+      : memory_(WipedMemory(manner.format, kSizeChoice, manner.buffers)) {
+    const bool plain = manner.server == Server::kPlainQueue;
+    const bool large = manner.buffers == BufferSize::kLong;
     Append(bytes_,
-           static_cast<uint64_t>((packed ? 1 : 0) | (event_index ? 2 : 0) |
-                                 (plain ? 4 : 0) | kSizeChoice << 4),
+           static_cast<uint64_t>(
+               (manner.packed() ? 1 : 0) | (manner.event_index() ? 2 : 0) |
+               (plain ? 4 : 0) | (large ? 8 : 0) | kSizeChoice << 4),
            1);
     Append(bytes_, scene, 1);
   }
@@ -200,30 +219,33 @@ std::vector<Piece> PiecesOf(size_t request, Shape shape) {
           {request, 1, true}};
 }
 
-struct Manner {
-  RingFormat format = RingFormat::kSplit;
-  Shape shape = Shape::kThree;
-  Server server = Server::kControlQueue;
-  DriverWrite write = {};
-};
+void AskForEvent(const Manner& manner, Writer& writer) {
+  if (manner.event == 0) return;
+  Bytes event;
+  Append(event, manner.event, manner.packed() ? 4 : 2);
+  const size_t at = manner.packed() ? 0 : 4 + 2 * writer.layout().num;
+  writer.Quietly(writer.AreaAt(writer.layout().driver, at), event);
+}
 
 Bytes Input(const Manner& manner, const Command& command) {
   const Shape shape = manner.shape;
-  Writer writer(manner.format, shape == Shape::kPieces, manner.server,
-                command.scene);
+  Writer writer(manner, command.scene);
   Bytes request;
   for (const uint8_t byte : command.bytes) Append(request, byte, 1);
-  Append(request, 0xee, 1);  // Where the ack goes.
+  // Where the ack goes.
+  if (command.zeros == 0) Append(request, 0xee, 1);
   writer.Quietly(writer.BufferAt(0), request);
+  AskForEvent(manner, writer);
   const bool in_table =
       shape == Shape::kTable || shape == Shape::kUnalignedTable;
   const Bytes list = Descriptors(
-      manner.format, PiecesOf(command.bytes.size(), shape), in_table);
+      manner.format, PiecesOf(command.bytes.size() + command.zeros, shape),
+      in_table);
   if (in_table) writer.Quietly(writer.BufferAt(TableAt(shape)), list);
   const Bytes& in_ring =
       in_table ? Table(manner.format, TableAt(shape), list.size()) : list;
   const size_t at = writer.AreaAt(writer.layout().desc, 0);
-  if (manner.format == RingFormat::kPacked) {
+  if (manner.packed()) {
     writer.AndNotify(at, in_ring, manner.write);
     return writer.Take();
   }
@@ -265,6 +287,50 @@ void AddDriverWrites(Manner manner, const Command& command,
   }
 }
 
+// `value` takes the place of the byte so far from the end.
+Bytes With(Bytes input, size_t from_end, uint8_t value) {
+  input[input.size() - from_end] = std::byte{value};
+  return input;
+}
+
+// What is wrong or unusual in a ring around a command that is not.
+void AddRings(const Command& command, std::vector<Seed>& inputs) {
+  const Bytes split = Input({}, command);
+  const Bytes packed = Input({.format = RingFormat::kPacked}, command);
+  // A split ring's input ends with flags, idx, a head and no turn.
+  constexpr size_t kFlags = 7;
+  constexpr size_t kIndex = 5;
+  constexpr size_t kHead = 3;
+  inputs.push_back({"index_beyond_split", With(split, kIndex, 9)});
+  inputs.push_back({"head_beyond_split", With(split, kHead, 8)});
+  inputs.push_back({"full_split", With(split, kIndex, 8)});
+  inputs.push_back({"no_interrupt_split", With(split, kFlags, 1)});
+  // A packed one's with three descriptors, of which the last two end here.
+  constexpr size_t kSecondFlags = 1 + 16 + 2;
+  inputs.push_back({"member_not_available_packed",
+                    With(packed, kSecondFlags, virtio_user::kDescFlagNext)});
+  const auto add = [&](const char* name, RingFormat format, uint32_t event) {
+    const Manner manner{
+        .format = format, .shape = Shape::kPieces, .event = event};
+    inputs.push_back({name + NameOf(manner), Input(manner, command)});
+  };
+  add("event_later", RingFormat::kSplit, 1);
+  constexpr uint32_t kDescriptors = uint32_t{virtio_user::kPackedEventDesc}
+                                    << 16;
+  add("event_later", RingFormat::kPacked, kDescriptors | 0x8003);
+  add("event_passed", RingFormat::kPacked, kDescriptors | 0x8002);
+}
+
+void AddLongRequests(std::vector<Seed>& inputs) {
+  const Manner manner{.buffers = BufferSize::kLong};
+  const Command longest{"longest", {9, 1, 1}, kOwnQueue, 8192 - 3};
+  // A table of 1,364 addresses, which would be one.
+  const Command longer{"longer", {1, 0, 0x54, 5}, 0, 8194 - 4};
+  for (const Command& command : {longest, longer}) {
+    inputs.push_back({command.name + NameOf(manner), Input(manner, command)});
+  }
+}
+
 }  // namespace
 
 std::vector<Seed> ControlQueueSeeds() {
@@ -291,6 +357,8 @@ std::vector<Seed> ControlQueueSeeds() {
     AddDriverWrites({.format = format, .server = Server::kPlainQueue}, pairs,
                     inputs);
   }
+  AddRings(pairs, inputs);
+  AddLongRequests(inputs);
   return inputs;
 }
 

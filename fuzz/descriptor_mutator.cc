@@ -114,6 +114,7 @@ class Mutator {
 
  private:
   static constexpr size_t kDescBytes = sizeof(virtio_user::VirtqDesc);
+  static constexpr size_t kMostRequestBytes = 8192;
 
   bool split() const { return layout_.format == RingFormat::kSplit; }
 
@@ -136,7 +137,7 @@ class Mutator {
                               ? TableBytes()
                               : choices_.Below(fuzz::RingMemory::kBufferBytes);
     Put(bytes, 0, 8, fuzz::RingMemory::kBase + offset);
-    Put(bytes, 8, 4, choices_.OneOf(kLengths));
+    Put(bytes, 8, 4, Length());
     const size_t slot = Slot();
     const bool wrap = choices_.Below(4) != 0;
     Put(bytes, 12, 2, split() ? flags : slot);
@@ -145,6 +146,14 @@ class Mutator {
                 : flags | (wrap ? virtio_user::kPackedFlagAvail
                                 : virtio_user::kPackedFlagUsed));
     return bytes;
+  }
+
+  uint32_t Length() {
+    if (memory_.buffers().size() < kMostRequestBytes ||
+        choices_.Below(4) != 0) {
+      return choices_.OneOf(kLengths);
+    }
+    return static_cast<uint32_t>(kMostRequestBytes - 8 + choices_.Below(16));
   }
 
   Bytes Turn() {

@@ -16,9 +16,10 @@ using backend_sim::PeerWrite;
 
 namespace {
 
-// A burst looks at a whole ring of 16 and at the longest control request; more
-// loads than that by far are a loop that the peer keeps going.
-constexpr uint64_t kMostLoads = 50'000;
+// A burst looks at a whole ring of 16 and, byte by byte, at as many of the
+// longest control requests; more loads than that are a loop that the peer keeps
+// going.
+constexpr uint64_t kMostLoads = 150'000;
 
 // Called at the end of the process.
 void WriteSites(const LoadMutator& mutator, const char* path) {

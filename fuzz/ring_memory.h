@@ -24,10 +24,12 @@ class RingMemory {
  public:
   static constexpr uint64_t kBase = 0x7000'0000'0000;
   static constexpr size_t kBufferBytes = 512;
+  // Of which one descriptor names more than the longest control request.
+  static constexpr size_t kLongBufferBytes = 8192 + 512;
   static constexpr uint16_t kMostDescriptors = 16;
 
-  // Requires: a size that `format` has.
-  RingMemory(virtio_user::RingFormat format, uint16_t num);
+  // Requires: a size that `format` has; one of the two sizes of buffers.
+  RingMemory(virtio_user::RingFormat format, uint16_t num, size_t buffer_bytes);
 
   const virtio_user::RingLayout& layout() const { return layout_; }
   std::span<std::byte> ring() { return ring_; }
@@ -59,9 +61,12 @@ class RingMemory {
   virtio_user::RingLayout layout_;
 };
 
+enum class BufferSize : uint8_t { kShort, kLong };
+
 // The one for this format and size, wiped. `size_choice` is any number: split
 // rings get 1, 2, 4, 8 or 16 descriptors, packed ones 1 to 16.
-RingMemory& WipedMemory(virtio_user::RingFormat format, uint8_t size_choice);
+RingMemory& WipedMemory(virtio_user::RingFormat format, uint8_t size_choice,
+                        BufferSize buffers = BufferSize::kShort);
 
 }  // namespace fuzz
 

@@ -25,6 +25,7 @@ class Walk {
   Walk(const RingImage& image, SeenChain& chain)
       : image_(image), chain_(chain) {
     chain.well_formed = chain.plain = chain.readable = chain.ends = true;
+    chain.too_long = false;
     chain.request_bytes = 0;
     chain.first_writable.reset();
     chain.descriptors = 1;
@@ -125,6 +126,9 @@ class Walk {
       chain_.readable = false;
       return;
     }
+    chain_.too_long =
+        chain_.too_long || bytes > chain_.request.size() - chain_.request_bytes;
+    if (chain_.too_long) return;
     std::ranges::copy(image_.buffers.subspan(*offset, bytes),
                       chain_.request.begin() +
                           static_cast<std::ptrdiff_t>(chain_.request_bytes));

@@ -35,11 +35,12 @@ struct SeenChain {
   bool ends = true;
   // All of it lies in memory, no part is empty, no flag is unknown.
   bool plain = true;
-  // Its readable part, if all of that lies in memory.
-  std::array<std::byte,
-             size_t{RingMemory::kMostDescriptors} * RingMemory::kBufferBytes>
-      request;
+  // The longest request that is read, of its readable part.
+  static constexpr size_t kMostRequestBytes = 8192;
+  // Its readable part, if all of that lies in memory and is not too long.
+  std::array<std::byte, kMostRequestBytes> request;
   size_t request_bytes = 0;
+  bool too_long = false;
   bool readable = true;
   // In the buffers: its first writable byte.
   std::optional<size_t> first_writable;

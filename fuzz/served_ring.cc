@@ -37,7 +37,7 @@ RingImage ServedRing::Image() const {
   return {layout.format, layout.num,
           std::span(ring_).subspan(At(layout.desc), layout.DescBytes()),
           std::span(ring_).subspan(At(layout.driver), layout.DriverBytes()),
-          buffers_};
+          std::span(buffers_).first(memory_.buffers().size())};
 }
 
 void ServedRing::Before() {

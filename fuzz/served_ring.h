@@ -82,7 +82,7 @@ class ServedRing {
   static constexpr size_t kMostRingBytes = 640;
   // As they were, and then as they have to be.
   std::array<std::byte, kMostRingBytes> ring_{};
-  std::array<std::byte, RingMemory::kBufferBytes> buffers_{};
+  std::array<std::byte, RingMemory::kLongBufferBytes> buffers_;
   SeenChain chain_;
   uint16_t used_before_ = 0;
   virtio_user::RingPosition next_;
