@@ -23,7 +23,6 @@ using virtio_user::SendChunk;
 
 namespace {
 
-constexpr size_t kHeaderBytes = 12;
 constexpr uint32_t kSetBackendReqFd = 21;
 constexpr uint64_t kProtoBackendReq = 1 << 5;
 constexpr uint32_t kNeedReply = 8;
@@ -39,20 +38,6 @@ std::unexpected<virtio_user::Error> Gone() {
 }
 
 }  // namespace
-
-void AnsweringChannel::Answer::Add(uint64_t number, size_t count) {
-  std::array<std::byte, 8> little;
-  for (size_t i = 0; i < count; ++i) {
-    little[i] = static_cast<std::byte>(number >> (8 * i));
-  }
-  Add(std::span(little).first(count));
-}
-
-void AnsweringChannel::Answer::Add(std::span<const std::byte> more) {
-  const size_t count = std::min(more.size(), bytes.size() - size);
-  std::memcpy(bytes.data() + size, more.data(), count);
-  size += count;
-}
 
 AnsweringChannel::AnsweringChannel(Reader& input)
     : input_(input),
@@ -90,6 +75,8 @@ Result<void> AnsweringChannel::Attach() {
   attached_ = true;
   closed_ = false;
   Forget();
+  heard_.BeginStream();
+  asks_.asked().Forget();
   return {};
 }
 
@@ -121,7 +108,8 @@ Result<size_t> AnsweringChannel::Send(std::span<const SendChunk> chunks,
   if (!attached_ || closed_) return Gone();
   size_t sent = 0;
   for (const SendChunk& chunk : chunks) {
-    if (skip == 0 && !chunk.fds.empty() && EndsInside()) ++misplaced_fds_;
+    if (skip == 0 && !chunk.fds.empty() && LookAtUnread().inside)
+      ++misplaced_fds_;
     auto left = chunk.bytes.subspan(std::exchange(skip, 0));
     while (!left.empty() && !closed_) {
       const size_t room = inbox_.size() - inbox_bytes_;
@@ -138,14 +126,20 @@ Result<size_t> AnsweringChannel::Send(std::span<const SendChunk> chunks,
   return sent;
 }
 
-// Whether what was sent and not read yet ends in the middle of a message.
-bool AnsweringChannel::EndsInside() const {
+AnsweringChannel::Unread AnsweringChannel::LookAtUnread() const {
+  Unread seen;
   size_t at = 0;
-  while (at + kHeaderBytes <= inbox_bytes_) {
-    const auto size = std::span(inbox_).subspan(at + 8, 4);
-    at += kHeaderBytes + Reader(size).Number(4);
+  for (; at + kHeaderBytes <= inbox_bytes_;) {
+    seen.asks |= IsAnswered(ValueAt<uint32_t>(inbox_, at),
+                            ValueAt<uint32_t>(inbox_, at + 4));
+    at += kHeaderBytes + ValueAt<uint32_t>(inbox_, at + 8);
   }
-  return at != inbox_bytes_;
+  seen.inside = at != inbox_bytes_;
+  return seen;
+}
+
+bool AnsweringChannel::has_unheard() const {
+  return LookAtUnread().asks || Available() != 0;
 }
 
 void AnsweringChannel::ReadMessages() {
@@ -166,13 +160,16 @@ void AnsweringChannel::ReadMessages() {
 
 void AnsweringChannel::OnMessage(uint32_t request, uint32_t flags,
                                  std::span<const std::byte> payload) {
+  heard_.Ask(request, flags, payload);
   if (++messages_ > close_after_) {
     closed_ = true;
     return;
   }
   if (messages_ == stuck_after_) stuck_until_ = now_ + stuck_for_;
-  if (request == kSetBackendReqFd) asks_.Begin();
-  Answer answer;
+  if (request == kSetBackendReqFd) {
+    asks_.Begin((heard_.agreed() & virtio_user::kProtoConfig) != 0);
+  }
+  SpoiledAnswer answer;
   answer.Add(request, 4);
   answer.Add(kReplyFlags, 4);
   answer.Add(0, 4);
@@ -187,13 +184,13 @@ void AnsweringChannel::OnMessage(uint32_t request, uint32_t flags,
   answer.bytes[8] = static_cast<std::byte>(bytes);
   answer.bytes[9] = static_cast<std::byte>(bytes >> 8);
   if (messages_ > silent_after_) return;
-  Spoil(answer);
+  answer.Spoil(input_);
   Queue(answer);
 }
 
 bool AnsweringChannel::AddPayload(uint32_t request,
                                   std::span<const std::byte> payload,
-                                  Answer& answer) const {
+                                  SpoiledAnswer& answer) const {
   using namespace virtio_user;  // The requests.
   switch (request) {
     case kReqGetFeatures:
@@ -230,49 +227,7 @@ bool AnsweringChannel::AddPayload(uint32_t request,
   }
 }
 
-// What a byte makes of an answer; most leave it alone.
-void AnsweringChannel::Spoil(Answer& answer) {
-  const uint8_t how = input_.Byte();
-  if (how < kFirstWay) return;
-  switch (how % kWays) {
-    case 0: {
-      const size_t at = std::min<size_t>(input_.Byte(), answer.size);
-      const auto bytes = input_.Chunk();
-      std::ranges::copy(bytes.first(std::min(bytes.size(), answer.size - at)),
-                        answer.bytes.begin() + static_cast<ptrdiff_t>(at));
-      return;
-    }
-    case 1: {
-      const size_t size = input_.Byte();
-      for (; answer.size < size; ++answer.size) {
-        answer.bytes[answer.size] = std::byte{0};
-      }
-      answer.size = size;
-      return;
-    }
-    case 2:
-      answer.fd_count = input_.Byte() % 9;
-      answer.fd_bytes = input_.Word();
-      return;
-    case 3:
-      answer.delay = milliseconds(10 * input_.Word());
-      return;
-    case 4:
-      answer.piece_bytes = size_t{1} + input_.Byte() % 20;
-      return;
-    case 5: {
-      // An ack's refusal; the front of what is no ack.
-      const size_t at = std::min(kHeaderBytes, answer.size);
-      answer.bytes[at] = static_cast<std::byte>(input_.Byte());
-      return;
-    }
-    default:
-      // Nobody asked for these.
-      return answer.Add(input_.Chunk());
-  }
-}
-
-void AnsweringChannel::Queue(const Answer& answer) {
+void AnsweringChannel::Queue(const SpoiledAnswer& answer) {
   Duration at = now_ + answer.delay;
   Piece* const last = piece_count_ == 0 ? nullptr : &pieces_[piece_count_ - 1];
   if (last != nullptr) at = std::max(at, last->at);
@@ -307,6 +262,17 @@ size_t AnsweringChannel::Available() const {
   return bytes;
 }
 
+// The first of them.
+virtio_user::FileDescriptor AnsweringChannel::BringFds(size_t count,
+                                                       uint64_t bytes) {
+  if (bytes == kNoRoomBytes) {
+    heard_.Bring({.fd_count = count, .file_bytes = {}});
+    return {};
+  }
+  heard_.Bring({.fd_count = count, .file_bytes = bytes});
+  return files_.Open(bytes);
+}
+
 Result<Received> AnsweringChannel::Receive(std::span<std::byte> into) {
   if (!attached_) return Gone();
   Received got;
@@ -316,12 +282,11 @@ Result<Received> AnsweringChannel::Receive(std::span<std::byte> into) {
     // As recvmsg: descriptors end what one call takes, before and after.
     if (piece.fd_count > 0 && got.bytes > 0) break;
     got.fd_count = std::exchange(piece.fd_count, 0);
-    if (got.fd_count > 0 && piece.fd_bytes != kNoRoomBytes) {
-      got.fd = files_.Open(piece.fd_bytes);
-    }
+    if (got.fd_count > 0) got.fd = BringFds(got.fd_count, piece.fd_bytes);
     const size_t count =
         std::min(into.size() - got.bytes, piece.end - piece.begin);
     std::memcpy(into.data() + got.bytes, outbox_.data() + piece.begin, count);
+    heard_.Take(into.subspan(got.bytes, count));
     got.bytes += count;
     piece.begin += count;
     if (piece.begin == piece.end) ++first_piece_;

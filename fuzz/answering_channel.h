@@ -10,7 +10,9 @@
 
 #include "fuzz/answer_files.h"
 #include "fuzz/asking_stream.h"
+#include "fuzz/heard_answers.h"
 #include "fuzz/reader.h"
+#include "fuzz/spoiled_answer.h"
 #include "virtio_user/vhost_user/channel.h"
 
 namespace fuzz {
@@ -31,22 +33,28 @@ class AnsweringChannel final : public virtio_user::Channel {
   static constexpr uint8_t kSilent = 16;   // Likewise.
   static constexpr uint8_t kStuck = 32;    // Likewise; for how long.
   static constexpr uint8_t kAsks = 64;     // An AskingStream as a chunk.
-  // What an answer's byte makes of it: nothing below the first of these, else
-  // one way or another by the remainder.
-  static constexpr uint8_t kFirstWay = 98;
-  static constexpr uint8_t kWays = 7;
 
   // Reads from `input`, which outlives it.
   explicit AnsweringChannel(Reader& input);
 
   virtio_user::Duration now() const { return now_; }
   bool attached() const { return attached_; }
+  // By the back-end.
+  bool closed() const { return closed_; }
+  bool has_requests() const { return has_requests_; }
   // The next Attach waits in vain.
   void RefuseAttach() { refuses_attach_ = true; }
   // Descriptors that came in the middle of a message, where no peer takes them.
   size_t misplaced_fds() const { return misplaced_fds_; }
   // Of answers and requests, that the front-end has not closed.
   size_t open_fds() const { return files_.open_count(); }
+  // What the front-end asked, and what it took as answers.
+  HeardAnswers& heard() { return heard_; }
+  // Whether one of its questions has not been read, or something behind the
+  // answers has not been taken.
+  bool has_unheard() const;
+  // What it was asked.
+  AskedRequests& asked() { return asks_.asked(); }
 
   virtio_user::Result<void> Attach() override;
   void Detach() override;
@@ -72,19 +80,6 @@ class AnsweringChannel final : public virtio_user::Channel {
   }
 
  private:
-  static constexpr size_t kMostAnswerBytes = 512;
-
-  struct Answer {
-    std::array<std::byte, kMostAnswerBytes> bytes;
-    size_t size = 0;
-    size_t fd_count = 0;
-    uint64_t fd_bytes = 0;
-    virtio_user::Duration delay{0};
-    size_t piece_bytes = 0;  // 0: in one piece; else so many a millisecond.
-
-    void Add(uint64_t number, size_t count);
-    void Add(std::span<const std::byte> more);
-  };
   // A stretch of answers that arrives at one moment.
   struct Piece {
     size_t begin = 0;  // In outbox_.
@@ -95,7 +90,12 @@ class AnsweringChannel final : public virtio_user::Channel {
   };
 
   bool stuck() const { return now_ < stuck_until_; }
-  bool EndsInside() const;
+  // How a walk over what was sent and not read yet ends.
+  struct Unread {
+    bool inside = false;  // Of a message.
+    bool asks = false;    // One is to be answered.
+  };
+  Unread LookAtUnread() const;
   // Whether a wait is over because the back-end asks, which takes a moment.
   bool WokenBeside(virtio_user::Deadline deadline);
   void ReadMessages();
@@ -103,11 +103,11 @@ class AnsweringChannel final : public virtio_user::Channel {
                  std::span<const std::byte> payload);
   // Whether the request has an answer of its own.
   bool AddPayload(uint32_t request, std::span<const std::byte> payload,
-                  Answer& answer) const;
-  void Spoil(Answer& answer);
-  void Queue(const Answer& answer);
+                  SpoiledAnswer& answer) const;
+  void Queue(const SpoiledAnswer& answer);
   void Forget();
   size_t Available() const;
+  virtio_user::FileDescriptor BringFds(size_t count, uint64_t bytes);
 
   Reader& input_;
   // What it is.
@@ -122,6 +122,7 @@ class AnsweringChannel final : public virtio_user::Channel {
 
   AnswerFiles files_;
   AskingStream asks_{files_};
+  HeardAnswers heard_;
   bool has_requests_ = false;
   bool watches_ = false;
   virtio_user::Deadline attach_deadline_;

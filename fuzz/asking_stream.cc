@@ -6,6 +6,8 @@
 #include <cstring>
 #include <utility>
 
+#include "fuzz/finding.h"
+
 namespace fuzz {
 
 using virtio_user::Deadline;
@@ -32,9 +34,9 @@ class AskingEnd final : public virtio_user::Channel {
   void SetAttachDeadline(Deadline) override {}
   Result<size_t> Send(std::span<const virtio_user::SendChunk> chunks,
                       size_t skip) override {
-    size_t bytes = 0;
-    for (const auto& chunk : chunks) bytes += chunk.bytes.size();
-    return stream_.Send(bytes - skip);
+    Expect(chunks.size() == 1 && chunks[0].fds.empty() && skip == 0, "requests",
+           "an answer in pieces, or with descriptors");
+    return stream_.Send(chunks[0].bytes);
   }
   Result<Received> Receive(std::span<std::byte> into) override {
     return stream_.Receive(into);
@@ -61,14 +63,16 @@ void AskingStream::Supply(std::span<const std::byte> bytes) {
 
 std::unique_ptr<virtio_user::Channel> AskingStream::MakeEnd() {
   Lose();
+  asked_.Replace();
   const size_t room = how_ >> kRoomShift & 7;
   room_ = room == 0 ? SIZE_MAX : room * kHalfAnAnswer;
   return std::make_unique<AskingEnd>(*this);
 }
 
-void AskingStream::Begin() {
+void AskingStream::Begin(bool config) {
   if (begun_) return;
   begun_ = true;
+  asked_.Begin(config);
   LoadPiece();
 }
 
@@ -114,12 +118,14 @@ Result<Received> AskingStream::Receive(std::span<std::byte> into) {
       return Fail(ErrorCode::kDisconnected, "the back-end asks no more");
     }
     if (end() == End::kBreaks) {
+      asked_.Break();
       return Fail(ErrorCode::kSystem, "the stream of requests is broken");
     }
   }
   got.bytes = std::min(into.size(), piece_bytes_ - piece_at_);
   if (got.bytes == 0) return got;
   std::memcpy(into.data(), piece_.data() + piece_at_, got.bytes);
+  asked_.Read(into.first(got.bytes));
   piece_at_ += got.bytes;
   got.fd_count = std::exchange(piece_fds_, 0);
   if (got.fd_count > 0) got.fd = files_.Open(kFileBytes);
@@ -127,11 +133,13 @@ Result<Received> AskingStream::Receive(std::span<std::byte> into) {
   return got;
 }
 
-Result<size_t> AskingStream::Send(size_t bytes) {
-  if (bytes > room_ && (how_ & kNoRoomIsAnError) != 0) {
+Result<size_t> AskingStream::Send(std::span<const std::byte> answer) {
+  const bool fits = answer.size() <= room_;
+  asked_.Answer(answer, fits);
+  if (!fits && (how_ & kNoRoomIsAnError) != 0) {
     return Fail(ErrorCode::kDisconnected, "the back-end hears no answers");
   }
-  const size_t sent = std::min(bytes, room_);
+  const size_t sent = std::min(answer.size(), room_);
   if (room_ != SIZE_MAX) room_ -= sent;
   return sent;
 }

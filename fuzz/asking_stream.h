@@ -10,6 +10,7 @@
 #include <span>
 
 #include "fuzz/answer_files.h"
+#include "fuzz/asked_requests.h"
 #include "fuzz/reader.h"
 #include "virtio_user/vhost_user/channel.h"
 
@@ -39,13 +40,17 @@ class AskingStream {
   // The front-end's end of a new one, which goes on where the one before it was
   // left. Borrows this.
   std::unique_ptr<virtio_user::Channel> MakeEnd();
-  // The back-end has its end, and sends from now on.
-  void Begin();
+  // The back-end has its end, and sends from now on; `config`: CONFIG was
+  // agreed to.
+  void Begin(bool config);
   void Lose();
 
   bool Readable() const;
   virtio_user::Result<virtio_user::Received> Receive(std::span<std::byte> into);
-  virtio_user::Result<size_t> Send(size_t bytes);
+  virtio_user::Result<size_t> Send(std::span<const std::byte> answer);
+
+  // What came of what was asked.
+  AskedRequests& asked() { return asked_; }
 
  private:
   static constexpr size_t kMostPayload = 31;
@@ -55,6 +60,7 @@ class AskingStream {
   void LoadPiece();
 
   AnswerFiles& files_;
+  AskedRequests asked_;
   std::span<const std::byte> all_;
   Reader left_{{}};
   uint8_t how_ = 0;

@@ -3,25 +3,25 @@
 #include "fuzz/back_end_calls.h"
 
 #include <array>
+#include <iterator>
 #include <span>
 #include <utility>
 
+#include "fuzz/call_arguments.h"
+#include "fuzz/call_results.h"
 #include "fuzz/finding.h"
 #include "tests/fakes/vhost_user_session.h"
-#include "virtio_user/base/check.h"
 #include "virtio_user/base/mac_address.h"
 
 namespace fuzz {
 
-using std::chrono::milliseconds;
 using virtio_user::Duration;
 using virtio_user::Fail;
 using virtio_user::Feature;
 using virtio_user::FeatureSet;
 using virtio_user::InflightShape;
-using virtio_user::MemoryRegion;
-using virtio_user::MemoryTable;
 using virtio_user::Result;
+using virtio_user::RingFormat;
 using virtio_user::VringBaseQuery;
 using virtio_user::VringEnable;
 
@@ -29,67 +29,9 @@ namespace {
 
 constexpr Duration kUsualBudget = std::chrono::seconds(2);
 constexpr Duration kNoTime{0};
-constexpr size_t kArguments = 8;
-
 template <typename T>
 Result<void> ToVoid(const Result<T>& result) {
   return result ? Result<void>() : Fail(result);
-}
-
-// Tables that follow each other in every way: equal, with more, with less, with
-// a region that has grown, with one that was cut, of another file at the same
-// place, with nothing, and of more regions than one message carries.
-class Tables {
- public:
-  Tables() {
-    Add(0, {.page = 0}).Add(0, {.page = 4});
-    Add(1, {.page = 0});
-    Add(2, {.page = 0, .pages = 2}).Add(2, {.page = 4});
-    Add(3, {.page = 1}).Add(3, {.page = 4});
-    Add(4, {.page = 0, .file = 1}).Add(4, {.page = 4});
-    Add(5, {.page = 0}).Add(5, {.page = 4}).Add(5, {.page = 6});
-    for (size_t i = 0; i < kPages; ++i) Add(6, {.page = i});
-  }
-  const MemoryTable& operator[](size_t i) const { return tables_[i]; }
-
- private:
-  static constexpr size_t kPages = 9;
-  static constexpr size_t kPageBytes = 0x1000;
-
-  struct Place {
-    size_t page = 0;
-    size_t pages = 1;
-    int file = 0;
-  };
-  Tables& Add(size_t table, const Place& at) {
-    const size_t begin = at.page * kPageBytes;
-    const bool added = tables_[table]
-                           .Add({.host = std::span(memory_).subspan(
-                                     begin, at.pages * kPageBytes),
-                                 .published = 0x10000 + begin,
-                                 .iova = 0x10000 + begin,
-                                 .fd = 31 + at.file,
-                                 .offset = begin})
-                           .has_value();
-    VU_CHECK(added);
-    return *this;
-  }
-
-  std::array<std::byte, kPages * kPageBytes> memory_{};
-  std::array<MemoryTable, kArguments> tables_;
-};
-
-const MemoryTable& Table(size_t i) {
-  static const auto* const kTables = new Tables;
-  return (*kTables)[i];
-}
-
-// Two rings that there are, the last one that a message can name, and two that
-// it cannot.
-uint16_t RingOf(unsigned argument) {
-  constexpr std::array<uint16_t, kArguments> kRings = {0, 1,   0,   1,
-                                                       3, 255, 256, 0xffff};
-  return kRings[argument];
 }
 
 }  // namespace
@@ -114,14 +56,11 @@ void BackEndCalls::End() {
 }
 
 void BackEndCalls::MakeOne(uint8_t byte) {
-  constexpr std::array<Duration, kArguments> kBudgets = {
-      kUsualBudget,     milliseconds(500), milliseconds(200), milliseconds(100),
-      milliseconds(50), milliseconds(10),  milliseconds(1),   kNoTime};
   const auto call = static_cast<BackEndCall>(byte & 31);
   const unsigned argument = byte >> 5;
   switch (call) {
     case BackEndCall::kBudget:
-      budget_ = kBudgets[argument];
+      budget_ = BudgetOf(argument);
       return;
     case BackEndCall::kDetach:
       return Watched(kNoTime, [this] {
@@ -139,13 +78,17 @@ void BackEndCalls::MakeOne(uint8_t byte) {
 
 void BackEndCalls::Watched(Duration granted,
                            virtio_user::FunctionRef<Outcome()> make) {
-  const Duration before = channel_.now();
+  const CallBegin begin = {.at = channel_.now(),
+                           .granted = granted,
+                           .attached = channel_.attached()};
+  channel_.heard().BeginCall();
   backend_.BeginCall(granted);
   const Outcome done = make();
-  Expect(channel_.now() - before <= granted, "deadline",
+  Expect(channel_.now() - begin.at <= granted, "deadline",
          "a call takes longer than it was granted");
   const size_t handed_on = notes_.fd.valid() ? 1 : 0;
   Expect(channel_.open_fds() == handed_on, "descriptors", "one is left");
+  JudgeCall(channel_, begin, done);
   if (done) return;
   Expect(!done.error().text().empty(), "error", "no reason");
   Expect(!virtio_user::LosesPeer(done.error().code()) || !channel_.attached(),
@@ -179,14 +122,15 @@ Result<void> BackEndCalls::Features(BackEndCall call, unsigned argument) {
     case BackEndCall::kGetFeatures: {
       const auto offered = backend_.GetFeatures();
       offered_ = offered.value_or(FeatureSet());
+      if (offered) JudgeFeatures(channel_, backend_, offered_);
       return ToVoid(offered);
     }
     case BackEndCall::kSetFeatures:
       return SetFeatures(argument);
     case BackEndCall::kSetMemTable:
-      return backend_.SetMemTable(Table(argument));
+      return backend_.SetMemTable(TableOf(argument));
     case BackEndCall::kChangeMemTable:
-      return backend_.ChangeMemTable(Table(argument));
+      return backend_.ChangeMemTable(TableOf(argument));
     default:
       return Ring(call, argument);
   }
@@ -214,7 +158,7 @@ Result<void> BackEndCalls::Ring(BackEndCall call, unsigned argument) {
       std::array<VringBaseQuery, 3> queries;
       queries[0].vring = ring;
       queries[1].vring = 1;
-      return backend_.GetVringBases(
+      return GetBases(
           std::span(queries).first(argument % (queries.size() + 1)));
     }
     default:
@@ -223,13 +167,15 @@ Result<void> BackEndCalls::Ring(BackEndCall call, unsigned argument) {
 }
 
 Result<void> BackEndCalls::Device(BackEndCall call, unsigned argument) {
-  constexpr std::array<uint8_t, kArguments> kStatuses = {0,    1,    3,    0x0b,
-                                                         0x0f, 0x4f, 0x80, 255};
   switch (call) {
-    case BackEndCall::kGetStatus:
-      return ToVoid(backend_.GetStatus());
+    case BackEndCall::kGetStatus: {
+      const auto status = backend_.GetStatus();
+      Expect(!status || *status == channel_.heard().values().status, "status",
+             "another one");
+      return ToVoid(status);
+    }
     case BackEndCall::kSetStatus:
-      return backend_.SetStatus(kStatuses[argument]);
+      return backend_.SetStatus(StatusOf(argument));
     case BackEndCall::kSetMtu:
       return backend_.SetMtu(argument == 0 ? 1500 : 0xffff);
     case BackEndCall::kSendRarp:
@@ -247,44 +193,24 @@ Result<void> BackEndCalls::Device(BackEndCall call, unsigned argument) {
 }
 
 Result<void> BackEndCalls::Config(BackEndCall call, unsigned argument) {
-  using virtio_user::kNetConfigFrontBytes;
-  using virtio_user::kNetConfigMtuBytes;
-  constexpr size_t kMostBytes = virtio_user::kVhostUserMaxConfigBytes;
-  struct Range {
-    uint32_t offset = 0;
-    size_t bytes = 0;
-  };
-  // What was read ahead, or could have been, other places, and what no message
-  // carries.
-  constexpr std::array<Range, kArguments> kRanges = {{{0, kNetConfigFrontBytes},
-                                                      {0, kNetConfigMtuBytes},
-                                                      {2, kNetConfigFrontBytes},
-                                                      {6, 2},
-                                                      {0, kMostBytes},
-                                                      {UINT32_MAX, 1},
-                                                      {0, 0},
-                                                      {0, kMostBytes + 1}}};
-  const Range& range = kRanges[argument];
-  std::array<std::byte, kMostBytes + 1> space{};
+  const ConfigRange range = ConfigRangeOf(argument);
+  std::array<std::byte, kMostConfigBytes + 1> space{};
   const auto bytes = std::span(space).first(range.bytes);
-  return call == BackEndCall::kGetConfig
-             ? backend_.GetConfig(range.offset, bytes)
-             : backend_.SetConfig(range.offset, bytes);
+  if (call == BackEndCall::kSetConfig) {
+    return backend_.SetConfig(range.offset, bytes);
+  }
+  const auto done = backend_.GetConfig(range.offset, bytes);
+  JudgeConfig(channel_, range.offset, bytes, done);
+  return done;
 }
 
 Result<void> BackEndCalls::Inflight(BackEndCall call, unsigned argument) {
-  constexpr std::array<InflightShape, kArguments> kShapes = {{{2, 8},
-                                                              {2, 256},
-                                                              {1, 0x8000},
-                                                              {0, 0},
-                                                              {0xffff, 0xffff},
-                                                              {2, 8},
-                                                              {2, 8},
-                                                              {2, 8}}};
   if (call == BackEndCall::kGetInflight) {
-    auto notes = backend_.GetInflight(kShapes[argument]);
+    const InflightShape shape = ShapeOf(argument);
+    auto notes = backend_.GetInflight(shape);
     if (!notes) return Fail(notes);
     notes_ = *std::move(notes);
+    JudgeNotes(channel_, notes_, shape);
     return {};
   }
   // Only a region that has a descriptor is told of.
@@ -311,6 +237,8 @@ Result<void> BackEndCalls::Look() {
 Result<void> BackEndCalls::TakeNews() {
   const virtio_user::BackendNews news = backend_.TakeNews();
   Expect(!news.trouble || !news.trouble->text().empty(), "news", "no reason");
+  channel_.asked().CompareNews({.config_changed = news.config_changed,
+                                .trouble = news.trouble.has_value()});
   return {};
 }
 
@@ -322,21 +250,25 @@ Result<void> BackEndCalls::Open() {
 
 Result<void> BackEndCalls::UsualSession() {
   static const virtio_user::TwoRegions kRegions;
-  return virtio_user::VhostUserSession(backend_, kRegions.table()).Run();
+  virtio_user::VhostUserSession session(backend_, kRegions.table());
+  auto done = session.Run();
+  if (done) JudgeBases(channel_, session.bases, layout_);
+  return done;
 }
 
 Result<void> BackEndCalls::SetFeatures(unsigned argument) {
-  switch (argument % 4) {
-    case 0:
-      return backend_.SetFeatures({Feature::kVersion1});
-    case 1:
-      return backend_.SetFeatures(offered_);
-    case 2:
-      return backend_.SetFeatures({Feature::kVersion1, Feature::kRingPacked});
-    default:
-      // Above what a vhost-user feature word has.
-      return backend_.SetFeatures(FeatureSet::FromWords(0, 8));
+  // The last one: above what a vhost-user feature word has.
+  const FeatureSet sets[] = {{Feature::kVersion1},
+                             offered_,
+                             {Feature::kVersion1, Feature::kRingPacked},
+                             FeatureSet::FromWords(0, 8)};
+  const FeatureSet& features = sets[argument % std::size(sets)];
+  if (features.high() == 0) {
+    const bool packed = features.Has(Feature::kRingPacked);
+    layout_ = packed ? RingFormat::kPacked : RingFormat::kSplit;
+    channel_.heard().set_packed(packed);
   }
+  return backend_.SetFeatures(features);
 }
 
 Result<void> BackEndCalls::BatchStep() {
@@ -370,7 +302,7 @@ Result<void> BackEndCalls::TellStart(unsigned argument) {
       BackEndCall::kSetVringCall, BackEndCall::kSetVringNum,
       BackEndCall::kSetVringBase, BackEndCall::kSetVringAddr,
       BackEndCall::kSetVringKick, BackEndCall::kSetVringEnable};
-  if (auto done = backend_.SetMemTable(Table(argument)); !done) return done;
+  if (auto done = backend_.SetMemTable(TableOf(argument)); !done) return done;
   for (const unsigned ring : {0u, 1u}) {
     for (const BackEndCall call : kOfARing) {
       if (call == BackEndCall::kSetVringEnable && !backend_.caps().ring_enable)
@@ -384,7 +316,13 @@ Result<void> BackEndCalls::TellStart(unsigned argument) {
 Result<void> BackEndCalls::Stop() {
   std::array<VringBaseQuery, 2> queries;
   queries[1].vring = 1;
-  return backend_.GetVringBases(queries);
+  return GetBases(queries);
+}
+
+Result<void> BackEndCalls::GetBases(std::span<VringBaseQuery> queries) {
+  auto done = backend_.GetVringBases(queries);
+  if (done) JudgeBases(channel_, queries, layout_);
+  return done;
 }
 
 }  // namespace fuzz

@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <span>
 
 #include "fuzz/answering_channel.h"
 #include "fuzz/reader.h"
@@ -56,9 +57,9 @@ constexpr uint8_t Call(BackEndCall call, unsigned argument = 0) {
 }
 
 // What a front-end asks of a vhost-user back-end, call by call, and what must
-// hold after each of them: it took no longer than it was granted, a failure
-// says why, a lost peer is detached, and of the descriptors that came only
-// those are open that were handed on.
+// hold after each of them: it took no longer than it was granted, it says what
+// was answered, a failure says why, a lost peer is detached, and of the
+// descriptors that came only those are open that were handed on.
 class BackEndCalls {
  public:
   static constexpr size_t kMost = 16;
@@ -99,6 +100,7 @@ class BackEndCalls {
   Outcome Start(unsigned argument);
   Outcome TellStart(unsigned argument);
   Outcome Stop();
+  Outcome GetBases(std::span<virtio_user::VringBaseQuery> queries);
   Outcome Commit();
 
   // BeginCall, `make`, and what must hold then.
@@ -109,6 +111,7 @@ class BackEndCalls {
   AnsweringChannel& channel_;
   virtio_user::Duration budget_ = std::chrono::seconds(2);
   virtio_user::FeatureSet offered_;
+  virtio_user::RingFormat layout_ = virtio_user::RingFormat::kSplit;
   virtio_user::InflightRegion notes_;
   bool in_batch_ = false;
 };

@@ -11,6 +11,7 @@
 #include "fuzz/back_end_calls.h"
 #include "fuzz/reader.h"
 #include "fuzz/seeds.h"
+#include "fuzz/spoiled_answer.h"
 
 namespace fuzz {
 namespace {
@@ -44,8 +45,8 @@ Bytes BytesOf(Numbers... numbers) {
 
 // `meek` answers as they should be, then one that is spoiled in this way.
 Bytes Spoiled(size_t meek, unsigned way) {
-  constexpr uint8_t kFirst = AnsweringChannel::kFirstWay;
-  static_assert(kFirst % AnsweringChannel::kWays == 0);
+  constexpr uint8_t kFirst = SpoiledAnswer::kFirstWay;
+  static_assert(kFirst % SpoiledAnswer::kWays == 0);
   Bytes bytes(meek);
   Append(bytes, kFirst + way, 1);
   Append(bytes, 0xff000804, 4);
@@ -142,7 +143,7 @@ void AddCalls(std::vector<Seed>& seeds) {
                             .what = AnsweringChannel::kFeatures,
                             .described = plain})});
     if (!IsAnswered(call)) continue;
-    for (unsigned way = 0; way < AnsweringChannel::kWays; ++way) {
+    for (unsigned way = 0; way < SpoiledAnswer::kWays; ++way) {
       const Bytes one = call == BackEndCall::kSetInflight
                             ? BytesOf(Call(BackEndCall::kGetInflight),
                                       Call(BackEndCall::kSetInflight))
@@ -204,8 +205,8 @@ void AddLives(std::vector<Seed>& seeds) {
 void AddNotes(std::vector<Seed>& seeds) {
   using enum BackEndCall;
   // Of an answer's first byte: what overwrites it, and its descriptors.
-  constexpr uint8_t kOther = AnsweringChannel::kFirstWay;
-  constexpr uint8_t kFds = AnsweringChannel::kFirstWay + 2;
+  constexpr uint8_t kOther = SpoiledAnswer::kFirstWay;
+  constexpr uint8_t kFds = SpoiledAnswer::kFirstWay + 2;
   constexpr uint8_t kBytesAt = 12;
   constexpr uint8_t kOffsetAt = 20;
   constexpr uint8_t kQueuesAt = 28;
@@ -375,7 +376,7 @@ std::vector<Seed> VhostUserReplySeeds() {
   constexpr uint8_t kAnswers = 20;
   std::vector<Seed> seeds = {{"as_it_should_be", Input({})}};
   for (uint8_t answer = 0; answer < kAnswers; ++answer) {
-    for (uint8_t way = 0; way < AnsweringChannel::kWays; ++way) {
+    for (uint8_t way = 0; way < SpoiledAnswer::kWays; ++way) {
       seeds.push_back(
           {"answer_" + std::to_string(answer) + "_way_" + std::to_string(way),
            Input({.answers = Spoiled(answer, way)})});
