@@ -10,38 +10,12 @@
 #include "fuzz/asking_stream.h"
 #include "fuzz/back_end_calls.h"
 #include "fuzz/reader.h"
+#include "fuzz/reply_input.h"
 #include "fuzz/seeds.h"
 #include "fuzz/spoiled_answer.h"
 
 namespace fuzz {
 namespace {
-
-// An input of vhost_user_reply_fuzz, piece by piece.
-struct Parts {
-  Bytes calls = {};
-  uint8_t what = 0;
-  Bytes described = {};  // What bits of `what` announce.
-  Bytes answers = {};
-};
-
-void AppendAll(Bytes& to, const Bytes& more) {
-  to.insert(to.end(), more.begin(), more.end());
-}
-
-Bytes Input(const Parts& parts) {
-  Bytes bytes;
-  Append(bytes, parts.calls.size(), 1);
-  AppendAll(bytes, parts.calls);
-  Append(bytes, parts.what, 1);
-  AppendAll(bytes, parts.described);
-  AppendAll(bytes, parts.answers);
-  return bytes;
-}
-
-template <typename... Numbers>
-Bytes BytesOf(Numbers... numbers) {
-  return {static_cast<std::byte>(numbers)...};
-}
 
 // `meek` answers as they should be, then one that is spoiled in this way.
 Bytes Spoiled(size_t meek, unsigned way) {
@@ -52,28 +26,6 @@ Bytes Spoiled(size_t meek, unsigned way) {
   Append(bytes, 0xff000804, 4);
   return bytes;
 }
-
-// All protocol features that the front-end speaks, and those without memory
-// slots.
-constexpr uint32_t kAllSpoken = virtio_user::kSpokenProtocolFeatures;
-constexpr uint32_t kNoSlots =
-    kAllSpoken &
-    ~ProtocolMask(virtio_user::ProtocolFeature::kConfigureMemSlots);
-constexpr uint64_t kWideFeatures = uint64_t{1} << 34 | uint64_t{1} << 32 |
-                                   uint64_t{1} << 30 | 1 << 22 | 1 << 3;
-
-// The answers of kOpen by a back-end that has all of `kAllSpoken`.
-constexpr size_t kOpenAnswers = 5;
-
-Bytes Described(uint32_t protocol) {
-  Bytes bytes;
-  Append(bytes, kWideFeatures, 5);
-  Append(bytes, protocol, 3);
-  return bytes;
-}
-
-constexpr uint8_t kWide =
-    AnsweringChannel::kFeatures | AnsweringChannel::kProtocol;
 
 struct NamedCall {
   std::string_view name;
@@ -199,40 +151,6 @@ void AddLives(std::vector<Seed>& seeds) {
       BytesOf(Call(kDetach), Call(kGetStatus), Call(kStart), Call(kStop),
               Call(kGetInflight), Call(kOpen), Call(kStop)),
       kAllSpoken);
-}
-
-// Answers of GET_INFLIGHT_FD, the one that brings a descriptor.
-void AddNotes(std::vector<Seed>& seeds) {
-  using enum BackEndCall;
-  // Of an answer's first byte: what overwrites it, and its descriptors.
-  constexpr uint8_t kOther = SpoiledAnswer::kFirstWay;
-  constexpr uint8_t kFds = SpoiledAnswer::kFirstWay + 2;
-  constexpr uint8_t kBytesAt = 12;
-  constexpr uint8_t kOffsetAt = 20;
-  constexpr uint8_t kQueuesAt = 28;
-  const std::pair<std::string_view, Bytes> answers[] = {
-      {"of_no_bytes", BytesOf(kOther, kBytesAt, 3, 0, 0, 0)},
-      {"of_too_many_bytes", BytesOf(kOther, kBytesAt, 3, 0, 0, 1)},
-      {"from_behind_the_end", BytesOf(kOther, kOffsetAt, 3, 0, 0, 1)},
-      {"from_where_numbers_wrap",
-       BytesOf(kOther, kOffsetAt, 8, 255, 255, 255, 255, 255, 255, 255, 255)},
-      {"of_other_queues", BytesOf(kOther, kQueuesAt, 1, 3)},
-      {"of_another_size", BytesOf(kOther, kQueuesAt + 2, 1, 3)},
-      {"without_a_descriptor", BytesOf(kFds, 0, 0, 0)},
-      {"of_a_short_file", BytesOf(kFds, 1, 1, 0)},
-      {"that_finds_no_room", BytesOf(kFds, 1, 0xff, 0xff)},
-      {"with_two_descriptors", BytesOf(kFds, 2, 0, 0x40)},
-  };
-  for (const auto& [name, answer] : answers) {
-    Bytes all(kOpenAnswers);
-    AppendAll(all, answer);
-    seeds.push_back(
-        {"notes_" + std::string(name),
-         Input({.calls = BytesOf(Call(kGetInflight), Call(kSetInflight)),
-                .what = kWide,
-                .described = Described(kAllSpoken),
-                .answers = all})});
-  }
 }
 
 // What a back-end is beside its answers.
@@ -371,7 +289,8 @@ void AddStreams(std::vector<Seed>& seeds) {
 }  // namespace
 
 // The usual session as it should be, and one for each of its answers in each
-// way that one is spoiled; then calls, lives, back-ends and what they ask.
+// way that one is spoiled; then calls, lives, back-ends and what they ask, and
+// answers that fit in part.
 std::vector<Seed> VhostUserReplySeeds() {
   constexpr uint8_t kAnswers = 20;
   std::vector<Seed> seeds = {{"as_it_should_be", Input({})}};
@@ -384,7 +303,7 @@ std::vector<Seed> VhostUserReplySeeds() {
   }
   AddCalls(seeds);
   AddLives(seeds);
-  AddNotes(seeds);
+  for (Seed& seed : VhostUserAnswerSeeds()) seeds.push_back(std::move(seed));
   AddBackEnds(seeds);
   AddRequests(seeds);
   AddStreams(seeds);
