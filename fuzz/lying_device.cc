@@ -190,12 +190,9 @@ void LyingDevice::WriteHeader(uint64_t addr, uint8_t how, Reader& input) {
     const auto said = input.Take(sizeof(header));
     std::ranges::copy(said, header);
   }
-  const uint64_t offset = addr - memory_.buffers_addr;
-  if (offset > memory_.buffers.size() ||
-      memory_.buffers.size() - offset < sizeof(header)) {
-    return;
-  }
-  std::memcpy(memory_.buffers.data() + offset, header, sizeof(header));
+  const auto memory = memory_.From(addr);
+  if (memory.size() < sizeof(header)) return;
+  std::memcpy(memory.data(), header, sizeof(header));
 }
 
 void LyingDevice::Put(uint32_t id, uint32_t bytes, uint16_t skip) {
@@ -215,21 +212,10 @@ void LyingDevice::Put(uint32_t id, uint32_t bytes, uint16_t skip) {
   Set(memory_.layout.device + virtio_user::kUsedIdxOffset, used_);
 }
 
-// Ring and buffers, as if they came one behind the other.
 void LyingDevice::Overwrite(Reader& input) {
   tampered_ = true;
-  size_t offset = input.Word();
-  auto bytes = input.Chunk();
-  for (const std::span<std::byte> part : {memory_.ring, memory_.buffers}) {
-    if (offset >= part.size()) {
-      offset -= part.size();
-      continue;
-    }
-    const size_t count = std::min(part.size() - offset, bytes.size());
-    std::memcpy(part.data() + offset, bytes.data(), count);
-    bytes = bytes.subspan(count);
-    offset = 0;
-  }
+  const size_t offset = input.Word();
+  memory_.Write(offset, input.Chunk());
 }
 
 }  // namespace fuzz

@@ -30,6 +30,8 @@ class LyingDevice {
   void Act(Reader& input);
   // Somebody else has written into ring or buffers.
   void NoteTampering() { tampered_ = true; }
+  // Nobody has, nor has the device used what it may not.
+  bool honest() const { return !tampered_ && !lied_; }
   // A new device on a ring that is new.
   void Restart();
 

@@ -28,8 +28,9 @@ using virtio_user::RingLayout;
 
 namespace {
 
-// Device addresses are no pointers.
+// Device addresses are no pointers, and behind the buffers there is nothing.
 constexpr uint64_t kBuffersAddr = 0x7000'0000'0000;
+constexpr uint64_t kScratchAddr = kBuffersAddr + 0x1'0000;
 
 class Block {
  public:
@@ -101,6 +102,14 @@ const std::array<std::byte, 2048>& Pattern() {
   return kPattern;
 }
 
+BufferPool PoolIn(std::span<std::byte> memory) {
+  auto pool = BufferPool::Create({.memory = memory,
+                                  .memory_addr = {kBuffersAddr},
+                                  .buffer_bytes = NetScene::kBufferBytes});
+  VU_CHECK(pool.has_value());
+  return *std::move(pool);
+}
+
 // What is asked of a packet: what can be, or anything.
 Offload OffloadFrom(Reader& input) {
   Offload offload;
@@ -121,11 +130,14 @@ class NetMemory {
  public:
   NetMemory(RingFormat format, uint16_t num)
       : ring_(RingLayout::BytesFor(format, num)),
-        buffers_(NetScene::kBuffers * NetScene::kBufferBytes +
-                 virtio_user::TxScratchBytes(num)) {
+        buffers_(NetScene::kBuffers * NetScene::kBufferBytes),
+        scratch_(virtio_user::TxScratchBytes(num)),
+        fresh_pool_(PoolIn(buffers_.bytes())),
+        pool_(fresh_pool_) {
     const auto layout = RingLayout::PlaceIn(ring_.bytes(), format, num);
     VU_CHECK(layout.has_value());
     layout_ = *layout;
+    held_.reserve(NetScene::kBuffers);
   }
 
   // The one for this format and size: split rings of 2 to 16, packed ones of
@@ -138,43 +150,38 @@ class NetMemory {
                                                   : 2u << (size_choice % 4));
     auto& memory = all[index];
     if (memory == nullptr) memory = std::make_unique<NetMemory>(format, num);
-    std::ranges::fill(memory->ring_.bytes(), std::byte{0});
-    std::ranges::fill(memory->buffers_.bytes(), std::byte{0});
+    for (const Block* const block :
+         {&memory->ring_, &memory->buffers_, &memory->scratch_}) {
+      std::ranges::fill(block->bytes(), std::byte{0});
+    }
+    memory->pool_ = memory->fresh_pool_;
+    memory->held_.clear();
     return *memory;
   }
 
-  std::span<std::byte> pool() const {
-    return buffers_.bytes().first(NetScene::kBuffers * NetScene::kBufferBytes);
-  }
-  std::span<std::byte> scratch() const {
-    return buffers_.bytes().subspan(pool().size());
-  }
   SharedRing shared() const {
     return {.layout = layout_,
             .ring = ring_.bytes(),
             .buffers = buffers_.bytes(),
-            .buffers_addr = kBuffersAddr};
+            .buffers_addr = kBuffersAddr,
+            .scratch = scratch_.bytes(),
+            .scratch_addr = kScratchAddr};
   }
+  BufferPool& pool() { return pool_; }
+  std::vector<Packet>& held() { return held_; }
   virtio_user::CountingFdOps& fd_ops() { return fd_ops_; }
 
  private:
   Block ring_;
   Block buffers_;
+  Block scratch_;
+  // Copied, a pool allocates nothing.
+  const BufferPool fresh_pool_;
+  BufferPool pool_;
+  std::vector<Packet> held_;
   RingLayout layout_;
   virtio_user::CountingFdOps fd_ops_;
 };
-
-namespace {
-
-BufferPool PoolIn(const NetMemory& memory) {
-  auto pool = BufferPool::Create({.memory = memory.pool(),
-                                  .memory_addr = {kBuffersAddr},
-                                  .buffer_bytes = NetScene::kBufferBytes});
-  VU_CHECK(pool.has_value());
-  return *std::move(pool);
-}
-
-}  // namespace
 
 NetScene::Choice::Choice(Reader& input)
     : Choice{input.Byte(), input.Byte(), input.Byte()} {}
@@ -193,18 +200,19 @@ NetScene::NetScene(Reader& input, Direction direction)
     : NetScene(Choice(input), direction) {}
 
 NetScene::NetScene(const Choice& choice, Direction direction)
-    : pool_(PoolIn(choice.memory)),
-      sent_(HeaderBytesOf(choice.features)),
+    : held(choice.memory.held()),
+      pool_(choice.memory.pool()),
+      sent_(choice.features, HeaderBytesOf(choice.features)),
       device_(choice.memory.shared(), KindOf(choice.features, direction),
               direction == Direction::kSend ? &sent_ : nullptr),
+      kicks_(choice.memory.shared(), choice.memory.fd_ops()),
       peer_(choice.memory.shared().ring, choice.memory.shared().buffers) {
-  held.reserve(kBuffers);
   vring_.ring.layout = choice.memory.shared().layout;
   vring_.kick = virtio_user::FileDescriptor(choice.memory.fd_ops(), 3);
   options_.features = choice.features;
   if (choice.scratch) {
-    options_.scratch = choice.memory.scratch();
-    options_.scratch_addr = {kBuffersAddr + choice.memory.pool().size()};
+    options_.scratch = choice.memory.shared().scratch;
+    options_.scratch_addr = {kScratchAddr};
   }
 }
 
@@ -246,6 +254,19 @@ void NetScene::MoveTags(Reader& input) {
     }
     return held.size();
   });
+}
+
+void NetScene::CheckHeader(const Packet& packet) const {
+  const size_t header_bytes = HeaderBytesOf(options_.features);
+  const std::span header(pool_.Front(packet).data() - header_bytes,
+                         header_bytes);
+  const auto must = OffloadOf(header, options_.features);
+  Expect(must.has_value(), "header", "a frame that no device may hand on");
+  Expect(*must == pool_.offload(packet), "header",
+         "another than the device wrote");
+  const bool mergeable = options_.features.Has(Feature::kNetMrgRxbuf);
+  Expect(packet.buffer_count == (mergeable ? ValueAt<uint16_t>(header, 10) : 1),
+         "header", "another count of buffers");
 }
 
 void NetScene::CheckBuffers(size_t in_ring) {

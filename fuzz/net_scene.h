@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "fuzz/finding.h"
+#include "fuzz/kick_rule.h"
 #include "fuzz/lying_device.h"
 #include "fuzz/peer_writes.h"
 #include "fuzz/reader.h"
@@ -27,7 +28,8 @@
 namespace fuzz {
 
 // Ring, buffers and scratch, each an allocation of its own, so that
-// AddressSanitizer stands around each; an input uses what another has used.
+// AddressSanitizer stands around each; an input uses what another has used, and
+// the pool's own memory too.
 class NetMemory;
 
 enum class Direction : uint8_t { kReceive, kSend };
@@ -45,17 +47,25 @@ class NetScene {
   virtio_user::VringState& vring() { return vring_; }
   virtio_user::BufferPool& pool() { return pool_; }
   const virtio_user::NetQueueOptions& options() const { return options_; }
-  // Runs `call`, in which the peer may write (PeerWrites).
+  // Runs `call`, in which the peer may write (PeerWrites); if it did not, the
+  // driver has to kick as it must.
   template <typename Call>
   auto During(Reader& input, const Call& call) {
+    kicks_.Before();
     auto result = peer_.During(input, call);
-    if (peer_.wrote()) device_.NoteTampering();
+    if (peer_.wrote()) {
+      device_.NoteTampering();
+    } else {
+      kicks_.After(device_.honest());
+    }
     return result;
   }
+  // Whether it did, in the last call.
+  bool peer_wrote() const { return peer_.wrote(); }
   SentFrames& sent() { return sent_; }
 
   // Packets that are neither free nor in the ring.
-  std::vector<virtio_user::Packet> held;
+  std::vector<virtio_user::Packet>& held;
   void FreeHeld();
   // One more, of a frame and with a request for offloads that the input says,
   // if there are buffers.
@@ -65,6 +75,9 @@ class NetScene {
   // input says so.
   void MoveTags(Reader& input);
 
+  // What a packet that was just received says is what its header says, in as
+  // many buffers. Requires: the peer did not write meanwhile.
+  void CheckHeader(const virtio_user::Packet& packet) const;
   // Each buffer is free, held, or one of those `in_ring`.
   void CheckBuffers(size_t in_ring);
   // Those that are neither free nor held are at least one for each packet.
@@ -119,9 +132,10 @@ class NetScene {
 
   virtio_user::VringState vring_;
   virtio_user::NetQueueOptions options_;
-  virtio_user::BufferPool pool_;
+  virtio_user::BufferPool& pool_;
   SentFrames sent_;
   LyingDevice device_;
+  KickRule kicks_;
   PeerWrites peer_;
   std::string broken_;
 };

@@ -18,8 +18,17 @@ namespace {
 
 constexpr uint8_t kLayouts = 14;       // Of NetScene.
 constexpr uint8_t kEverything = 0xb0;  // Offloads, tables and scratch.
-constexpr uint8_t kCalls = 12;         // Of one input.
-constexpr uint8_t kSize = 2;           // Split: 8 descriptors; packed: 4.
+// Split, packed, with a header of its own, and with hashes; and under which
+// offloads more is said than was accepted: sums alone, none, all but marks.
+struct Saying {
+  uint8_t layout = 0;
+  uint8_t host = 0;
+  uint8_t guest = 0;
+};
+constexpr Saying kSayings[] = {
+    {0, 0x01, 0x08}, {4, 0, 0}, {8, 0x43, 0x98}, {13, 0x01, 0x08}};
+constexpr uint8_t kCalls = 12;  // Of one input.
+constexpr uint8_t kSize = 2;    // Split: 8 descriptors; packed: 4.
 constexpr uint16_t kUsedBytes = 72;
 constexpr uint8_t kStartOver = 0xf8;
 constexpr uint8_t kKeep = 0;
@@ -48,13 +57,35 @@ constexpr NamedWay kWays[] = {
     {"batch", Way::kBatch},
 };
 
+// What a header says, or a packet asks for: each kind of segments, with a mark
+// and without, of some bytes and of none, and a checksum alone.
+struct Said {
+  uint8_t flags = 1;
+  uint8_t gso_type = 0;
+  uint16_t segment_bytes = 1448;
+  uint8_t asked = 0;  // As NetScene reads it.
+};
+constexpr Said kSaid[] = {
+    {.gso_type = 1, .asked = 4},
+    {.gso_type = 4, .asked = 7},
+    {.gso_type = 5, .asked = 10},
+    {.gso_type = 0x81, .asked = 136},
+    {.gso_type = 0x84, .asked = 139},
+    {.asked = 1},
+    {.flags = 2, .asked = 2},
+    {.gso_type = 1, .segment_bytes = 0, .asked = 4},
+};
+constexpr uint16_t kHeadersBytes = 54;
+constexpr uint16_t kSumStart = 34;
+constexpr uint16_t kSumOffset = 16;
+
 // One input, put together.
 class Writer {
  public:
-  Writer(uint8_t layout, uint8_t also) {
+  Writer(uint8_t layout, uint8_t also, uint8_t offloads = 0) {
     Number(layout | also, 1);
     Number(kSize, 1);
-    Number(0, 1);
+    Number(offloads, 1);
   }
   void Number(uint64_t number, size_t count) { Append(bytes_, number, count); }
   // The peer's word, at one load of the call, or nothing.
@@ -88,6 +119,22 @@ class Writer {
     if (way == Way::kTooLong) Number(0x7fff'ffff, 4);
     if (way == Way::kAnyId) Number(0x01'0003, 3);
   }
+  // A used chain with a header that says so.
+  void UseSaying(const Said& said) {
+    Number(0, 1);
+    Number(static_cast<uint8_t>(Way::kSaying), 1);
+    Number(said.flags, 1);
+    Number(said.gso_type, 1);
+    Number(kHeadersBytes, 2);
+    Number(said.segment_bytes, 2);
+    Number(kSumStart, 2);
+    Number(kSumOffset, 2);
+    Number(1, 2);
+    Number(0, 8);
+    Number(kUsedBytes, 2);
+  }
+  // Whether the device wants kicks.
+  void Kicks(bool wanted) { Number(wanted ? 6 : 14, 1); }
   static uint8_t ActsOf(Way way) {
     return way == Way::kLater || way == Way::kBatch ? 4 : 1;
   }
@@ -132,6 +179,37 @@ Bytes Sending(uint8_t layout, uint8_t also, Way way) {
     writer.PeerWrites(0, 0);
     writer.Number(1, 1);
     writer.Number(0, 1);
+  }
+  return writer.Take();
+}
+
+// One packet after the other of which something is said; every second time the
+// device asks for quiet. Sending: before a plain one, so that there is one to
+// use, and all begins anew when the ring is nearly full.
+Bytes SayingAll(bool receives, uint8_t layout, uint8_t also,
+                uint8_t offloads = 0) {
+  constexpr uint8_t kTwoActs = 2;
+  Writer writer(layout, also, offloads);
+  bool kicks = false;
+  for (const Said& said : kSaid) {
+    writer.Number(receives ? 7 : 2, 1);
+    if (!receives) {
+      writer.Number(9, 1);
+      writer.Number(said.asked, 1);
+      writer.Number(kSumStart, 1);
+      writer.Number(kSumOffset, 1);
+      writer.Number(said.segment_bytes, 2);
+      writer.Number(kHeadersBytes, 1);
+      writer.Number(1, 1);
+      writer.Tags(0, 0, 0);
+    }
+    writer.PeerWrites(0, 0);
+    if (receives) writer.Tags(0, 0, 0);
+    writer.Number(1, 1);
+    writer.Number(kTwoActs | (!receives && kicks ? kStartOver : 0), 1);
+    writer.Kicks(kicks);
+    receives ? writer.UseSaying(said) : writer.Use(Way::kInTurn);
+    kicks = !kicks;
   }
   return writer.Take();
 }
@@ -182,6 +260,12 @@ std::vector<Seed> Lives(bool receives) {
   constexpr uint8_t kTwo = 2;
   constexpr uint8_t kMoreThanFour = 6;
   std::vector<Seed> inputs;
+  for (const auto& [layout, host, guest] : kSayings) {
+    const std::string name = "layout_" + std::to_string(layout) + "_says_";
+    inputs.push_back({name + "all", SayingAll(receives, layout, kEverything)});
+    inputs.push_back({name + "too_much",
+                      SayingAll(receives, layout, 0, receives ? guest : host)});
+  }
   for (uint8_t layout = 0; layout < kLayouts; ++layout) {
     const std::string name = "layout_" + std::to_string(layout) + "_";
     for (const auto& [way_name, way] : kWays) {

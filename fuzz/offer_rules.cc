@@ -27,6 +27,29 @@ VirtqDesc Get(std::span<const std::byte> table, size_t index) {
 
 }  // namespace
 
+std::span<std::byte> SharedRing::From(uint64_t addr) const {
+  if (addr - buffers_addr < buffers.size()) {
+    return buffers.subspan(addr - buffers_addr);
+  }
+  if (addr - scratch_addr < scratch.size()) {
+    return scratch.subspan(addr - scratch_addr);
+  }
+  return {};
+}
+
+void SharedRing::Write(size_t offset, std::span<const std::byte> bytes) const {
+  for (const std::span<std::byte> part : {ring, buffers, scratch}) {
+    if (offset >= part.size()) {
+      offset -= part.size();
+      continue;
+    }
+    const size_t count = std::min(part.size() - offset, bytes.size());
+    std::memcpy(part.data() + offset, bytes.data(), count);
+    bytes = bytes.subspan(count);
+    offset = 0;
+  }
+}
+
 VirtqDesc OfferRules::DescAt(size_t index) const {
   return Get({memory_.layout.desc, memory_.layout.DescBytes()}, index);
 }
@@ -97,7 +120,8 @@ std::array<std::byte, OfferRules::kMostRead>& OfferRules::Read() {
 }
 
 void OfferRules::Begin(uint8_t whose, bool strict) {
-  VU_CHECK(memory_.buffers.size() <= kMostGranules * kGranule);
+  VU_CHECK(memory_.buffers.size() + memory_.scratch.size() <=
+           kMostGranules * kGranule);
   whose_ = whose;
   strict_ = strict;
   bytes_ = read_bytes_ = 0;
@@ -109,22 +133,25 @@ std::span<const std::byte> OfferRules::End() const {
   return std::span(Read()).first(read_bytes_);
 }
 
-size_t OfferRules::Claim(uint64_t addr, uint32_t bytes) {
-  const uint64_t offset = addr - memory_.buffers_addr;
-  Expect(offset < memory_.buffers.size() && bytes != 0 &&
-             bytes <= memory_.buffers.size() - offset,
-         "offered", "outside of shared memory");
+std::span<const std::byte> OfferRules::Claim(uint64_t addr, uint32_t bytes) {
+  const auto memory = memory_.From(addr);
+  Expect(bytes != 0 && bytes <= memory.size(), "offered",
+         "outside of shared memory");
+  const bool in_buffers = addr - memory_.buffers_addr < memory_.buffers.size();
+  const size_t offset =
+      in_buffers ? addr - memory_.buffers_addr
+                 : memory_.buffers.size() + addr - memory_.scratch_addr;
   for (size_t i = offset / kGranule; i <= (offset + bytes - 1) / kGranule;
        ++i) {
     Expect(!strict_ || owners_[i] == 0 || owners_[i] == whose_, "offered",
            "memory that the device still has");
     owners_[i] = whose_;
   }
-  return offset;
+  return memory.first(bytes);
 }
 
 void OfferRules::Part(uint64_t addr, uint32_t bytes, uint16_t flags) {
-  const size_t offset = Claim(addr, bytes);
+  const auto part = Claim(addr, bytes);
   Expect(flags == (kind_.device_writes ? kWrite : 0), "offered",
          "not of the ring's direction");
   bytes_ += bytes;
@@ -132,8 +159,7 @@ void OfferRules::Part(uint64_t addr, uint32_t bytes, uint16_t flags) {
   if (bytes > kMostRead - read_bytes_) {
     return Expect(!strict_, "offered", "more than any packet has");
   }
-  std::memcpy(Read().data() + read_bytes_, memory_.buffers.data() + offset,
-              bytes);
+  std::memcpy(Read().data() + read_bytes_, part.data(), bytes);
   read_bytes_ += bytes;
 }
 
@@ -142,7 +168,7 @@ std::span<const std::byte> OfferRules::Table(uint64_t addr, uint32_t bytes,
   Expect(kind_.indirect, "offered", "a table, which was not negotiated");
   Expect(bytes % sizeof(VirtqDesc) == 0, "offered", "a part of a table");
   Expect((flags & (kNext | kWrite)) == 0, "offered", "a table and more");
-  return memory_.buffers.subspan(Claim(addr, bytes), bytes);
+  return Claim(addr, bytes);
 }
 
 }  // namespace fuzz

@@ -16,12 +16,20 @@
 namespace fuzz {
 
 // All that both sides of a ring can write; outlives whoever works on it. Device
-// addresses are those of `buffers`, from `buffers_addr` on.
+// addresses are those of buffers and scratch, and between these there are none.
 struct SharedRing {
   virtio_user::RingLayout layout;
   std::span<std::byte> ring;
   std::span<std::byte> buffers;
   uint64_t buffers_addr = 0;
+  std::span<std::byte> scratch;
+  uint64_t scratch_addr = 0;
+
+  // From `addr` to the end of what it lies in; nothing if it lies nowhere.
+  std::span<std::byte> From(uint64_t addr) const;
+  // Somebody writes `bytes` at `offset` of ring,
+  // buffers and scratch, as if these came one behind the other.
+  void Write(size_t offset, std::span<const std::byte> bytes) const;
 };
 
 // Which direction a ring has, and what was negotiated.
@@ -66,8 +74,7 @@ class OfferRules {
   static std::array<std::byte, kMostRead>& Read();
   void Begin(uint8_t whose, bool strict);
   std::span<const std::byte> End() const;
-  // In bytes of `buffers`.
-  size_t Claim(uint64_t addr, uint32_t bytes);
+  std::span<const std::byte> Claim(uint64_t addr, uint32_t bytes);
   void Part(uint64_t addr, uint32_t bytes, uint16_t flags);
   std::span<const std::byte> Table(uint64_t addr, uint32_t bytes,
                                    uint16_t flags);

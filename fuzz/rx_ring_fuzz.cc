@@ -2,8 +2,10 @@
 //
 // Whatever a device writes into a receive ring and its buffers, between two
 // polls or in the middle of one, in every layout: each packet lies within its
-// buffers, each buffer is in one place, the work is bounded, a queue that broke
-// stays broken and says why, and all buffers come back.
+// buffers and says what its header says, as far as that was accepted, each
+// buffer is in one place, the work is bounded, the device is kicked when it has
+// to be, a queue that broke stays broken and says why, and all buffers come
+// back.
 
 #include <array>
 #include <cstddef>
@@ -12,6 +14,7 @@
 
 #include "fuzz/finding.h"
 #include "fuzz/net_scene.h"
+#include "fuzz/sent_header.h"
 #include "virtio_user/net/rx_queue.h"
 
 namespace {
@@ -20,14 +23,14 @@ using fuzz::Expect;
 using virtio_user::Packet;
 using virtio_user::RxQueue;
 
-void CheckPacket(const virtio_user::BufferPool& pool, const Packet& packet) {
+void CheckPacket(fuzz::NetScene& scene, const Packet& packet) {
+  const virtio_user::BufferPool& pool = scene.pool();
   Expect(packet.bytes >= 1 && packet.bytes <= virtio_user::kMaxFrameBytes &&
              packet.bytes <= packet.buffer_count * pool.buffer_bytes(),
          "length", "a packet that its buffers cannot hold");
-  const virtio_user::Offload offload = pool.offload(packet);
-  Expect(offload.checksum != virtio_user::Checksum::kPartial ||
-             offload.csum_start + offload.csum_offset + 2u <= packet.bytes,
-         "checksum", "outside of the frame");
+  fuzz::CheckReported(pool.offload(packet), packet.bytes,
+                      scene.options().features);
+  if (!scene.peer_wrote()) scene.CheckHeader(packet);
   std::array<std::byte, 4096> frame;
   Expect(pool.CopyOut(packet, frame) == packet.bytes, "length",
          "less than it says");
@@ -40,7 +43,7 @@ void Poll(fuzz::Reader& input, fuzz::NetScene& scene, RxQueue& queue) {
       input, [&] { return queue.Receive(std::span(packets).first(most)); });
   Expect(count <= most, "bounded", "more than asked for");
   for (const Packet& packet : std::span(packets).first(count)) {
-    CheckPacket(scene.pool(), packet);
+    CheckPacket(scene, packet);
     scene.held.push_back(packet);
   }
   scene.MoveTags(input);

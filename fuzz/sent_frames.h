@@ -8,9 +8,12 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 
+#include "fuzz/sent_header.h"
 #include "virtio_user/net/buffer_pool.h"
+#include "virtio_user/spec/feature.h"
 
 namespace fuzz {
 
@@ -18,17 +21,20 @@ namespace fuzz {
 // dropped some of them.
 class SentFrames {
  public:
-  explicit SentFrames(uint32_t header_bytes) : header_bytes_(header_bytes) {}
+  SentFrames(virtio_user::FeatureSet accepted, uint32_t header_bytes)
+      : accepted_(accepted), header_bytes_(header_bytes) {}
 
   // Before a queue gets it; copied.
   void Add(const virtio_user::BufferPool& pool,
            const virtio_user::Packet& packet);
-  // The last `count` that were added have not been taken.
-  void Withdraw(size_t count);
+  // The last `left` that were added have not been taken, and `taken` before
+  // them were; the queue says that it has dropped so many, all in all. Reports
+  // one that was dropped without a reason, or not dropped.
+  void Taken(size_t taken, size_t left, uint64_t dropped);
   // How many a queue says that it has dropped, all in all.
   void Dropped(uint64_t count) { dropped_ = count; }
-  // What a device reads: the next of them that was not dropped, behind a header
-  // that says nothing if nothing was to be said. Reports another one.
+  // What a device reads: the next of them that was not dropped, behind the
+  // header that its request for offloads has to lead to. Reports another one.
   void Read(std::span<const std::byte> bytes);
   // Nothing is out any more.
   void Forget();
@@ -39,12 +45,14 @@ class SentFrames {
   struct Frame {
     std::array<std::byte, kMostBytes> bytes;
     size_t count = 0;
-    bool plain = false;
+    // Nothing: it must be dropped.
+    std::optional<SentHeader> header;
+    // In one buffer, with room for the header in front: it can be sent.
+    bool simple = false;
   };
-  bool IsNext(const Frame& frame, std::span<const std::byte> bytes) const;
-
   static std::array<Frame, kMost>& Store();
 
+  const virtio_user::FeatureSet accepted_;
   const uint32_t header_bytes_;
   // Counted since the beginning; at most kMost apart.
   uint64_t first_ = 0;

@@ -2,8 +2,10 @@
 //
 // Whatever a device writes into a send ring and what it was given, between two
 // calls or in the middle of one, and whatever packets are sent, in every
-// layout: each buffer is in one place, the work is bounded, a queue that broke
-// stays broken and says why, and all buffers come back.
+// layout: what is sent is what the device reads, behind the header that was
+// asked for, each buffer is in one place, the work is bounded, the device is
+// kicked when it has to be, a queue that broke stays broken and says why, and
+// all buffers come back.
 
 #include <cstddef>
 #include <cstdint>
@@ -30,8 +32,7 @@ void Call(fuzz::Reader& input, fuzz::NetScene& scene, TxQueue& queue) {
     const size_t sent =
         scene.During(input, [&] { return queue.Send(scene.held); });
     Expect(sent <= scene.held.size(), "bounded", "more than there were");
-    scene.sent().Withdraw(scene.held.size() - sent);
-    scene.sent().Dropped(queue.stats().dropped);
+    scene.sent().Taken(sent, scene.held.size() - sent, queue.stats().dropped);
     scene.held.erase(scene.held.begin(),
                      scene.held.begin() + static_cast<ptrdiff_t>(sent));
   } else {
