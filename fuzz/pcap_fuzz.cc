@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
 // Whatever bytes a capture file has: it is refused and the text says why, or
-// its frames are those that lie in it, with their lengths, and the file that is
-// written of them reads back as the same frames.
+// its frames are all of those that lie in it, with their lengths, and the file
+// that is written of them reads back as the same frames. A sound one is not
+// refused.
 
 #include <algorithm>
 #include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <numeric>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -47,38 +49,70 @@ T Get(std::span<const std::byte> bytes, size_t at, bool swapped) {
   return swapped ? std::byteswap(value) : value;
 }
 
-// The frames of a classic file, found by hand ("pcap File Format": 24 bytes, of
-// which the first four tell the order of bytes, then 16 before each frame).
-// Other kinds of file are not looked at.
-void CheckFrames(const Capture& capture, std::span<const std::byte> file) {
+// A frame as it lies in a file, of which libpcap leaves off what is beyond the
+// length that the file promises.
+struct Frame {
+  std::span<const std::byte> bytes;
+  bool cut_off = false;
+};
+struct Frames {
+  std::vector<Frame> all{};
+  // Each is there to its end and has bytes, and nothing is behind them.
+  bool whole = false;
+  // Of other words for it, libpcap knows more.
+  bool ethernet = false;
+};
+
+// Of a classic file, found by hand ("pcap File Format": 24 bytes, of which the
+// first four tell the order of bytes, then 16 before each frame), as far as
+// they are there. Nothing: another kind of file.
+std::optional<Frames> FramesOf(std::span<const std::byte> file) {
   constexpr size_t kFileHeader = 24;
   constexpr size_t kFrameHeader = 16;
   constexpr uint32_t kMicroseconds = 0xa1b2c3d4;
   constexpr uint32_t kNanoseconds = 0xa1b23c4d;
-  if (file.size() < kFileHeader) return;
+  constexpr uint32_t kEthernet = 1;
+  if (file.size() < kFileHeader) return std::nullopt;
   const auto magic = Get<uint32_t>(file, 0, true);
   const bool swapped = magic == kMicroseconds || magic == kNanoseconds;
   const auto plain = Get<uint32_t>(file, 0, false);
-  if (!swapped && plain != kMicroseconds && plain != kNanoseconds) return;
+  if (!swapped && plain != kMicroseconds && plain != kNanoseconds) {
+    return std::nullopt;
+  }
   // Older versions had fields in other places.
   if (Get<uint16_t>(file, 4, swapped) != 2 ||
       Get<uint16_t>(file, 6, swapped) != 4) {
-    return;
+    return std::nullopt;
   }
-  size_t cut_off = 0;
+  const auto promised = Get<uint32_t>(file, 16, swapped);
+  const size_t most =
+      promised == 0 || promised > INT32_MAX ? kMostFrameBytes : promised;
+  Frames frames{.ethernet = Get<uint32_t>(file, 20, swapped) == kEthernet};
   size_t at = kFileHeader;
-  for (size_t i = 0; i < capture.size(); ++i) {
-    Expect(file.size() - at >= kFrameHeader, "frames", "more than there are");
+  while (file.size() - at >= kFrameHeader) {
     const auto bytes = Get<uint32_t>(file, at + 8, swapped);
-    cut_off += bytes < Get<uint32_t>(file, at + 12, swapped) ? 1 : 0;
+    const size_t kept = std::min<size_t>(bytes, most);
+    const bool cut_off = kept < Get<uint32_t>(file, at + 12, swapped);
     at += kFrameHeader;
-    Expect(bytes <= file.size() - at, "frames", "beyond the end");
-    const auto frame = file.subspan(at, bytes);
-    // libpcap leaves off what is beyond the length that a file promises.
-    if (capture.Bytes(i).size() != bytes) return;
-    Expect(std::ranges::equal(capture.Bytes(i), frame), "frames",
-           "other bytes than the file has");
+    if (bytes == 0 || bytes > kMostFrameBytes || bytes > file.size() - at) {
+      return frames;
+    }
+    frames.all.push_back({file.subspan(at, kept), cut_off});
     at += bytes;
+  }
+  frames.whole = at == file.size() && !frames.all.empty();
+  return frames;
+}
+
+void CheckFrames(const Frames& frames, const Capture& capture) {
+  Expect(capture.size() == frames.all.size(), "frames",
+         "another count than the file has");
+  size_t cut_off = 0;
+  for (size_t i = 0; i < capture.size(); ++i) {
+    const Frame& frame = frames.all[i];
+    Expect(std::ranges::equal(capture.Bytes(i), frame.bytes), "frames",
+           "other bytes than the file has");
+    cut_off += frame.cut_off ? 1 : 0;
   }
   Expect(capture.truncated_count() == cut_off, "frames",
          "another count of those that are cut off");
@@ -129,12 +163,18 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   constexpr int kNotForTheCorpus = -1;
   if (SaysMoreThanItHas(input)) return kNotForTheCorpus;
   const auto read = Capture::FromBytes(input);
+  const auto frames = FramesOf(input);
+  if (frames) {
+    Expect(!read || frames->whole, "whole", "it ends in the middle of a frame");
+    Expect(read || !frames->whole || !frames->ethernet, "whole",
+           read ? "" : read.error());
+  }
   if (!read) {
     Expect(!read.error().empty(), "error", "no reason");
     return 0;
   }
   CheckBounds(*read, size);
-  CheckFrames(*read, input);
+  if (frames) CheckFrames(*frames, *read);
   const std::string file = read->FileOf(AllOf(*read));
   const auto again = Capture::FromBytes(std::as_bytes(std::span(file)));
   Expect(again.has_value(), "round-trip", again ? "" : again.error());
