@@ -84,6 +84,7 @@ void JudgeCall(AnsweringChannel& channel, const CallBegin& begin,
 void JudgeFeatures(AnsweringChannel& channel,
                    const virtio_user::VhostUserBackend& backend,
                    FeatureSet offered) {
+  if (channel.heard().fault() != nullptr) return;
   const HeardAnswers::Values& said = channel.heard().values();
   Expect(offered.low() == (said.features & ~kOfTheTransport) &&
              offered.high() == 0,
@@ -111,6 +112,7 @@ void JudgeFeatures(AnsweringChannel& channel,
 // lower half.
 void JudgeBases(AnsweringChannel& channel,
                 std::span<const VringBaseQuery> queries, RingFormat layout) {
+  if (channel.heard().fault() != nullptr) return;
   const auto said = channel.heard().bases();
   Expect(said.size() == queries.size(), "bases", "as many answers");
   for (size_t i = 0; i < queries.size(); ++i) {
@@ -133,6 +135,7 @@ void JudgeBases(AnsweringChannel& channel,
 
 void JudgeNotes(AnsweringChannel& channel, const InflightRegion& notes,
                 const InflightShape& shape) {
+  if (channel.heard().fault() != nullptr) return;
   const HeardAnswers::Values& said = channel.heard().values();
   Expect(notes.mmap_size == said.notes_bytes, "notes", "as many bytes");
   Expect(notes.fd.valid() == (said.notes_bytes != 0), "notes",
@@ -147,7 +150,10 @@ void JudgeNotes(AnsweringChannel& channel, const InflightRegion& notes,
 void JudgeConfig(AnsweringChannel& channel, uint32_t offset,
                  std::span<const std::byte> bytes, const Result<void>& done) {
   HeardAnswers& heard = channel.heard();
-  if (!done && done.error().code() != ErrorCode::kRefused) return;
+  if (heard.fault() != nullptr ||
+      (!done && done.error().code() != ErrorCode::kRefused)) {
+    return;
+  }
   const HeardAnswers::Values& said = heard.values();
   if (heard.asked() == 0) {
     Expect(heard.TakeAhead() == (done ? HeardAnswers::Ahead::kBytes

@@ -27,7 +27,7 @@ struct CallBegin {
 void JudgeCall(AnsweringChannel& channel, const CallBegin& begin,
                const virtio_user::Result<void>& done);
 
-// What was returned, where it was.
+// What was returned, where it was. A fault is left to JudgeCall.
 void JudgeFeatures(AnsweringChannel& channel,
                    const virtio_user::VhostUserBackend& backend,
                    virtio_user::FeatureSet offered);

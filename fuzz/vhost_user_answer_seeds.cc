@@ -68,6 +68,7 @@ std::vector<Seed> VhostUserAnswerSeeds() {
   Add(seeds, BytesOf(Call(BackEndCall::kGetStatus)),
       {{"status_of_another_request", BytesOf(kOther, 0, 1, 1)},
        {"status_of_version_2", BytesOf(kOther, kFlagsAt, 1, 6)},
+       {"status_with_another_flag", BytesOf(kOther, kFlagsAt, 1, 0x15)},
        {"status_that_is_no_reply", BytesOf(kOther, kFlagsAt, 1, 1)},
        {"status_of_9_bits", BytesOf(kOther, kPayloadAt, 2, 0, 1)}});
   Add(seeds, BytesOf(Call(BackEndCall::kGetVringBases, 1)),
