@@ -2,7 +2,8 @@
 //
 // Whatever the kernel answers to vhost-net's and a vDPA device's users, with
 // whatever numbers, texts, errors and parts of writes: each call ends within
-// its budget, a failure says why, and no descriptor and no mapping is left.
+// its budget, succeeds only if all that it needs did and says what the kernel
+// said, a failure says why, and no descriptor and no mapping is left.
 
 #include <cstddef>
 #include <cstdint>
@@ -20,7 +21,8 @@ namespace {
 
 using fuzz::Expect;
 
-void Use(fuzz::KernelMachine& machine, virtio_user::VhostBackend& backend) {
+void Use(fuzz::KernelMachine& machine, fuzz::KernelAnswers& answers,
+         virtio_user::VhostBackend& backend) {
   virtio_user::Duration deadline{0};
   const auto granted = [&](virtio_user::Duration budget) {
     deadline = machine.now() + budget;
@@ -29,16 +31,20 @@ void Use(fuzz::KernelMachine& machine, virtio_user::VhostBackend& backend) {
     Expect(done || !done.error().text().empty(), "error", "no reason");
     Expect(machine.now() <= deadline, "deadline",
            "a call takes longer than it was granted");
+    answers.Judge(done);
+    answers.BeginCall();
   };
   fuzz::KernelSession session({.backend = backend,
                                .memory = machine.memory(),
                                .fds = machine.fds(),
+                               .answers = answers,
                                .granted = granted,
                                .heard = heard});
   (void)session.Run();
   granted(virtio_user::kDefaultCallBudget);
   backend.BeginCall(virtio_user::kDefaultCallBudget);
   backend.link().Detach();
+  answers.BeginCall();  // It has nobody to tell.
   heard({});
   Expect(!virtio_user::IsAttached(backend.link().Poll()), "link",
          "it is still there");
@@ -52,7 +58,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   fuzz::SpoiledKernel kernel(machine.calls(), input);
   {
     const auto backend = machine.MakeBackend(kernel);
-    Use(machine, *backend);
+    Use(machine, kernel.answers(), *backend);
   }
   const std::string left = machine.Left();
   Expect(left.empty(), "left-over", left);

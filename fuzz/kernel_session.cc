@@ -5,8 +5,11 @@
 #include <algorithm>
 #include <chrono>
 
+#include "fuzz/finding.h"
+#include "fuzz/reader.h"
 #include "virtio_user/ring/ring_layout.h"
 #include "virtio_user/spec/net.h"
+#include "virtio_user/spec/ring.h"
 
 namespace fuzz {
 
@@ -77,6 +80,7 @@ Result<void> KernelSession::Open() {
   if (auto done = Did(backend.link().Attach()); !done) return done;
   if (auto done = Did(backend.SetOwner()); !done) return done;
   const auto offered = backend.GetFeatures();
+  if (offered) parts_.answers.JudgeFeatures(*offered);
   // The rings here are split.
   offered_ = offered.value_or(FeatureSet()) & ~FeatureSet{Feature::kRingPacked};
   return Did(ToVoid(offered));
@@ -90,7 +94,9 @@ Result<void> KernelSession::Negotiate() {
                          virtio_user::kStatusDriver |
                          virtio_user::kStatusFeaturesOk;
   if (auto done = Did(backend.SetStatus(status)); !done) return done;
-  return Did(ToVoid(backend.GetStatus()));
+  const auto now = backend.GetStatus();
+  if (now) parts_.answers.JudgeStatus(*now);
+  return Did(ToVoid(now));
 }
 
 Result<void> KernelSession::LookAtConfig() {
@@ -98,7 +104,9 @@ Result<void> KernelSession::LookAtConfig() {
   LookAround();
   if (!backend.caps().config) return {};
   std::array<std::byte, virtio_user::kNetConfigFrontBytes> config;
-  if (auto done = Did(backend.GetConfig(0, config)); !done) return done;
+  const auto got = backend.GetConfig(0, config);
+  if (got) parts_.answers.JudgeConfig(config);
+  if (auto done = Did(got); !done) return done;
   // Devices need not take it.
   (void)Did(backend.SetConfig(0, std::span(config).first(6)));
   return {};
@@ -144,6 +152,7 @@ Result<void> KernelSession::SetUpRing(uint16_t ring) {
   const auto layout = RingLayout::PlaceIn(rings_.subspan(ring * each, each),
                                           RingFormat::kSplit, kRingSize);
   if (!layout) return Fail(layout);
+  used_[ring] = layout->device;
   const auto desc = AddrOf(layout->desc);
   const auto avail = AddrOf(layout->driver);
   const auto used = AddrOf(layout->device);
@@ -226,9 +235,23 @@ Result<void> KernelSession::Stop() {
   if (auto done = Enable(VringEnable::kDisabled); !done) return done;
   std::array<VringBaseQuery, kRings> queries = {VringBaseQuery{0, {}, false},
                                                 VringBaseQuery{1, {}, false}};
-  const auto stopped = Did(parts_.backend.GetVringBases(queries));
+  const auto told = parts_.backend.GetVringBases(queries);
+  if (told) JudgeBases(queries);
+  const auto stopped = Did(told);
   if (!stopped || !parts_.backend.caps().status) return stopped;
   return Did(parts_.backend.SetStatus(virtio_user::kStatusReset));
+}
+
+// What the kernel does not tell stands in the used ring.
+void KernelSession::JudgeBases(std::span<const VringBaseQuery> queries) const {
+  if (parts_.answers.JudgeBases(queries)) return;
+  for (const VringBaseQuery& query : queries) {
+    const auto index =
+        ValueAt<uint16_t>({used_[query.vring], virtio_user::kUsedRingOffset},
+                          virtio_user::kUsedIdxOffset);
+    Expect(query.answered && query.base.avail == index, "bases",
+           "another index than that of the used ring");
+  }
 }
 
 }  // namespace fuzz

@@ -10,6 +10,7 @@
 #include <span>
 #include <utility>
 
+#include "fuzz/kernel_answers.h"
 #include "virtio_user/base/error.h"
 #include "virtio_user/base/file_descriptor.h"
 #include "virtio_user/spec/feature.h"
@@ -29,6 +30,8 @@ class KernelSession {
     virtio_user::VhostBackend& backend;
     virtio_user::MemoryProvider& memory;
     virtio_user::FdOps& fds;
+    // What the kernel answered since `heard`.
+    const KernelAnswers& answers;
     // Called with what the calls from now on are granted together.
     Granted granted;
     // Called after each call of the back-end, with what came of it.
@@ -50,6 +53,7 @@ class KernelSession {
   // What the calls that come are granted together.
   void Grant(virtio_user::Duration budget);
   Outcome Did(Outcome done);
+  void JudgeBases(std::span<const virtio_user::VringBaseQuery> queries) const;
   // Calls that never wait.
   void LookAround();
   void TryControl();
@@ -70,6 +74,7 @@ class KernelSession {
   const Parts parts_;
   virtio_user::FeatureSet offered_;
   std::span<std::byte> rings_;
+  std::array<const std::byte*, kRings> used_;
   std::array<virtio_user::FileDescriptor, kRings> kicks_;
   std::array<virtio_user::FileDescriptor, kRings> calls_;
 };

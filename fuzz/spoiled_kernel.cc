@@ -77,10 +77,18 @@ void SpoiledKernel::Overwrite(std::span<std::byte> answer) {
 
 // A number that it does not have open is nothing that a kernel gives.
 int SpoiledKernel::Open(const std::string& path) {
-  return Draw() == Way::kFails ? Errno() : kernel_.Open(path);
+  const int fd = Draw() == Way::kFails ? Errno() : kernel_.Open(path);
+  answers_.Other(fd < 0);
+  return fd;
 }
 
 int SpoiledKernel::Ioctl(int fd, unsigned long request, void* argument) {
+  const int answer = AnswerTo(fd, request, argument);
+  answers_.Ioctl(request, argument, answer);
+  return answer;
+}
+
+int SpoiledKernel::AnswerTo(int fd, unsigned long request, void* argument) {
   const Way way = Draw();
   if (const auto answer = InPlaceOf(way)) return *answer;
   const int answer = kernel_.Ioctl(fd, request, argument);
@@ -92,8 +100,11 @@ int SpoiledKernel::Ioctl(int fd, unsigned long request, void* argument) {
 
 int SpoiledKernel::IoctlNumber(int fd, unsigned long request,
                                unsigned long number) {
-  const auto answer = InPlaceOf(Draw());
-  return answer ? *answer : kernel_.IoctlNumber(fd, request, number);
+  const auto spoiled = InPlaceOf(Draw());
+  const int answer =
+      spoiled ? *spoiled : kernel_.IoctlNumber(fd, request, number);
+  answers_.Ioctl(request, nullptr, answer);
+  return answer;
 }
 
 int SpoiledKernel::Read(int fd, std::span<std::byte> into) {
@@ -108,11 +119,15 @@ int SpoiledKernel::Read(int fd, std::span<std::byte> into) {
 // Of what was taken, any part may be said.
 int SpoiledKernel::Write(int fd, std::span<const std::byte> from) {
   const Way way = Draw();
-  if (way == Way::kFails) return Errno();
-  if (way == Way::kOnlySaysDone) return static_cast<int>(from.size());
-  const int count = kernel_.Write(fd, from);
-  if (way == Way::kAsItIs || count <= 0) return count;
-  return input_.Byte() % (count + 1);
+  int count = static_cast<int>(from.size());
+  if (way == Way::kFails) {
+    count = Errno();
+  } else if (way != Way::kOnlySaysDone) {
+    count = kernel_.Write(fd, from);
+    if (way != Way::kAsItIs && count > 0) count = input_.Byte() % (count + 1);
+  }
+  answers_.Other(count != static_cast<int>(from.size()));
+  return count;
 }
 
 int SpoiledKernel::Poll(int fd, virtio_user::KernelEvent event,

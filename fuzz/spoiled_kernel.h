@@ -9,6 +9,7 @@
 #include <span>
 #include <string>
 
+#include "fuzz/kernel_answers.h"
 #include "fuzz/reader.h"
 #include "virtio_user/os/kernel_calls.h"
 
@@ -21,6 +22,9 @@ class SpoiledKernel final : public virtio_user::KernelCalls {
  public:
   SpoiledKernel(virtio_user::KernelCalls& kernel, Reader& input)
       : kernel_(kernel), input_(input) {}
+
+  // Since its BeginCall.
+  KernelAnswers& answers() { return answers_; }
 
   virtio_user::FdOps& fds() override { return kernel_.fds(); }
   int Open(const std::string& path) override;
@@ -52,12 +56,14 @@ class SpoiledKernel final : public virtio_user::KernelCalls {
   Way Draw();
   // -errno of any kind.
   int Errno();
+  int AnswerTo(int fd, unsigned long request, void* argument);
   // What a call that is not carried out answers; nothing: carry it out.
   std::optional<int> InPlaceOf(Way way);
   void Overwrite(std::span<std::byte> answer);
 
   virtio_user::KernelCalls& kernel_;
   Reader& input_;
+  KernelAnswers answers_;
 };
 
 }  // namespace fuzz
