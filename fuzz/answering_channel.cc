@@ -81,6 +81,7 @@ Result<void> AnsweringChannel::Attach() {
 }
 
 void AnsweringChannel::Detach() {
+  left_question_ = LookAtUnread().asks;
   attached_ = false;
   Forget();
 }
@@ -136,10 +137,6 @@ AnsweringChannel::Unread AnsweringChannel::LookAtUnread() const {
   }
   seen.inside = at != inbox_bytes_;
   return seen;
-}
-
-bool AnsweringChannel::has_unheard() const {
-  return LookAtUnread().asks || Available() != 0;
 }
 
 void AnsweringChannel::ReadMessages() {

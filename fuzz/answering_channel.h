@@ -50,9 +50,13 @@ class AnsweringChannel final : public virtio_user::Channel {
   size_t open_fds() const { return files_.open_count(); }
   // What the front-end asked, and what it took as answers.
   HeardAnswers& heard() { return heard_; }
-  // Whether one of its questions has not been read, or something behind the
-  // answers has not been taken.
-  bool has_unheard() const;
+  const HeardAnswers& heard() const { return heard_; }
+  // Whether one of its questions has not been read, or was not when the link
+  // ended, and whether something that was answered has not been taken.
+  bool has_unread_question() const {
+    return attached_ ? LookAtUnread().asks : left_question_;
+  }
+  bool has_untaken_answer() const { return Available() != 0; }
   // What it was asked.
   AskedRequests& asked() { return asks_.asked(); }
 
@@ -130,6 +134,7 @@ class AnsweringChannel final : public virtio_user::Channel {
   bool was_attached_ = false;
   bool attached_ = false;
   bool closed_ = false;
+  bool left_question_ = false;
   virtio_user::Duration now_{0};
   virtio_user::Duration stuck_until_{0};
   uint64_t status_ = 0;

@@ -28,15 +28,24 @@ constexpr uint64_t kSpoken = 1 << 0 | 1 << 2 | 1 << 3 | 1 << 4 | kBackendReq |
 // LOG_ALL and PROTOCOL_FEATURES, which are vhost-user's own.
 constexpr uint64_t kOfTheTransport = 1 << 26 | virtio_user::kBit30;
 
-void JudgeFault(AnsweringChannel& channel, const Result<void>& done) {
+// Why what came is no answer; null: it is one, or may become one.
+const char* FaultIn(const AnsweringChannel& channel) {
   const HeardAnswers& heard = channel.heard();
-  Expect(!done, "answers", heard.fault());
+  if (heard.fault() != nullptr) return heard.fault();
+  return heard.surplus() && !channel.has_unread_question()
+             ? "more than the answers"
+             : nullptr;
+}
+
+void JudgeFault(const AnsweringChannel& channel, const char* fault,
+                const Result<void>& done) {
+  Expect(!done, "answers", fault);
   Expect(!channel.attached(), "answers", "a peer that lied is attached");
   const ErrorCode code =
-      heard.refused() ? ErrorCode::kRefused : ErrorCode::kProtocol;
+      channel.heard().refused() ? ErrorCode::kRefused : ErrorCode::kProtocol;
   if (done.error().code() == code) return;
   const std::string text =
-      std::string(heard.fault()) + ": " + std::string(done.error().text());
+      std::string(fault) + ": " + std::string(done.error().text());
   Expect(false, "answers", text);
 }
 
@@ -45,7 +54,8 @@ void JudgeError(AnsweringChannel& channel, const CallBegin& begin,
                 ErrorCode code) {
   switch (code) {
     case ErrorCode::kProtocol:
-      Expect(channel.heard().no_pairs(), "answers", "a lawful one is a lie");
+      Expect(channel.heard().no_pairs() || channel.heard().surplus(), "answers",
+             "a lawful one is a lie");
       return;
     case ErrorCode::kRefused:
       Expect(channel.heard().refused(), "answers", "nobody said no");
@@ -68,15 +78,18 @@ void JudgeError(AnsweringChannel& channel, const CallBegin& begin,
 void JudgeCall(AnsweringChannel& channel, const CallBegin& begin,
                const Result<void>& done) {
   const HeardAnswers& heard = channel.heard();
-  if (heard.fault() != nullptr) return JudgeFault(channel, done);
+  if (const char* const fault = FaultIn(channel); fault != nullptr) {
+    return JudgeFault(channel, fault, done);
+  }
   Expect(!heard.no_pairs() || (!done && !channel.attached()), "answers",
          "a back-end without queue pairs is taken");
   Expect(
       !heard.refused() || (!done && done.error().code() == ErrorCode::kRefused),
       "answers", "a no is heard as something else");
   if (channel.attached()) {
-    Expect(heard.complete() && !channel.has_unheard(), "answers",
-           "one is left behind");
+    Expect(heard.complete() && !channel.has_unread_question() &&
+               !channel.has_untaken_answer(),
+           "answers", "one is left behind");
   }
   if (!done) JudgeError(channel, begin, done.error().code());
 }

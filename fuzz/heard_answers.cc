@@ -32,6 +32,7 @@ bool LeadsToLimits(uint32_t request) {
 
 void HeardAnswers::BeginCall() {
   fault_ = nullptr;
+  surplus_ = 0;
   no_pairs_ = false;
   refused_ = false;
   asked_ = 0;
@@ -39,7 +40,7 @@ void HeardAnswers::BeginCall() {
 }
 
 void HeardAnswers::BeginStream() {
-  first_ = waiting_ = have_ = 0;
+  first_ = waiting_ = have_ = surplus_ = 0;
   need_ = kHeaderBytes;
   brought_ = {};
   agreed_ = 0;
@@ -66,6 +67,21 @@ void HeardAnswers::Ask(uint32_t request, uint32_t flags,
   asked.ahead = behind_limits && request == kReqGetConfig;
   ++waiting_;
   ++asked_;
+  if (surplus_ != 0) TakeHeld();
+}
+
+void HeardAnswers::Hold(std::span<const std::byte> bytes) {
+  if (bytes.size() > held_.size() - surplus_) {
+    fault_ = "more than the answers";
+    return;
+  }
+  std::memcpy(held_.data() + surplus_, bytes.data(), bytes.size());
+  surplus_ += bytes.size();
+}
+
+void HeardAnswers::TakeHeld() {
+  const auto held = held_;
+  Take(std::span(held).first(std::exchange(surplus_, 0)));
 }
 
 void HeardAnswers::Bring(const Brought& brought) {
@@ -78,10 +94,7 @@ void HeardAnswers::Bring(const Brought& brought) {
 
 void HeardAnswers::Take(std::span<const std::byte> bytes) {
   while (!bytes.empty() && fault_ == nullptr) {
-    if (waiting_ == 0) {
-      fault_ = "more than the answers";
-      return;
-    }
+    if (waiting_ == 0) return Hold(bytes);
     const size_t count = std::min(bytes.size(), need_ - have_);
     std::memcpy(answer_.data() + have_, bytes.data(), count);
     have_ += count;

@@ -51,6 +51,9 @@ class HeardAnswers {
 
   // Whether all that was asked is answered, as far as anybody can tell.
   bool complete() const { return waiting_ == 0; }
+  // Whether bytes came that answer nothing that the peer has read. Once it
+  // reads on they are the front of the next answer.
+  bool surplus() const { return surplus_ != 0; }
   // Why what was taken in this call is no answer; null: it is one.
   const char* fault() const { return fault_; }
   // Whether GET_QUEUE_NUM was answered with 0 in this call, which is no answer
@@ -76,7 +79,11 @@ class HeardAnswers {
  private:
   // More than a front-end may have outstanding.
   static constexpr size_t kMostWaiting = 256;
+  static constexpr size_t kMostAnswerBytes =
+      kHeaderBytes + 12 + kMostConfigBytes;
 
+  void Hold(std::span<const std::byte> bytes);
+  void TakeHeld();
   void JudgeFirst();
   void Note(const Asked& asked, std::span<const std::byte> payload);
   void NoteConfig(const Asked& asked, std::span<const std::byte> payload,
@@ -87,10 +94,12 @@ class HeardAnswers {
   size_t first_ = 0;
   size_t waiting_ = 0;
   // Of the answer that is being taken.
-  std::array<std::byte, kHeaderBytes + 12 + kMostConfigBytes> answer_;
+  std::array<std::byte, kMostAnswerBytes> answer_;
   size_t have_ = 0;
   size_t need_ = kHeaderBytes;
   Brought brought_;
+  std::array<std::byte, kMostAnswerBytes> held_;
+  size_t surplus_ = 0;
 
   const char* fault_ = nullptr;
   bool no_pairs_ = false;

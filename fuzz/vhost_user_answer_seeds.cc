@@ -73,6 +73,7 @@ std::vector<Seed> VhostUserAnswerSeeds() {
        {"status_of_9_bits", BytesOf(kOther, kPayloadAt, 2, 0, 1)}});
   Add(seeds, BytesOf(Call(BackEndCall::kGetVringBases, 1)),
       {{"base_of_another_ring", BytesOf(kOther, kPayloadAt, 1, 0)},
+       {"base_of_16_bits", BytesOf(kOther, kNumAt, 2, 255, 255)},
        {"base_of_17_bits", BytesOf(kOther, kNumAt, 3, 0, 0, 1)}});
   Add(seeds, BytesOf(Call(BackEndCall::kGetConfig, 2)),
       {{"config_from_elsewhere", BytesOf(kOther, kPayloadAt, 1, 0)},
