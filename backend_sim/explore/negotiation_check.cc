@@ -6,6 +6,7 @@
 
 namespace backend_sim {
 
+using virtio_user::ErrorCode;
 using virtio_user::Feature;
 using virtio_user::FeatureMasks;
 using virtio_user::FeatureSet;
@@ -19,6 +20,17 @@ std::string Where(const OptionSet& set, FeatureSet device) {
 
 std::string ButMust(FeatureSet is, FeatureSet must) {
   return TextOf(is) + "; must be: " + TextOf(must);
+}
+
+// How a refusal has to begin.
+std::string BeginningOf(unsigned bit) {
+  return "feature bit " + std::to_string(bit) + " (";
+}
+
+// Of a bit that may not be accepted. No message carries those from 64 up.
+ErrorCode CodeOf(FeatureSet offered, unsigned bit) {
+  return bit >= 64 && !offered.HasBit(bit) ? ErrorCode::kUnsupported
+                                           : ErrorCode::kInvalidArgument;
 }
 
 }  // namespace
@@ -87,12 +99,39 @@ std::optional<std::string> NegotiationCheck::Closure(FeatureSet set) {
   return "the closure of " + TextOf(set) + ": " + ButMust(closed, must);
 }
 
+std::optional<unsigned> NegotiationCheck::OracleOffence(FeatureSet offered,
+                                                        FeatureSet choice) {
+  if (memory_ == OracleMemory::kNone || !offered.HasAll(choice)) {
+    return feature_oracle::FirstOffence(offered, choice);
+  }
+  const auto [at, is_new] = offences_.try_emplace(choice);
+  if (is_new) at->second = feature_oracle::FirstOffence(choice, choice);
+  return at->second;
+}
+
 std::optional<std::string> NegotiationCheck::Accepted(FeatureSet offered,
                                                       FeatureSet choice) {
   const bool must = offered.HasAll(choice) && OracleClosure(choice) == choice;
-  if (subject_.check(offered, choice).has_value() == must) return std::nullopt;
-  return "offered: " + TextOf(offered) + "; accepting " + TextOf(choice) +
-         " was " + (must ? "refused" : "allowed");
+  const auto verdict = subject_.check(offered, choice);
+  const auto what = [&] {
+    return "offered: " + TextOf(offered) + "; accepting " + TextOf(choice) +
+           " was ";
+  };
+  if (verdict.has_value() != must) {
+    return what() + (must ? "refused" : "allowed");
+  }
+  if (must) return std::nullopt;
+  const auto bit = OracleOffence(offered, choice);
+  if (!bit) return what() + "refused, and the oracle knows no bit for it";
+  if (!verdict.error().text().starts_with(BeginningOf(*bit)) ||
+      verdict.error().code() != CodeOf(offered, *bit)) {
+    const ErrorCode code = verdict.error().code();
+    return what() + "refused as " + std::string(ToString(code)) +
+           " by: " + std::string(verdict.error().text()) + "; must be " +
+           std::string(ToString(CodeOf(offered, *bit))) + ": " +
+           BeginningOf(*bit) + "...";
+  }
+  return std::nullopt;
 }
 
 }  // namespace backend_sim

@@ -48,7 +48,8 @@ class NegotiationCheck {
                                    virtio_user::FeatureSet device);
   // The closure of any set.
   std::optional<std::string> Closure(virtio_user::FeatureSet set);
-  // The verdict on a driver's choice.
+  // The verdict on a driver's choice, and what it says of a bad one: the bit
+  // and the kind of error.
   std::optional<std::string> Accepted(virtio_user::FeatureSet offered,
                                       virtio_user::FeatureSet choice);
 
@@ -62,6 +63,8 @@ class NegotiationCheck {
   };
 
   virtio_user::FeatureSet OracleClosure(virtio_user::FeatureSet set);
+  std::optional<unsigned> OracleOffence(virtio_user::FeatureSet offered,
+                                        virtio_user::FeatureSet choice);
   std::optional<std::string> Told(const OptionSet& set,
                                   const virtio_user::FeatureMasks& masks,
                                   virtio_user::FeatureSet accepted) const;
@@ -70,6 +73,8 @@ class NegotiationCheck {
   const OracleMemory memory_;
   std::unordered_map<virtio_user::FeatureSet, virtio_user::FeatureSet, Hash>
       closures_;
+  std::unordered_map<virtio_user::FeatureSet, std::optional<unsigned>, Hash>
+      offences_;  // Of what was offered.
 };
 
 }  // namespace backend_sim
