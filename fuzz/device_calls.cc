@@ -3,12 +3,17 @@
 #include "fuzz/device_calls.h"
 
 #include <algorithm>
+#include <cinttypes>
 #include <cstddef>
 #include <cstdint>
+#include <cstdio>
 #include <initializer_list>
+#include <optional>
 #include <string>
 
+#include "backend_sim/explore/feature_oracle.h"
 #include "fuzz/finding.h"
+#include "fuzz/start_order.h"
 #include "virtio_user/base/error.h"
 #include "virtio_user/device/device.h"
 #include "virtio_user/spec/feature.h"
@@ -52,7 +57,8 @@ Error ErrorFrom(Reader& input) {
 // Holds each call's result to what is promised of all of them.
 class Calls {
  public:
-  Calls(Reader& input, RecordingRig& rig) : input_(input), rig_(rig) {}
+  Calls(Reader& input, RecordingRig& rig, const DeviceOracle& oracle)
+      : input_(input), rig_(rig), oracle_(oracle) {}
 
   void One();
 
@@ -67,10 +73,9 @@ class Calls {
            "a reason of no kind");
     return false;
   }
-  void AfterStart(bool done) {
-    Expect((device().state() == DeviceState::kRunning) == done, "state",
-           "running is what has started");
-  }
+  void SetUp();
+  StartFacts Facts();
+  void Start();
   void Stop();
   void AfterReattach(bool done) {
     const DeviceState state = device().state();
@@ -83,22 +88,22 @@ class Calls {
   void Backend();
   void Poll();
 
+  void SetOffloads(uint64_t mask);
+  void CheckAck(uint8_t ack);
+
   Reader& input_;
   RecordingRig& rig_;
+  const DeviceOracle& oracle_;
+  // What the driver has set since it chose features, if it has.
+  std::optional<uint64_t> offloads_;
 };
 
 void Calls::One() {
   switch (input_.Byte() % 12) {
-    case 0: {
-      const auto pairs = static_cast<uint16_t>(1 + input_.Byte() % kMostPairs);
-      // The driver of the tests has split rings.
-      FeatureSet without = FeaturesFrom(input_);
-      without.Add(Feature::kRingPacked);
-      (void)Succeeded(rig_.driver->SetUp(pairs, without));
-      return;
-    }
+    case 0:
+      return SetUp();
     case 1:
-      return AfterStart(Succeeded(device().Start()));
+      return Start();
     case 2:
       return Stop();
     case 3:
@@ -119,6 +124,49 @@ void Calls::One() {
     default:
       return Backend();
   }
+}
+
+void Calls::SetUp() {
+  const auto pairs = static_cast<uint16_t>(1 + input_.Byte() % kMostPairs);
+  // The driver of the tests has split rings.
+  FeatureSet without = FeaturesFrom(input_);
+  without.Add(Feature::kRingPacked);
+  const FeatureSet choice = device().offered() & ~without;
+  const DeviceState before = device().state();
+  const bool may =
+      (before == DeviceState::kCreated || before == DeviceState::kNegotiated) &&
+      backend_sim::feature_oracle::Closed(choice);
+  const bool done = Succeeded(rig_.driver->SetUp(pairs, without));
+  Expect(may || !done, "negotiate", "what may not be chosen");
+  if (!may) return;
+  offloads_.reset();
+  Expect(device().accepted() == choice, "negotiate", "another choice");
+  Expect(device().forwarded() == oracle_.Forwarded(choice), "negotiate",
+         "the back-end is told of another one");
+}
+
+StartFacts Calls::Facts() {
+  const auto& caps = device().backend_caps();
+  StartFacts facts = {.queue_size = device().queue_size(),
+                      .forwarded = device().forwarded(),
+                      .status = caps.status,
+                      .ring_enable = caps.ring_enable};
+  for (uint16_t i = 0; i < 2 * device().queue_pairs(); ++i) {
+    facts.rings += device().vring(i).configured() ? 1 : 0;
+  }
+  // A device that hears commands hears of them there.
+  if (!facts.forwarded.Has(Feature::kNetCtrlVq)) facts.offloads = offloads_;
+  return facts;
+}
+
+void Calls::Start() {
+  const bool ran = device().state() == DeviceState::kRunning;
+  const StartFacts facts = Facts();
+  const bool done = Succeeded(device().Start());
+  Expect((device().state() == DeviceState::kRunning) == done, "state",
+         "running is what has started");
+  if (!ran) return CheckStart(rig_.backend->sent(), facts, done);
+  Expect(rig_.backend->sent().empty(), "start", "said to one that runs");
 }
 
 // A success where nothing ran.
@@ -150,6 +198,32 @@ void Calls::Poll() {
   }
 }
 
+// What is acknowledged is lawful, and told.
+void Calls::SetOffloads(uint64_t mask) {
+  // Virtio 1.4, "Setting Offloads State": those that 64 bits of features have.
+  constexpr uint64_t kOffloads = 0x00c0'0000'0000'0782;
+  const bool runs = device().state() == DeviceState::kRunning;
+  const auto byte = [&](int i) {
+    return static_cast<uint8_t>(mask >> (8 * i) & 0xff);
+  };
+  const uint8_t ack = rig_.driver->Command(
+      CtrlClass::kGuestOffloads, virtio_user::kCtrlGuestOffloadsSet,
+      {byte(0), byte(1), byte(2), byte(3), byte(4), byte(5), byte(6), byte(7)});
+  CheckAck(ack);
+  if (ack != virtio_user::kCtrlAckOk) return;
+  const FeatureSet accepted = device().accepted();
+  Expect(accepted.Has(Feature::kNetCtrlGuestOffloads) &&
+             (mask & ~(accepted.low() & kOffloads)) == 0,
+         "offloads", "what was not accepted is on");
+  offloads_ = mask;
+  if (!runs || device().forwarded().Has(Feature::kNetCtrlVq)) return;
+  char line[32];
+  std::snprintf(line, sizeof(line), "GUEST_OFFLOADS 0x%" PRIx64, mask);
+  const auto& sent = rig_.backend->sent();
+  Expect(!sent.empty() && sent.back() == line, "offloads",
+         "the back-end was told of others");
+}
+
 void Calls::Command() {
   const auto ctrl_class = static_cast<CtrlClass>(input_.Byte() % 10);
   const uint8_t command = input_.Byte() % 4;
@@ -162,7 +236,9 @@ void Calls::Command() {
     return rig_.driver->Command(ctrl_class, command, data);
   };
   uint8_t ack = 0;
-  switch (input_.Byte() % 6) {
+  const uint8_t how = input_.Byte();
+  if (how >= 0xf0) return SetOffloads(input_.Number(8));
+  switch (how % 6) {
     case 0:
       ack = send({});
       break;
@@ -176,12 +252,20 @@ void Calls::Command() {
       ack = send({a, b, 0, 0, 0, 7});
       break;
     case 4:
+      if (ctrl_class == CtrlClass::kGuestOffloads &&
+          command == virtio_user::kCtrlGuestOffloadsSet) {
+        return SetOffloads(a | b << 8);
+      }
       ack = send({a, b, 0, 0, 0, 0, 0, 0});
       break;
     default:
       (void)Succeeded(rig_.driver->BreakControlRing());
       return;
   }
+  CheckAck(ack);
+}
+
+void Calls::CheckAck(uint8_t ack) {
   Expect(ack <= 1 || ack == testing_support::TestDriver::kNoAck, "ack",
          "neither OK nor ERR");
   (void)Succeeded(rig_.driver->notified());
@@ -243,8 +327,9 @@ void ChooseBackend(Reader& input, RecordingRig& rig) {
   rig.backend->config.assign(64, std::byte{input.Byte()});
 }
 
-void CheckCalls(Reader& input, RecordingRig& rig) {
-  Calls calls(input, rig);
+void CheckCalls(Reader& input, RecordingRig& rig, const DeviceOracle& oracle) {
+  Calls calls(input, rig, oracle);
+  rig.backend->Take();
   for (int i = 0; i < kMostCalls && !input.empty(); ++i) {
     calls.One();
     rig.backend->Take();

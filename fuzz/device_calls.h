@@ -6,6 +6,7 @@
 #ifndef FUZZ_DEVICE_CALLS_H_
 #define FUZZ_DEVICE_CALLS_H_
 
+#include "fuzz/device_oracle.h"
 #include "fuzz/reader.h"
 #include "tests/fakes/recording_rig.h"
 #include "virtio_user/spec/feature.h"
@@ -19,8 +20,10 @@ virtio_user::FeatureSet FeaturesFrom(Reader& input);
 void ChooseBackend(Reader& input, testing_support::RecordingRig& rig);
 
 // Calls in any order, for as long as `input` lasts: each ends, says why it
-// failed, and leaves the device in a state that the call can lead to.
-void CheckCalls(Reader& input, testing_support::RecordingRig& rig);
+// failed, and leaves the device in a state that the call can lead to; a start
+// tells the back-end all that it has to know, in its order.
+void CheckCalls(Reader& input, testing_support::RecordingRig& rig,
+                const DeviceOracle& oracle);
 
 }  // namespace fuzz
 

@@ -129,6 +129,40 @@ Seed DeviceSeed(const std::string& name, uint8_t what, uint16_t pairs,
   return {name, bytes};
 }
 
+// A device on a back-end with an address of its own that switches offloads:
+// the driver sets some, and they are told again by each start.
+Seed OffloadsSeed() {
+  constexpr uint16_t kSwitchesOffloads = 0x0800;
+  constexpr uint64_t kOffered = 0x01a2;  // GUEST_CSUM, MAC, GUEST_TSO4 and 6.
+  constexpr uint64_t kLeftOn = 0x0102;   // GUEST_CSUM, GUEST_TSO6.
+  constexpr uint8_t kStart = 1;
+  constexpr uint8_t kStop = 2;
+  constexpr uint8_t kReattach = 3;
+  Seed seed = DeviceSeed("device_offloads", 0x47, 1, 8);
+  Bytes& bytes = seed.bytes;
+  Append(bytes, 0x0000'0100'0000'0002, 6);  // Its own address.
+  Append(bytes, kSwitchesOffloads, 2);
+  Append(bytes, kOffered, 8);
+  Append(bytes, 0, 5);
+  Append(bytes, 0, 2);  // Whatever is offered is chosen.
+  Append(bytes, 0, 8);
+  Append(bytes, kStart, 1);
+  Append(bytes, 0xf000'0000'0508, 6);  // GUEST_OFFLOADS_SET, with 8 bytes.
+  Append(bytes, kLeftOn, 8);
+  for (const uint8_t call : {kStop, kStart, kReattach, kStart}) {
+    Append(bytes, call, 1);
+  }
+  return seed;
+}
+
+// With the longest packets that an MTU allows.
+Seed MtuSeed() {
+  constexpr uint16_t kMost = 0x8050;  // One less than the 16th power of two.
+  Seed seed = DeviceSeed("device_mtu", 0x27, 1, 8);
+  Append(seed.bytes, kMost, 2);
+  return seed;
+}
+
 }  // namespace
 
 std::vector<Seed> OptionsSeeds() {
@@ -152,6 +186,10 @@ std::vector<Seed> OptionsSeeds() {
   seeds.push_back(DeviceSeed("device_packed", 15, 2, 100));
   seeds.push_back(DeviceSeed("device_no_pairs", 1, 0, 256));
   seeds.push_back(DeviceSeed("device_odd_size", 1, 1, 255));
+  // As many as the back-end serves.
+  seeds.push_back(DeviceSeed("device_most_pairs", 7, 128, 8));
+  seeds.push_back(OffloadsSeed());
+  seeds.push_back(MtuSeed());
   // The numbers of powers of two.
   seeds.push_back(DeviceSeed("device_pairs_alone", 6, 0x8021, 0x8028));
   return seeds;

@@ -13,6 +13,7 @@
 
 #include "backend_sim/mapping_pool.h"
 #include "fuzz/device_calls.h"
+#include "fuzz/device_oracle.h"
 #include "fuzz/finding.h"
 #include "fuzz/typed_text.h"
 #include "tests/fakes/recording_rig.h"
@@ -135,6 +136,30 @@ void CheckTranslation(const MemoryTable& table, std::span<std::byte> part,
          "table", "another way back");
 }
 
+// The way back from any address, near a region or not.
+void CheckHost(const MemoryTable& table, uint64_t addr, uint64_t bytes,
+               virtio_user::AddressSpace space) {
+  const size_t of_space = space == virtio_user::AddressSpace::kIova ? 2 : 1;
+  const auto found = table.ToHost({addr}, bytes, space);
+  bool inside = false;
+  bool right = false;
+  for (const MemoryRegion& region : table.regions()) {
+    const auto [begin, end] = StretchesOf(region)[of_space];
+    if (addr < begin || static_cast<unsigned __int128>(addr) + bytes > end) {
+      continue;
+    }
+    inside = true;
+    right = right || (found && found->size() == bytes &&
+                      found->data() == region.host.data() +
+                                           static_cast<size_t>(addr - begin));
+  }
+  Expect(found || !found.error().text().empty(), "table", "no reason");
+  Expect(found.has_value() == inside, "table",
+         inside ? "memory that is shared is not found"
+                : "memory that is not shared is found");
+  Expect(right || !inside, "table", "other memory than has this address");
+}
+
 // Regions that an embedder shares, with any addresses.
 void CheckTable(Reader& input) {
   using virtio_user::AddressSpace;
@@ -158,14 +183,23 @@ void CheckTable(Reader& input) {
   const auto part = PartOfHost(input);
   CheckTranslation(table, part, AddressSpace::kPublished);
   CheckTranslation(table, part, AddressSpace::kIova);
-  const auto wild = virtio_user::DeviceAddr{input.Number(8)};
-  const auto found = table.ToHost(wild, input.Number(8));
-  Expect(found || !found.error().text().empty(), "table", "no reason");
+  const uint64_t wild = input.Number(8);
+  CheckHost(table, wild, input.Number(8), AddressSpace::kPublished);
   const MemoryTable rest = table.Without(part);
   Expect(!rest.Touches(part), "table", "what was taken out is still there");
   Expect(BytesIn(rest) <= BytesIn(table) &&
              BytesIn(table) - BytesIn(rest) <= part.size(),
          "table", "more was taken out");
+  for (const MemoryRegion& region : table.regions()) {
+    // From in front of its begin or its end on.
+    const uint64_t front = input.Byte() % 4;
+    const uint64_t bytes = input.Byte() % 8;
+    for (const uint64_t at : {uint64_t{0}, uint64_t{region.host.size()}}) {
+      CheckHost(table, region.published + at - front, bytes,
+                AddressSpace::kPublished);
+      CheckHost(table, region.iova + at - front, bytes, AddressSpace::kIova);
+    }
+  }
 }
 
 // Packet buffers of any size, in memory that may be too small for one, and a
@@ -249,20 +283,20 @@ void CheckDeviceOptions(Reader& input) {
   testing_support::RecordingRig rig(
       {.initial_regions = 1, .region_bytes = 1 << 20, .mappings = kMappings});
   ChooseBackend(input, rig);
+  const DeviceOracle oracle(options, *rig.backend);
   const auto made = rig.Create(options);
   Expect(made || !made.error().text().empty(), "device", "no reason");
-  const int64_t size = options.queue_size;
-  const bool possible =
-      options.queue_pairs >= 1 &&
-      options.queue_pairs <= virtio_user::kMaxQueuePairs && size >= 1 &&
-      size <= 32768 && (options.packed || (size & (size - 1)) == 0) &&
-      (!options.mtu || (*options.mtu >= 68 && *options.mtu <= 65535)) &&
-      (options.control_queue || options.queue_pairs == 1);
-  Expect(!made || possible, "device", "an option is out of its range");
+  Expect(!made || oracle.possible(), "device", "an option is out of its range");
+  Expect(made || !oracle.possible(), "device", made ? "" : made.error().text());
   if (made) {
+    Expect(rig.device->offered() == oracle.offered(), "device",
+           "offered is not what it has to be");
     CheckRings(input, rig);
     // Split rings that the memory has room for.
-    if (size <= 256 && (size & (size - 1)) == 0) CheckCalls(input, rig);
+    const int64_t size = options.queue_size;
+    if (size <= 256 && (size & (size - 1)) == 0) {
+      CheckCalls(input, rig, oracle);
+    }
   }
   rig.device.reset();
   rig.driver.reset();
