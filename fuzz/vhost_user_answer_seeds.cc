@@ -70,7 +70,7 @@ std::vector<Seed> VhostUserAnswerSeeds() {
        {"status_of_version_2", BytesOf(kOther, kFlagsAt, 1, 6)},
        {"status_with_another_flag", BytesOf(kOther, kFlagsAt, 1, 0x15)},
        {"status_that_is_no_reply", BytesOf(kOther, kFlagsAt, 1, 1)},
-       {"status_of_9_bits", BytesOf(kOther, kPayloadAt, 2, 0, 1)}});
+       {"status_that_wants_an_ack", BytesOf(kOther, kFlagsAt, 1, 13)}});
   Add(seeds, BytesOf(Call(BackEndCall::kGetVringBases, 1)),
       {{"base_of_another_ring", BytesOf(kOther, kPayloadAt, 1, 0)},
        {"base_of_16_bits", BytesOf(kOther, kNumAt, 2, 255, 255)},
