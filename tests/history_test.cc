@@ -64,7 +64,7 @@ struct Series {
 // Every number of the seed's was not given. H has no leading zeros.
 constexpr Series kSeries[] = {{'S', 1, 17},  {'S', 20, 40}, {'S', 50, 54},
                               {'S', 60, 76}, {'H', 1, 19},  {'F', 1, 62},
-                              {'B', 1, 44},  {'D', 1, 20},  {'P', 1, 19}};
+                              {'B', 1, 44},  {'D', 1, 20},  {'P', 1, 20}};
 
 std::vector<std::string> IdsOf(char letter) {
   std::vector<std::string> ids;
