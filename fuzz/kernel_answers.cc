@@ -24,8 +24,7 @@ constexpr size_t kConfigHeadBytes = 8;
 
 // Where what fails leaves the call as good as before.
 bool IsTolerated(unsigned long request, int why) {
-  // Kernels before 5.8, 5.10 and 5.17 do not know these; the back-end goes by
-  // what was true then.
+  // Older kernels do not know these; the back-end goes by what was true then.
   const bool is_new = request == kVhostGetBackendFeatures.number ||
                       request == kVdpaGetIovaRange.number ||
                       request == kVdpaGetConfigSize.number;
