@@ -10,10 +10,6 @@ namespace {
 
 using namespace virtio_user;  // The requests.
 
-// Version 1 and "reply"; "need_reply" says nothing in an answer.
-constexpr uint32_t kReply = 5;
-constexpr uint32_t kNeedReply = 8;
-constexpr size_t kConfigHeadBytes = 12;
 constexpr size_t kAckBytes = 8;
 
 struct AnswerSize {
@@ -81,7 +77,9 @@ bool IsAnswered(uint32_t request, uint32_t flags) {
 
 bool FitsHeader(const Asked& asked, std::span<const std::byte> header) {
   if (ValueAt<uint32_t>(header, 0) != asked.request) return false;
-  if ((ValueAt<uint32_t>(header, 4) & ~kNeedReply) != kReply) return false;
+  // "need_reply" says nothing in an answer.
+  const uint32_t flags = ValueAt<uint32_t>(header, 4) & ~kNeedReply;
+  if (flags != (kVersion | kReply)) return false;
   const size_t bytes = ValueAt<uint32_t>(header, 8);
   if (asked.request == kReqGetConfig) return bytes <= asked.payload_bytes;
   const AnswerSize* const own = OwnAnswer(asked.request);

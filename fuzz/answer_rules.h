@@ -35,6 +35,14 @@ enum class Verdict : uint8_t { kLawful, kRefusal, kUnlawful };
 
 constexpr size_t kHeaderBytes = 12;
 constexpr size_t kMostConfigBytes = 256;
+// What GET_CONFIG has before its bytes: offset, size and flags.
+constexpr size_t kConfigHeadBytes = 12;
+// Of the requests, one that leads to a stream of the back-end's own.
+constexpr uint32_t kSetBackendReqFd = 21;
+// Of a header's flags.
+constexpr uint32_t kVersion = 1;
+constexpr uint32_t kReply = 4;
+constexpr uint32_t kNeedReply = 8;
 
 // Whether a message is answered: it asks for something, or for an ack.
 bool IsAnswered(uint32_t request, uint32_t flags);

@@ -23,10 +23,7 @@ using virtio_user::SendChunk;
 
 namespace {
 
-constexpr uint32_t kSetBackendReqFd = 21;
 constexpr uint64_t kProtoBackendReq = 1 << 5;
-constexpr uint32_t kNeedReply = 8;
-constexpr uint32_t kReplyFlags = 5;  // Version 1, and an answer.
 constexpr uint64_t kInflightBytes = 0x2000;
 // Of a file for which the front-end has no descriptor left.
 constexpr uint64_t kNoRoomBytes = 0xffff;
@@ -168,7 +165,7 @@ void AnsweringChannel::OnMessage(uint32_t request, uint32_t flags,
   }
   SpoiledAnswer answer;
   answer.Add(request, 4);
-  answer.Add(kReplyFlags, 4);
+  answer.Add(kVersion | kReply, 4);
   answer.Add(0, 4);
   if (!AddPayload(request, payload, answer)) {
     if (request == virtio_user::kReqSetStatus) {

@@ -13,9 +13,6 @@ namespace {
 
 constexpr uint32_t kConfigChange = 2;
 constexpr uint32_t kVersionMask = 3;
-constexpr uint32_t kVersion = 1;
-constexpr uint32_t kReply = 4;
-constexpr uint32_t kNeedReply = 8;
 constexpr size_t kAnswerBytes = 20;
 
 }  // namespace
@@ -26,7 +23,7 @@ void AskedRequests::Replace() {
   over_ = false;
   known_ = false;
   have_ = 0;
-  need_ = kHeadBytes;
+  need_ = kHeaderBytes;
 }
 
 void AskedRequests::Begin(bool config) {
@@ -46,12 +43,12 @@ void AskedRequests::Read(std::span<const std::byte> bytes) {
     Expect(!over_, "requests", "read on behind what is none");
     Expect(!owed_, "requests", "one is not answered");
     const size_t count = std::min(bytes.size(), need_ - have_);
-    if (have_ < kHeadBytes) {
+    if (have_ < kHeaderBytes) {
       std::memcpy(head_.data() + have_, bytes.data(), count);
     }
     have_ += count;
     bytes = bytes.subspan(count);
-    if (have_ == kHeadBytes && need_ == kHeadBytes) ReadHead();
+    if (have_ == kHeaderBytes && need_ == kHeaderBytes) ReadHead();
     if (have_ == need_ && !over_) ReadWhole();
   }
 }
@@ -72,13 +69,14 @@ void AskedRequests::ReadHead() {
 // without IOTLB, doorbells and ring events in band carries out.
 void AskedRequests::ReadWhole() {
   const auto request = ValueAt<uint32_t>(head_, 0);
-  const bool done = request == kConfigChange && config_ && need_ == kHeadBytes;
+  const bool done =
+      request == kConfigChange && config_ && need_ == kHeaderBytes;
   if (done) news_.config_changed = true;
   if ((ValueAt<uint32_t>(head_, 4) & kNeedReply) != 0) {
     owed_ = {.request = request, .done = done};
   }
   have_ = 0;
-  need_ = kHeadBytes;
+  need_ = kHeaderBytes;
 }
 
 void AskedRequests::Answer(std::span<const std::byte> answer, bool whole) {

@@ -9,6 +9,8 @@
 #include <optional>
 #include <span>
 
+#include "fuzz/answer_rules.h"
+
 namespace fuzz {
 
 // What a front-end does with the requests of its back-end: takes the bytes that
@@ -38,7 +40,6 @@ class AskedRequests {
   void CompareNews(const News& told);
 
  private:
-  static constexpr size_t kHeadBytes = 12;
   static constexpr uint32_t kMostPayload = 256;
 
   struct Owed {
@@ -55,9 +56,9 @@ class AskedRequests {
   News news_;
   std::optional<Owed> owed_;
   // Of the request that is being read.
-  std::array<std::byte, kHeadBytes> head_;
+  std::array<std::byte, kHeaderBytes> head_;
   size_t have_ = 0;
-  size_t need_ = kHeadBytes;
+  size_t need_ = kHeaderBytes;
 };
 
 }  // namespace fuzz

@@ -54,7 +54,6 @@ class AskingStream {
 
  private:
   static constexpr size_t kMostPayload = 31;
-  static constexpr size_t kHeaderBytes = 12;
 
   End end() const { return static_cast<End>(how_ & 3); }
   void LoadPiece();

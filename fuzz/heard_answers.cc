@@ -16,11 +16,6 @@ using namespace virtio_user;  // The requests.
 
 namespace {
 
-constexpr uint32_t kSetBackendReqFd = 21;
-constexpr uint32_t kVersion = 1;
-constexpr uint32_t kNeedReply = 8;
-constexpr size_t kConfigHeadBytes = 12;
-
 // Requests that end with the front of the configuration space, unless a user
 // asks for it.
 bool LeadsToLimits(uint32_t request) {

@@ -80,7 +80,7 @@ class HeardAnswers {
   // More than a front-end may have outstanding.
   static constexpr size_t kMostWaiting = 256;
   static constexpr size_t kMostAnswerBytes =
-      kHeaderBytes + 12 + kMostConfigBytes;
+      kHeaderBytes + kConfigHeadBytes + kMostConfigBytes;
 
   void Hold(std::span<const std::byte> bytes);
   void TakeHeld();

@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "fuzz/finding.h"
+#include "fuzz/reader.h"
 #include "virtio_user/spec/net.h"
 #include "virtio_user/spec/ring.h"
 
@@ -215,7 +216,8 @@ void LyingDevice::Put(uint32_t id, uint32_t bytes, uint16_t skip) {
 void LyingDevice::Overwrite(Reader& input) {
   tampered_ = true;
   const size_t offset = input.Word();
-  memory_.Write(offset, input.Chunk());
+  WriteAcross({memory_.ring, memory_.buffers, memory_.scratch}, offset,
+              input.Chunk());
 }
 
 }  // namespace fuzz

@@ -37,19 +37,6 @@ std::span<std::byte> SharedRing::From(uint64_t addr) const {
   return {};
 }
 
-void SharedRing::Write(size_t offset, std::span<const std::byte> bytes) const {
-  for (const std::span<std::byte> part : {ring, buffers, scratch}) {
-    if (offset >= part.size()) {
-      offset -= part.size();
-      continue;
-    }
-    const size_t count = std::min(part.size() - offset, bytes.size());
-    std::memcpy(part.data() + offset, bytes.data(), count);
-    bytes = bytes.subspan(count);
-    offset = 0;
-  }
-}
-
 VirtqDesc OfferRules::DescAt(size_t index) const {
   return Get({memory_.layout.desc, memory_.layout.DescBytes()}, index);
 }

@@ -27,9 +27,6 @@ struct SharedRing {
 
   // From `addr` to the end of what it lies in; nothing if it lies nowhere.
   std::span<std::byte> From(uint64_t addr) const;
-  // Somebody writes `bytes` at `offset` of ring,
-  // buffers and scratch, as if these came one behind the other.
-  void Write(size_t offset, std::span<const std::byte> bytes) const;
 };
 
 // Which direction a ring has, and what was negotiated.

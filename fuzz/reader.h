@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <initializer_list>
 #include <span>
 #include <vector>
 
@@ -25,6 +26,22 @@ T ValueAt(std::span<const std::byte> bytes, size_t at) {
   T value;
   std::memcpy(&value, bytes.data() + at, sizeof(T));
   return value;
+}
+
+// Somebody writes `bytes` at `offset` of `parts`, as if these came one behind
+// the other; what is behind their end is lost.
+inline void WriteAcross(std::initializer_list<std::span<std::byte>> parts,
+                        size_t offset, std::span<const std::byte> bytes) {
+  for (const std::span<std::byte> part : parts) {
+    if (offset >= part.size()) {
+      offset -= part.size();
+      continue;
+    }
+    const size_t count = std::min(part.size() - offset, bytes.size());
+    std::memcpy(part.data() + offset, bytes.data(), count);
+    bytes = bytes.subspan(count);
+    offset = 0;
+  }
 }
 
 // Takes an input apart; 0 and nothing once it has ended. The bytes outlive it.

@@ -6,6 +6,7 @@
 #include <cstring>
 #include <new>
 
+#include "fuzz/reader.h"
 #include "virtio_user/base/check.h"
 
 namespace fuzz {
@@ -63,16 +64,7 @@ void RingMemory::Write(size_t offset, std::span<const std::byte> bytes) {
   const auto end =
       std::min(offset + bytes.size() + kDescriptorBytes - 1, desc_end) /
       kDescriptorBytes;
-  for (const std::span<std::byte> part : {ring_, buffers_}) {
-    if (offset >= part.size()) {
-      offset -= part.size();
-      continue;
-    }
-    const size_t count = std::min(part.size() - offset, bytes.size());
-    std::memcpy(part.data() + offset, bytes.data(), count);
-    bytes = bytes.subspan(count);
-    offset = 0;
-  }
+  WriteAcross({ring_, buffers_}, offset, bytes);
   for (size_t i = first; i < end; ++i) {
     BringNear(layout_.desc + i * kDescriptorBytes, buffers_.size());
   }

@@ -2,7 +2,8 @@
 //
 // What AddressSanitizer does in a fuzz target where its environment says
 // nothing else. Memory that was freed is kept for longer than any input runs,
-// but not until caches and page tables are full of it.
+// but not until caches and page tables are full of it; what is free
+// never goes back to the kernel.
 
 extern "C" const char* __asan_default_options();
 

@@ -3,7 +3,6 @@
 #include "fuzz/start_order.h"
 
 #include <array>
-#include <cstdio>
 #include <cstdlib>
 #include <string_view>
 
@@ -11,6 +10,8 @@
 
 namespace fuzz {
 namespace {
+
+constexpr unsigned kVersion1 = 32;
 
 // In their order; those of one batch are answered together.
 enum class Step : uint8_t {
@@ -149,7 +150,6 @@ class Order {
 
  private:
   void CheckValue(const Message& message, const std::string& line) const {
-    constexpr unsigned kVersion1 = 32;
     const unsigned chosen = facts_.forwarded.HasBit(kVersion1) ? 0x0b : 0x03;
     switch (message.step) {
       case Step::kFeatures:
@@ -180,7 +180,6 @@ class Order {
 
 void CheckStart(std::span<const std::string> lines, const StartFacts& facts,
                 bool done) {
-  constexpr unsigned kVersion1 = 32;
   constexpr unsigned kMessagesOfRing = 4;
   Order order(facts);
   for (const std::string& line : lines) order.Take(line);
