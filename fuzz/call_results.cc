@@ -27,6 +27,9 @@ constexpr uint64_t kSpoken = 1 << 0 | 1 << 2 | 1 << 3 | 1 << 4 | kBackendReq |
                              1 << 9 | 1 << 12 | 1 << 13 | 1 << 15 | 1 << 16;
 // LOG_ALL and PROTOCOL_FEATURES, which are vhost-user's own.
 constexpr uint64_t kOfTheTransport = 1 << 26 | virtio_user::kBit30;
+// Pairs and memory slots of one device.
+constexpr uint64_t kMostPairs = 128;
+constexpr uint64_t kMostSlots = 509;
 
 // Why what came is no answer; null: it is one, or may become one.
 const char* FaultIn(const AnsweringChannel& channel) {
@@ -105,20 +108,21 @@ void JudgeFeatures(AnsweringChannel& channel,
   const bool has_protocol = (said.features & virtio_user::kBit30) != 0;
   const virtio_user::BackendCaps& caps = backend.caps();
   Expect(caps.ring_enable == has_protocol, "features", "rings are enabled");
-  if (!has_protocol) return;
-  uint64_t agreed = said.protocol & kSpoken;
+  uint64_t agreed = has_protocol ? said.protocol & kSpoken : 0;
   if (!channel.has_requests()) agreed &= ~kBackendReq;
   Expect(backend.protocol_features() == agreed, "features",
          "others of the protocol were offered");
-  if ((agreed & virtio_user::kProtoMq) != 0) {
-    Expect(caps.max_queue_pairs == std::min<uint64_t>(said.pairs, 128),
-           "limits", "as many queue pairs");
-  }
-  if ((agreed & virtio_user::kProtoMemSlots) != 0) {
-    Expect(caps.memory_slots == (said.slots >= 8), "limits", "memory slots");
-    Expect(!caps.memory_slots || caps.max_memory_regions <= said.slots,
-           "limits", "as many memory regions");
-  }
+  const bool has_queues = (agreed & virtio_user::kProtoMq) != 0;
+  Expect(caps.max_queue_pairs ==
+             (has_queues ? std::min(said.pairs, kMostPairs) : 1),
+         "limits", "as many queue pairs");
+  // A table of 8 regions is taken by everybody.
+  const bool has_slots =
+      (agreed & virtio_user::kProtoMemSlots) != 0 && said.slots >= 8;
+  Expect(caps.memory_slots == has_slots, "limits", "memory slots");
+  Expect(caps.max_memory_regions ==
+             (has_slots ? std::min(said.slots, kMostSlots) : 8),
+         "limits", "as many memory regions");
 }
 
 // Of a packed ring index and wrap counter of both sides, the driver's in the

@@ -182,6 +182,24 @@ TEST_F(VhostUserBackendTest, NothingOfTheLastPeerHoldsForTheNext_F38) {
   EXPECT_EQ(peer_.log[before].flags, 1u);
 }
 
+TEST_F(VhostUserBackendTest, AskedAgainAPeerIsWhatItSaysTheSecondTime) {
+  peer_.protocol = kProtoAll | kProtoMemSlots;
+  ASSERT_TRUE(rig_.Open().has_value());
+  ASSERT_EQ(backend_.caps().max_memory_regions, 32u);
+  peer_.mem_slots = 7;
+  ASSERT_TRUE(backend_.GetFeatures().has_value());
+  EXPECT_FALSE(backend_.caps().memory_slots);
+  EXPECT_EQ(backend_.caps().max_memory_regions, 8u);
+  peer_.features &= ~kBit30;
+  ASSERT_TRUE(backend_.GetFeatures().has_value());
+  const BackendCaps& caps = backend_.caps();
+  EXPECT_EQ(backend_.protocol_features(), 0u);
+  EXPECT_EQ(caps.max_queue_pairs, 1u);
+  EXPECT_FALSE(caps.status || caps.config || caps.mtu || caps.rarp ||
+               caps.inflight || caps.reset_device || caps.multiqueue ||
+               caps.ring_enable);
+}
+
 // --- need_reply --------------------------------------------------------------
 
 TEST_F(VhostUserBackendTest,

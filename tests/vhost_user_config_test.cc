@@ -188,6 +188,16 @@ TEST_F(VhostUserConfigTest, ARefusedWriteIsARefusal) {
   EXPECT_TRUE(channel_.attached());
 }
 
+TEST_F(VhostUserConfigTest, WhatWasReadAheadGoesWithTheLink) {
+  Bytes bytes(kNetConfigFrontBytes);
+  ASSERT_TRUE(rig_.Open().has_value());
+  ASSERT_EQ(peer_.log.back().request, kReqGetConfig);
+  backend_.link().Detach();
+  const auto lost = backend_.GetConfig(0, bytes);
+  ASSERT_FALSE(lost.has_value());
+  EXPECT_EQ(lost.error().code(), ErrorCode::kDisconnected);
+}
+
 TEST_F(VhostUserConfigTest, ReadingInsideABatchIsRefused) {
   ASSERT_TRUE(rig_.Open().has_value());
   const Batch batch(backend_);

@@ -209,6 +209,15 @@ TEST_F(VhostUserVringsTest, ABatchThatIsNotCommittedIsForgotten) {
   EXPECT_EQ(Last().payload, StatePayload(1, 8));
 }
 
+TEST_F(VhostUserVringsTest, AForgottenBatchsFeaturesShapeNoBase) {
+  backend_.BeginBatch();
+  ASSERT_TRUE(backend_.SetFeatures({Feature::kVersion1, Feature::kRingPacked})
+                  .has_value());
+  backend_.Discard();
+  ASSERT_TRUE(backend_.SetVringBase(0, {.avail = 5, .used = 5}).has_value());
+  EXPECT_EQ(Last().payload, StatePayload(0, 5));
+}
+
 TEST_F(VhostUserVringsTest, AnEmptyBatchSendsNothing) {
   const size_t before = peer_.log.size();
   Batch batch(backend_);

@@ -181,8 +181,7 @@ Result<void> MessageWindow::Fill(size_t wanted, size_t bytes_ahead,
     const auto ready = channel_.WaitReadable(bytes_ahead - have, deadline);
     ServeRequests();
     inbox_.resize(bytes_ahead + 1);  // One more would be unasked for.
-    Result<Received> got =
-        channel_.Receive(std::span(inbox_).subspan(have));
+    Result<Received> got = channel_.Receive(std::span(inbox_).subspan(have));
     inbox_.resize(have + (got ? got->bytes : 0));
     if (!got) return Fail(got);
     if (got->fd_count > fds_wanted_) {

@@ -48,17 +48,23 @@ Result<void> VhostUserBackend::Attach() {
   if (auto attached = channel_->Attach(); !attached) return attached;
   attached_ = true;
   // Nothing that the last peer agreed to holds for this one.
-  has_protocol_bit_ = false;
-  protocol_features_ = 0;
-  caps_ = CapsOfNobody();
+  ForgetAgreement();
   rings_started_ = false;
   regions_.Clear();
   (void)requests_.TakeNews();
   return {};
 }
 
+void VhostUserBackend::ForgetAgreement() {
+  CloseRequestChannel();
+  has_protocol_bit_ = false;
+  protocol_features_ = 0;
+  caps_ = CapsOfNobody();
+}
+
 void VhostUserBackend::Detach() {
   if (!std::exchange(attached_, false)) return;
+  read_ahead_.reset();
   CloseRequestChannel();
   channel_->Detach();
 }
@@ -70,10 +76,11 @@ int VhostUserBackend::fd() const { return channel_->fd(); }
 void VhostUserBackend::BeginBatch() {
   VU_CHECK(!in_batch_);
   in_batch_ = true;
+  layout_before_batch_ = layout_;
 }
 
 void VhostUserBackend::Discard() {
-  in_batch_ = false;
+  if (std::exchange(in_batch_, false)) layout_ = layout_before_batch_;
   window_.Clear();
   regions_.Discard();
 }
@@ -205,6 +212,8 @@ Result<FeatureSet> VhostUserBackend::GetFeatures() {
       AskU64(VhostUserRequest::kGetFeatures, BackendOperation::kGetFeatures);
   if (!word) return Fail(word);
   const FeatureSet offered = FeatureSet::FromWords(*word);
+  // What was agreed before is agreed anew.
+  ForgetAgreement();
   has_protocol_bit_ = offered.Has(Feature::kProtocolFeatures);
   // Without the bit there is no ENABLE and there are no protocol features.
   caps_.ring_enable = has_protocol_bit_;

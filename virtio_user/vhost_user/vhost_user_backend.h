@@ -114,6 +114,7 @@ class VhostUserBackend final : public VhostBackend, private PeerLink {
     std::span<std::byte> used() { return std::span(bytes).first(count); }
   };
 
+  void ForgetAgreement();
   Result<void> NegotiateProtocol(FeatureSet offered);
   // Makes the channel for the back-end's requests; whether there can be one.
   // False: there can be none.
@@ -178,6 +179,7 @@ class VhostUserBackend final : public VhostBackend, private PeerLink {
   bool has_protocol_bit_ = false;
   uint64_t protocol_features_ = 0;
   RingFormat layout_ = RingFormat::kSplit;
+  RingFormat layout_before_batch_ = RingFormat::kSplit;
   bool rings_started_ = false;  // Since the last GET_VRING_BASE of all.
   // What the back-end has, and what messages of the window change about it.
   SharedRegions regions_;
