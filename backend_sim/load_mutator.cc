@@ -42,6 +42,14 @@ bool LoadMutator::available() {
 
 void LoadMutator::Watch(std::span<const std::span<std::byte>> memory) {
   memory_.assign(memory.begin(), memory.end());
+  memory_begin_ = UINTPTR_MAX;
+  uintptr_t end = 0;
+  for (const std::span<std::byte> part : memory_) {
+    const auto begin = reinterpret_cast<uintptr_t>(part.data());
+    memory_begin_ = std::min(memory_begin_, begin);
+    end = std::max(end, begin + part.size());
+  }
+  memory_extent_ = end > memory_begin_ ? end - memory_begin_ : 0;
 }
 
 LoadMutator::Scope::Scope(LoadMutator& mutator) : mutator_(mutator) {
@@ -121,12 +129,15 @@ void LoadMutator::Write(const WatchedLoad& load, PeerWrite write,
   writes_.push_back({at, bytes, value});
   if (write.moment == PeerMoment::kAfter) {
     pending_ = writes_.back();
+    is_pending_ = true;
     ++counts.changed_after;
     return;
   }
   std::memcpy(at, &value, bytes);
   ++counts.changed_before;
-  if (write.moment == PeerMoment::kDuring) pending_ = {at, bytes, old};
+  if (write.moment != PeerMoment::kDuring) return;
+  pending_ = {at, bytes, old};
+  is_pending_ = true;
 }
 
 uint64_t LoadMutator::NewValue(PeerValue value, uint64_t old,
@@ -172,46 +183,66 @@ uint64_t LoadMutator::OtherField(uint32_t bytes) const {
 }
 
 void LoadMutator::WritePending() {
-  if (!pending_) return;
-  std::memcpy(pending_->at, &pending_->value, pending_->bytes);
-  pending_.reset();
+  if (!is_pending_) return;
+  std::memcpy(pending_.at, &pending_.value, pending_.bytes);
+  is_pending_ = false;
 }
 
 }  // namespace backend_sim
 
 #ifdef VU_LOAD_CALLBACKS
-namespace {
 
-// These are called by loads, and so must not call themselves.
+// These are called by loads, and so must not call themselves; nor does what
+// nearly every load comes by have checks of its own.
 #define VU_NO_CALLBACKS [[clang::no_sanitize("coverage")]]
+#define VU_NO_CHECKS \
+  [[clang::no_sanitize("coverage", "address", "undefined", "bounds")]]
 
-VU_NO_CALLBACKS void Seen(void* caller, const void* at, uint32_t bytes) {
-  backend_sim::LoadMutator* const mutator = backend_sim::active;
-  if (mutator == nullptr || mutator->OnlyCount()) return;
-  backend_sim::active = nullptr;
-  // One byte back is inside the call, and so at the load's line.
-  mutator->BeforeLoad(reinterpret_cast<uintptr_t>(caller) - 1, at, bytes);
-  backend_sim::active = mutator;
-}
+namespace backend_sim {
 
-}  // namespace
+class LoadCallbacks {
+ public:
+  VU_NO_CHECKS static void Seen(void* caller, const void* at, uint32_t bytes) {
+    LoadMutator* const mutator = active;
+    if (mutator == nullptr || OnlyCounts(*mutator, at)) return;
+    active = nullptr;
+    // One byte back is inside the call, and so at the load's line.
+    mutator->BeforeLoad(reinterpret_cast<uintptr_t>(caller) - 1, at, bytes);
+    active = mutator;
+  }
+
+ private:
+  // Whether a load has been seen to: it is none of watched memory, or nothing
+  // is left to be done in this scope.
+  VU_NO_CHECKS static bool OnlyCounts(LoadMutator& mutator, const void* at) {
+    if (mutator.is_pending_) return false;
+    const uintptr_t offset =
+        reinterpret_cast<uintptr_t>(at) - mutator.memory_begin_;
+    return (mutator.is_over_ || offset >= mutator.memory_extent_) &&
+           ++mutator.load_count_ <= LoadMutator::kMaxLoads;
+  }
+};
+
+}  // namespace backend_sim
+
+using backend_sim::LoadCallbacks;
 
 // What clang's -fsanitize-coverage=trace-loads calls.
 extern "C" {
 VU_NO_CALLBACKS void __sanitizer_cov_load1(const uint8_t* at) {
-  Seen(__builtin_return_address(0), at, 1);
+  LoadCallbacks::Seen(__builtin_return_address(0), at, 1);
 }
 VU_NO_CALLBACKS void __sanitizer_cov_load2(const uint16_t* at) {
-  Seen(__builtin_return_address(0), at, 2);
+  LoadCallbacks::Seen(__builtin_return_address(0), at, 2);
 }
 VU_NO_CALLBACKS void __sanitizer_cov_load4(const uint32_t* at) {
-  Seen(__builtin_return_address(0), at, 4);
+  LoadCallbacks::Seen(__builtin_return_address(0), at, 4);
 }
 VU_NO_CALLBACKS void __sanitizer_cov_load8(const uint64_t* at) {
-  Seen(__builtin_return_address(0), at, 8);
+  LoadCallbacks::Seen(__builtin_return_address(0), at, 8);
 }
 VU_NO_CALLBACKS void __sanitizer_cov_load16(const void* at) {
-  Seen(__builtin_return_address(0), at, 16);
+  LoadCallbacks::Seen(__builtin_return_address(0), at, 16);
 }
 }
 #endif

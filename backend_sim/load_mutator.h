@@ -124,11 +124,10 @@ class LoadMutator {
   // A load of `bytes` at `at` is about to happen; `caller` is where the
   // instruction is. The callbacks end here.
   void BeforeLoad(uintptr_t caller, const void* at, uint32_t bytes);
-  // The short way: whether a load has been seen to, since nothing is left to be
-  // done in this scope.
-  bool OnlyCount() { return is_over_ && ++load_count_ <= kMaxLoads; }
 
  private:
+  friend class LoadCallbacks;
+
   struct Plan {
     Entropy* entropy = nullptr;  // Nothing: record.
     std::optional<uint64_t> at{};
@@ -145,11 +144,15 @@ class LoadMutator {
   void WritePending();
 
   std::vector<std::span<std::byte>> memory_;
+  // Nothing of it lies outside of these addresses.
+  uintptr_t memory_begin_ = 0;
+  size_t memory_extent_ = 0;
   Plan plan_;
   std::vector<WatchedLoad> loads_;
   uint64_t load_count_ = 0;
   std::vector<WrittenWord> writes_;
-  std::optional<WrittenWord> pending_;  // When the load is done.
+  WrittenWord pending_;  // When the load is done, if
+  bool is_pending_ = false;
   bool is_over_ = false;  // MutateAt's load has been, and is not kept.
   bool keeps_sites_ = true;
   std::map<uintptr_t, SiteCounts> sites_;

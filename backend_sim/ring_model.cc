@@ -125,10 +125,11 @@ bool RingModel::Start(const BackendMemory& memory, RingRules rules,
     base.next_avail.index += Resubmit(base.next_used.index);
   }
   rules_ = rules;
-  queue_.emplace(*layout, virtio_user::DeviceQueueOptions{
-                              .next_avail = base.next_avail,
-                              .next_used = base.next_used,
-                              .event_index = rules.event_index});
+  queue_ = std::make_unique<virtio_user::DeviceQueue>(
+      *layout,
+      virtio_user::DeviceQueueOptions{.next_avail = base.next_avail,
+                                      .next_used = base.next_used,
+                                      .event_index = rules.event_index});
   ++life_;
   const bool packed = rules.format == RingFormat::kPacked;
   const auto word = [&](RingPosition position) -> uint64_t {
@@ -179,7 +180,7 @@ bool RingModel::Rebind(const BackendMemory& memory) {
       .next_avail = queue_->next_avail(),
       .next_used = queue_->next_used(),
       .event_index = rules_.event_index};
-  queue_.emplace(*layout, options);
+  queue_ = std::make_unique<virtio_user::DeviceQueue>(*layout, options);
   return true;
 }
 

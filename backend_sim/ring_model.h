@@ -6,6 +6,7 @@
 #define BACKEND_SIM_RING_MODEL_H_
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <span>
 #include <vector>
@@ -117,7 +118,7 @@ class RingModel {
 
   uint16_t index() const { return index_; }
   bool mentioned() const { return mentioned_; }
-  bool started() const { return queue_.has_value(); }
+  bool started() const { return queue_ != nullptr; }
   bool enabled() const { return enabled_; }
   uint32_t num() const { return num_; }  // 0: not set.
   const std::optional<uint32_t>& base() const { return base_; }
@@ -134,10 +135,8 @@ class RingModel {
   // A number for each time that the ring was started; 0: never.
   uint64_t life() const { return life_; }
   // Null while stopped.
-  virtio_user::DeviceQueue* queue() { return queue_ ? &*queue_ : nullptr; }
-  const virtio_user::DeviceQueue* queue() const {
-    return queue_ ? &*queue_ : nullptr;
-  }
+  virtio_user::DeviceQueue* queue() { return queue_.get(); }
+  const virtio_user::DeviceQueue* queue() const { return queue_.get(); }
   bool has_resubmitted() const {
     return resubmitted_taken_ < resubmitted_.size();
   }
@@ -175,7 +174,8 @@ class RingModel {
   virtio_user::FileDescriptor kick_;
   virtio_user::FileDescriptor call_;
   RingRules rules_;
-  std::optional<virtio_user::DeviceQueue> queue_;
+  // Apart: a back-end may have 256 rings, of which few ever start.
+  std::unique_ptr<virtio_user::DeviceQueue> queue_;
   ChainLedger ledger_;
   std::optional<QueueNotes> notes_;
   std::vector<uint16_t> resubmitted_;  // From `taken` on.

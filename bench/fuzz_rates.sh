@@ -41,7 +41,7 @@ while [[ $# -gt 0 ]]; do
     --check) check=yes ;;
     -*) usage_error "$1: no such option; $(usage)" ;;
     *)
-      [[ " ${known[*]} " == *" $1 "* ]] ||
+      printf '%s\n' "${known[@]}" | grep -qxF -- "$1" ||
         usage_error "$1: no such target; there are: ${known[*]}"
       targets+=("$1")
       ;;

@@ -62,6 +62,7 @@ fuzz() {
   # which has to abort for a crash to be seen.
   env AFL_NO_UI=1 AFL_SKIP_CPUFREQ=1 AFL_NO_AFFINITY=1 AFL_AUTORESUME=1 \
     AFL_I_DONT_CARE_ABOUT_MISSING_CRASHES=1 AFL_FORKSRV_INIT_TMOUT=30000 \
+    AFL_EXIT_ON_SEED_ISSUES=1 \
     ASAN_OPTIONS=abort_on_error=1:symbolize=0:detect_leaks=0:\
 detect_odr_violation=0 \
     afl-fuzz -i "$root/fuzz/corpus/$target" -o "$folder/$target" \
@@ -101,9 +102,9 @@ take_arguments() {
   done
   target=${words[0]:-} seconds=${words[1]:-60}
   # One file is one target.
-  names=$(basename -s .cc "$root"/fuzz/*_fuzz.cc | paste -sd' ')
-  [[ -n $target && " $names " == *" $target "* ]] ||
-    usage_error "${target:-''}: no such target; there are: $names"
+  names=$(basename -s .cc "$root"/fuzz/*_fuzz.cc)
+  grep -qxF -- "$target" <<<"$names" ||
+    usage_error "${target:-''}: no such target; there are:" $names
   [[ $seconds =~ ^[1-9][0-9]*$ ]] ||
     usage_error "$target $seconds: seconds are a whole number above 0"
   [[ ${#words[@]} -le 2 ]] || usage_error "${words[2]}: one word too many;" \

@@ -44,7 +44,13 @@ if ! grep -aqE "$finding" "$folder/canary.log"; then
   tail -40 "$folder/canary.log" >&2
   exit 1
 fi
-echo "$target: found after $(inputs_of canary) of at most $runs inputs:" \
+found=$(inputs_of canary)
+[[ $found =~ ^[1-9][0-9]*$ ]] || {
+  echo "$target: the program with the planted bug does not say how many inputs" \
+    "it ran" >&2
+  exit 1
+}
+echo "$target: found after $found of at most $runs inputs:" \
   "$(grep -m1 -aE "$finding" "$folder/canary.log")"
 prepare engine "$engine"
 if ! fuzz engine; then
@@ -52,4 +58,9 @@ if ! fuzz engine; then
   tail -40 "$folder/engine.log" >&2
   exit 1
 fi
-echo "$target: nothing in $(inputs_of engine) inputs without it"
+ran=$(inputs_of engine)
+[[ ${ran:-0} -ge $runs ]] || {
+  echo "$target: without the planted bug ${ran:-0} of $runs inputs were run" >&2
+  exit 1
+}
+echo "$target: nothing in $ran inputs without it"

@@ -27,8 +27,8 @@ keep_findings() {
     mkdir -p "$findings"
     cp -- "$artifact" "$findings/"
     kept=yes
-    echo "rate: $target: a finding; again: ./vuser fuzz $target" \
-      "$findings/${artifact##*/}" >&2
+    printf 'rate: %s: a finding; again: ./vuser fuzz %s %q\n' "$target" \
+      "$target" "$findings/${artifact##*/}" >&2
   done
   [[ $kept == yes ]] ||
     echo "rate: $target: no input was left behind" >&2

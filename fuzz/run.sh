@@ -41,8 +41,16 @@ for argument in "$@"; do
     --clean) clean=yes ;;
     --empty) clean=yes seeds=() ;;
     --print) print=yes ;;
-    --fuzzing_output_root=*) folder=${argument#*=} ;;
+    # As the caller means it, whom `bazel run` takes elsewhere.
+    --fuzzing_output_root=*)
+      folder=$(cd "${BUILD_WORKING_DIRECTORY:-.}" &&
+        readlink -m -- "${argument#*=}")
+      ;;
     --regression) regression=yes ;;
+    --*)
+      echo "run: $argument: no such option" >&2
+      exit 2
+      ;;
     -*) engine+=("$argument") ;;
     *)
       echo "run: $argument: no such option" >&2
@@ -60,6 +68,10 @@ if ! grep -q LLVMFuzzerRunDriver "$binary"; then
   exit 2
 fi
 if [[ $regression == yes ]]; then
+  [[ ${#seeds[@]} -gt 0 ]] || {
+    echo "run: $target: --regression runs the seeds, and there are none" >&2
+    exit 2
+  }
   exec "$binary" -runs=0 "${seeds[@]}"
 fi
 

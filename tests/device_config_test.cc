@@ -156,6 +156,16 @@ TEST(DeviceAnnounceSelf, ThePeersLossNeedsAReset) {
   EXPECT_EQ(rig.device->state(), DeviceState::kNeedsReset);
 }
 
+TEST(DeviceAnnounceSelf, ARefusalThatIsFollowedByALossNeedsAReset) {
+  RecordingRig rig;
+  ASSERT_TRUE(rig.Run(1));
+  rig.backend->FailWhenSent(0, Error::Make(ErrorCode::kRefused, "no"));
+  rig.backend->polls_to_live = 0;
+  EXPECT_EQ(CodeOf(rig.device->AnnounceSelf()), ErrorCode::kRefused);
+  EXPECT_EQ(rig.device->state(), DeviceState::kNeedsReset);
+  EXPECT_EQ(rig.device->link(), LinkState::kDown);
+}
+
 TEST(DeviceReset, WithoutAStatusAStopEndsWithAReset) {
   Personality plain = Personality::Conforming();
   plain.protocol_features &= ~Bit(backend_sim::kProtocolStatus);

@@ -243,6 +243,22 @@ TEST_F(DeviceInflightTest, KeptRingsThatABackendRefusesAreGivenUp) {
   EXPECT_TRUE(IsZero(0));
 }
 
+TEST_F(DeviceInflightTest, KeptRingsAreGivenUpWhateverFollowsTheRefusal) {
+  Start();
+  Stand(0, 8, 3);
+  LosePeer();
+  ASSERT_EQ(Reattach(), RingsAfter::kKept);
+  // SET_INFLIGHT_FD, and the STATUS 0 that undoes what came before it.
+  rig_.backend->FailWhenSent(5, Error::Make(ErrorCode::kRefused, "no"));
+  rig_.backend->FailWhenSent(6, Error::Make(ErrorCode::kRefused, "no"));
+
+  EXPECT_EQ(CodeOf(rig_.device->Start()), ErrorCode::kRefused);
+
+  EXPECT_EQ(rig_.device->state(), DeviceState::kNeedsReset);
+  EXPECT_EQ(kept_fds(), 0u);
+  EXPECT_EQ(Reattach(), RingsAfter::kAfresh);
+}
+
 TEST_F(DeviceInflightTest, APlaceThatIsRefusedAtFirstLeavesADeviceToStart) {
   rig_.backend->FailWhenSent(6, Error::Make(ErrorCode::kRefused, "no"));
   EXPECT_EQ(CodeOf(rig_.device->Start()), ErrorCode::kRefused);

@@ -5,6 +5,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <string>
 #include <vector>
 
@@ -212,6 +213,53 @@ TEST(DeviceLifecycle, APollerThatDoesNotLeaveEndsInDeadlineAndNeedsReset) {
   // The back-end was stopped all the same, and the connection is as good.
   for (size_t i = 0; i < 4; ++i) EXPECT_FALSE(rig.ring(i).started()) << i;
   EXPECT_EQ(rig.device->link(), LinkState::kUp);
+}
+
+// As the real one does: while it waits, time passes.
+class WaitingQuiescer final : public Quiescer {
+ public:
+  explicit WaitingQuiescer(backend_sim::SimClock& clock) : clock_(clock) {}
+  Result<void> WaitIdle(std::span<const RingGate* const> gates,
+                        Duration budget) override {
+    if (std::ranges::none_of(gates, &RingGate::busy)) return {};
+    clock_.AdvanceTo(clock_.now() + budget);
+    return Fail(ErrorCode::kDeadline, "a poller is still inside a ring");
+  }
+
+ private:
+  backend_sim::SimClock& clock_;
+};
+
+TEST(DeviceLifecycle, WaitingForAPollerLeavesTimeToStopTheBackend) {
+  for (const bool memory_goes : {false, true}) {
+    SimRig rig;
+    WaitingQuiescer quiescer(rig.world.clock());
+    auto made =
+        Device::Create(SimRig::Options(1), {.backend = rig.MakeBackend(),
+                                            .memory = rig.world.memory(),
+                                            .fds = rig.world.fds(),
+                                            .quiescer = quiescer});
+    ASSERT_TRUE(made);
+    rig.device = *std::move(made);
+    rig.driver.emplace(*rig.device, rig.world.memory());
+    ASSERT_TRUE(rig.driver->SetUp(1));
+    ASSERT_TRUE(rig.device->Start());
+    const RingTurn stuck(rig.device->vring(0).ring.gate);
+    const auto begin = rig.world.clock().now();
+
+    if (memory_goes) {
+      rig.world.memory().AnnounceUnknown(
+          MemoryEvent::Kind::kRemoving,
+          std::span(rig.device->vring(1).ring.layout.desc, 16));
+    } else {
+      EXPECT_EQ(CodeOf(rig.device->Stop()), ErrorCode::kDeadline);
+    }
+
+    EXPECT_LE(rig.world.clock().now() - begin, kDefaultCallBudget);
+    EXPECT_EQ(rig.device->state(), DeviceState::kNeedsReset);
+    EXPECT_EQ(rig.device->link(), LinkState::kUp);
+    for (size_t i = 0; i < 2; ++i) EXPECT_FALSE(rig.ring(i).started()) << i;
+  }
 }
 
 TEST(DeviceLifecycle, AReattachUnderAStuckPollerFailsAndLeavesNoConnection) {

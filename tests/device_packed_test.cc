@@ -10,6 +10,8 @@
 #include <vector>
 
 #include "tests/fakes/recording_rig.h"
+#include "virtio_user/ring/shared_memory.h"
+#include "virtio_user/spec/ring.h"
 
 namespace virtio_user {
 namespace {
@@ -138,6 +140,43 @@ TEST(DevicePackedTest, ABaseWithoutAnUpperHalfStandsForBothPlaces) {
   EXPECT_EQ(rig.device->vring(0).base, kept);
 }
 
+// In every second round the upper half may mean place 0; what was used there
+// tells.
+TEST(DevicePackedTest, ABaseWithoutAnUpperHalfIsToldFromPlaceZero) {
+  for (const bool used_there : {true, false}) {
+    PackedRig rig(255);
+    rig.Start();
+    Ring& ring = rig.device->vring(0).ring;
+    ring.published = {.index = 10, .wrap = false};
+    // Available in this round, of wrap 0; then used.
+    StoreRelaxed<uint16_t>(
+        ring.layout.desc + offsetof(PackedDesc, flags),
+        used_there ? uint16_t{0} : uint16_t{kPackedFlagUsed});
+    rig.backend->whole_bases[0] = {
+        .avail = 9, .used = 0, .avail_wrap = false, .used_wrap = false};
+
+    ASSERT_TRUE(rig.device->Stop());
+
+    const uint16_t used = used_there ? 9 : 0;
+    const VringBase kept = {
+        .avail = 9, .used = used, .avail_wrap = false, .used_wrap = false};
+    EXPECT_EQ(rig.device->vring(0).base, kept);
+  }
+}
+
+TEST(DevicePackedTest, APeerWithoutPackedRingsIsRefusedForAnOddSize) {
+  RecordingRig rig;
+  rig.backend->features = kPacked;
+  ASSERT_TRUE(rig.Create(Packed(255)));
+  rig.backend->features = {Feature::kVersion1};
+
+  const auto attached = rig.device->Reattach();
+
+  ASSERT_FALSE(attached);
+  EXPECT_EQ(attached.error().code(), ErrorCode::kInvalidArgument);
+  EXPECT_THAT(attached.error().text(), HasSubstr("queue_size 255"));
+}
+
 TEST(DevicePackedTest, ABaseThatNoDeviceCanHaveEndsInNeedsReset) {
   const std::vector<VringBase> impossible = {
       {.avail = 255, .used = 0},                        // Outside the ring.
@@ -145,6 +184,7 @@ TEST(DevicePackedTest, ABaseThatNoDeviceCanHaveEndsInNeedsReset) {
       {.avail = 9, .used = 10},                         // More than a ring ago.
       {.avail = 10, .used = 255, .avail_wrap = false},  // Used: outside.
       {.avail = 10, .used = 9, .avail_wrap = false},    // Used: too long ago.
+      {.avail = 5, .used = 8, .avail_wrap = false, .used_wrap = false},
   };
   for (const VringBase& base : impossible) {
     PackedRig rig(255);

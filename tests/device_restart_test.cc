@@ -156,6 +156,20 @@ TEST(DeviceRestart, TheFurthestPossibleBasesAreBelieved) {
   }
 }
 
+// Half of all indexes lie between what is published and what is used.
+TEST(DeviceRestart, OfTheLargestSplitRingAllMayBeTakenAndNoneUsed) {
+  RecordingRig rig;
+  ASSERT_TRUE(rig.Create({.queue_pairs = 1, .queue_size = 32768}));
+  ASSERT_TRUE(rig.driver->SetUp(1));
+  ASSERT_TRUE(rig.device->Start());
+  rig.device->vring(0).ring.published.index = 32768;
+  rig.backend->base_answers[0] = 32768;
+
+  EXPECT_TRUE(rig.device->Stop());
+
+  EXPECT_EQ(rig.device->vring(0).base.avail, 32768);
+}
+
 TEST(DeviceRestart, S06_ALegacyPeerIsDrivenWithoutEnableAndStatus) {
   SimRig rig(Sink(Personality::Legacy()));
   ASSERT_TRUE(rig.Run(1));

@@ -5,6 +5,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <string>
 #include <vector>
 
@@ -235,6 +236,68 @@ TEST(DeviceSlots, WhatHasGoneIsNeverAddedAgain) {
   EXPECT_EQ(rig.world.server().message_count(), before);
   EXPECT_EQ(PublishedRegions(rig), 2u);
   EXPECT_EQ(rig.device->state(), DeviceState::kNegotiated);
+}
+
+// One commit may add what is taken and what is refused.
+TEST(DeviceSlots, WhatCameBesideARefusedAdditionStaysWhenMoreGoes) {
+  SimRig rig;
+  ASSERT_TRUE(rig.Run(1));
+  const auto first = rig.world.memory().AddRegion(4096);
+  ASSERT_TRUE(first);
+  for (int i = 0; i < 2; ++i) {
+    rig.world.faults().Add({.kind = backend_sim::FaultKind::kRefuse,
+                            .at = rig.world.server().message_count()});
+    ASSERT_TRUE(rig.world.memory().AddRegion(4096));
+  }
+  ASSERT_EQ(PublishedRegions(rig), 4u) << "the last one was taken";
+  const uint64_t before = rig.world.server().message_count();
+
+  ASSERT_TRUE(rig.world.memory().RemoveRegion(*first));
+
+  EXPECT_EQ(rig.world.server().message_count() - before, 2u)
+      << "one that goes, and what was refused, which is there now";
+  EXPECT_EQ(PublishedRegions(rig), 4u);
+  EXPECT_EQ(rig.device->state(), DeviceState::kRunning);
+}
+
+// What it takes before the refusal, it has.
+TEST(DeviceSlots, AfterAStartThatFailedOnlyWhatGoesIsTakenAway) {
+  SlotsRig sound;
+  ASSERT_TRUE(sound.Prepare(1));
+  ASSERT_TRUE(sound.device->Start());
+  std::vector<std::string> sent = sound.backend->Take();
+  std::erase(sent, "--");
+  const auto last = std::ranges::find(sent, "STATUS 0xf");
+  ASSERT_NE(last, sent.end());
+  SlotsRig rig;
+  ASSERT_TRUE(rig.Prepare(1));
+  rig.backend->FailWhenSent(static_cast<size_t>(last - sent.begin()),
+                            Error::Make(ErrorCode::kRefused, "no"));
+  ASSERT_FALSE(rig.device->Start());
+  ASSERT_EQ(rig.device->state(), DeviceState::kNegotiated);
+  const auto region = rig.memory.AddRegion(4096);
+  ASSERT_TRUE(region);
+  (void)rig.backend->Take();
+
+  ASSERT_TRUE(rig.memory.RemoveRegion(*region));
+
+  EXPECT_THAT(rig.backend->Take(), ElementsAre("CHANGE 2", "--"));
+}
+
+// A refusal, and then the connection, by what came behind it.
+TEST(DeviceSlots, ARefusedRemovalThatLosesThePeerNeedsAReset) {
+  SlotsRig rig;
+  ASSERT_TRUE(rig.Run(1));
+  const auto region = rig.memory.AddRegion(4096);
+  ASSERT_TRUE(region);
+  ASSERT_TRUE(rig.device->Stop());
+  rig.backend->FailWhenSent(0, Error::Make(ErrorCode::kRefused, "no"));
+  rig.backend->polls_to_live = 0;
+
+  ASSERT_TRUE(rig.memory.RemoveRegion(*region));
+
+  EXPECT_EQ(rig.device->state(), DeviceState::kNeedsReset);
+  EXPECT_EQ(rig.device->link(), LinkState::kDown);
 }
 
 // The back-end would go on using what is somebody else's by then.

@@ -314,6 +314,38 @@ TEST(StartFailure, ARingOfWhichNothingWasUsedStandsWhereItStood) {
   EXPECT_EQ(rig.device->state(), DeviceState::kNegotiated);
 }
 
+TEST(StartFailure, AllOfTheLargestSplitRingMayHaveBeenUsed) {
+  RecordingRig rig;
+  ASSERT_TRUE(rig.Create({.queue_pairs = 1, .queue_size = 32768}));
+  ASSERT_TRUE(rig.driver->SetUp(1));
+  ASSERT_TRUE(rig.device->Start());
+  ASSERT_TRUE(rig.device->Stop());
+  rig.device->vring(0).ring.published.index = 32768;
+  StoreRelaxed<uint16_t>(
+      rig.device->vring(0).ring.layout.device + kUsedIdxOffset, 32768);
+  rig.backend->base_answers[0] = 32768;
+  (void)rig.backend->Take();
+  rig.backend->FailWhenSent(14, Error::Make(ErrorCode::kRefused, "enable 0"));
+
+  ASSERT_FALSE(rig.device->Start());
+
+  EXPECT_EQ(rig.device->state(), DeviceState::kNegotiated);
+  EXPECT_EQ(rig.device->vring(0).base.avail, 32768);
+}
+
+TEST(StartFailure, AUsedIndexAheadOfTheDriverNeedsAReset) {
+  RecordingRig rig;
+  ASSERT_TRUE(rig.Run(1));
+  rig.device->vring(0).ring.published.index = 5;
+  rig.backend->base_answers[0] = 5;
+  StoreRelaxed<uint16_t>(
+      rig.device->vring(0).ring.layout.device + kUsedIdxOffset, 6);
+
+  EXPECT_FALSE(rig.device->Stop());
+
+  EXPECT_EQ(rig.device->state(), DeviceState::kNeedsReset);
+}
+
 TEST(StartFailure, ABaseBehindWhatWasUsedNeedsAReset) {
   RecordingRig rig;
   ASSERT_TRUE(rig.Run(1));

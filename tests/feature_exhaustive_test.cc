@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "backend_sim/explore/feature_oracle.h"
+#include "backend_sim/explore/negotiation_subject.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "virtio_user/device/negotiation.h"
@@ -18,6 +19,7 @@
 namespace virtio_user {
 namespace {
 
+using backend_sim::InputsOf;
 using ::testing::HasSubstr;
 namespace feature_oracle = backend_sim::feature_oracle;
 
@@ -47,18 +49,6 @@ uint32_t IndexOf(FeatureSet set) {
     if (set.HasBit(kSeedBits[i])) index |= uint32_t{1} << i;
   }
   return Subset(index) == set ? index : kSubsets;
-}
-
-NegotiationInputs InputsOf(const feature_oracle::Options& options) {
-  return {.mac_known = options.mac,
-          .mtu_known = options.mtu,
-          .control_queue = options.cq,
-          .mrg_rxbuf = options.mrg_rxbuf,
-          .in_order = options.in_order,
-          .packed = options.packed,
-          .link_state = options.link_state,
-          .multiqueue = options.multiqueue,
-          .guest_offloads = options.guest_offloads};
 }
 
 // splitmix64: the same numbers everywhere.

@@ -259,6 +259,20 @@ TEST_F(VhostUserMemoryTest, WhatWasQueuedAndDiscardedIsForgotten) {
   EXPECT_THAT(New(), ElementsAre(kReqAddMemReg));
 }
 
+TEST_F(VhostUserMemoryTest, AKickThatNobodyHeardStartsNoRing) {
+  ASSERT_TRUE(rig_.Open().has_value());
+  ASSERT_TRUE(backend_.SetMemTable(Pages(0, 2)).has_value());
+  ASSERT_FALSE(backend_.SetVringKick(256, 25).has_value());
+  backend_.BeginBatch();
+  ASSERT_TRUE(backend_.SetVringKick(0, 25).has_value());
+  backend_.Discard();
+  (void)New();
+
+  ASSERT_TRUE(backend_.SetMemTable(Pages(0, 10)).has_value());
+
+  EXPECT_THAT(New(), testing::Each(kReqAddMemReg));
+}
+
 TEST_F(VhostUserMemoryTest, WithoutTheFeatureThereIsNoDifferenceToTell) {
   peer_.protocol = kProtoAll;
   ASSERT_TRUE(rig_.Open().has_value());

@@ -203,6 +203,7 @@ void Simulation::CheckRings(const PeerView& view) {
   }
   const bool idle =
       state == DeviceState::kCreated || state == DeviceState::kNegotiated;
+  const bool judged = state == DeviceState::kRunning && Undisturbed();
   for (size_t i = 0; i < view.rings.size(); ++i) {
     const RingModel& ring = *view.rings[i];
     const auto name = [i] { return "ring " + std::to_string(i); };
@@ -212,7 +213,7 @@ void Simulation::CheckRings(const PeerView& view) {
                                     "is " +
                                     std::string(ToString(state)));
     }
-    if (state != DeviceState::kRunning || !Undisturbed()) continue;
+    if (!judged) continue;
     if (i < 2u * active && !ring.started()) {
       Find(CheckerId::kEnabled, name() + " does not run at the back-end");
     }

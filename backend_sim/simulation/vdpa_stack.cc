@@ -66,6 +66,7 @@ class VdpaStack final : public SimStack {
                   .told = model.session().features,
                   .was_told = model.session().features_set,
                   .by_itself = kToldToDevices};
+    view.rings.reserve(model.rings().size());
     for (const RingModel& ring : model.rings()) view.rings.push_back(&ring);
     view.region_lists.emplace_back();
     for (const VdpaMap& map : vdpa_.maps()) {

@@ -124,6 +124,7 @@ class VhostUserStack final : public SimStack {
         .by_itself = Bit(kBitProtocolFeatures),
         .region_lists = {{}},
         .forgets_calls = model.personality().messages.features_wipe_rings};
+    view.rings.reserve(model.rings().size());
     for (const RingModel& ring : model.rings()) view.rings.push_back(&ring);
     for (const RegionDescription& region : model.memory().Descriptions()) {
       view.region_lists[0].emplace_back(region.user, region.size);

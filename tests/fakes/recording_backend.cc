@@ -78,6 +78,7 @@ std::expected<void, CommitError> RecordingBackend::Commit() {
   std::optional<CommitError> first;
   for (const Pending& pending : queue) {
     sent_.push_back(pending.line);
+    if (!pending.error && pending.table) shared_ = *pending.table;
     if (!pending.error) continue;
     LosePeerAfter(*pending.error);
     if (first) continue;
@@ -96,14 +97,17 @@ void RecordingBackend::LosePeerAfter(const Error& error) {
 
 Result<void> RecordingBackend::Operate(BackendOperation operation,
                                        std::string line,
-                                       std::optional<uint16_t> vring) {
+                                       std::optional<uint16_t> vring,
+                                       const virtio_user::MemoryTable* table) {
   const auto due = std::ranges::find(failures_, count_++, &Failure::at);
   const bool fails = due != failures_.end();
   if (fails && due->when_queued) return std::unexpected(due->error);
   Pending pending = {.line = std::move(line),
                      .operation = operation,
                      .vring = vring,
-                     .error = {}};
+                     .error = {},
+                     .table = {}};
+  if (table != nullptr) pending.table = *table;
   if (fails) pending.error = due->error;
   if (in_batch_) {
     pending_.push_back(std::move(pending));
@@ -111,6 +115,7 @@ Result<void> RecordingBackend::Operate(BackendOperation operation,
   }
   if (!attached_) return Fail(ErrorCode::kDisconnected, "not connected");
   sent_.push_back(std::move(pending.line));
+  if (!pending.error && pending.table) shared_ = *pending.table;
   if (!pending.error) return {};
   LosePeerAfter(*pending.error);
   return std::unexpected(*pending.error);
@@ -122,6 +127,7 @@ Result<void> RecordingBackend::Attach() {
     return Fail(ErrorCode::kDisconnected, "nobody is there");
   }
   attached_ = true;
+  shared_ = {};
   polls_to_live.reset();
   bases_.clear();
   return {};
@@ -158,13 +164,14 @@ Result<void> RecordingBackend::SetMemTable(
                 table.regions().size());
   }
   return Operate(BackendOperation::kSetMemTable,
-                 "TABLE " + std::to_string(table.regions().size()));
+                 "TABLE " + std::to_string(table.regions().size()), {}, &table);
 }
 
 Result<void> RecordingBackend::ChangeMemTable(
     const virtio_user::MemoryTable& table) {
   return Operate(BackendOperation::kAddMemReg,
-                 "CHANGE " + std::to_string(table.regions().size()));
+                 "CHANGE " + std::to_string(table.regions().size()), {},
+                 &table);
 }
 
 Result<void> RecordingBackend::SetVringNum(uint16_t vring, uint16_t num) {

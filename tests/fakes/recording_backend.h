@@ -82,6 +82,9 @@ class RecordingBackend final : public virtio_user::VhostBackend,
       const virtio_user::MemoryTable& table) override;
   virtio_user::Result<void> ChangeMemTable(
       const virtio_user::MemoryTable& table) override;
+  std::span<const virtio_user::MemoryRegion> shared_regions() const override {
+    return shared_.regions();
+  }
   virtio_user::Result<void> SetVringNum(uint16_t vring, uint16_t num) override;
   virtio_user::Result<void> SetVringBase(uint16_t vring,
                                          virtio_user::VringBase base) override;
@@ -126,6 +129,7 @@ class RecordingBackend final : public virtio_user::VhostBackend,
     virtio_user::BackendOperation operation;
     std::optional<uint16_t> vring;
     std::optional<virtio_user::Error> error;
+    std::optional<virtio_user::MemoryTable> table;  // Taken without an error.
   };
 
   // PeerLink.
@@ -137,9 +141,11 @@ class RecordingBackend final : public virtio_user::VhostBackend,
   // One operation, queued or sent.
   virtio_user::Result<void> Operate(virtio_user::BackendOperation operation,
                                     std::string line,
-                                    std::optional<uint16_t> vring = {});
+                                    std::optional<uint16_t> vring = {},
+                                    const virtio_user::MemoryTable* table = {});
   void LosePeerAfter(const virtio_user::Error& error);
 
+  virtio_user::MemoryTable shared_;
   bool attached_ = false;
   bool in_batch_ = false;
   size_t count_ = 0;

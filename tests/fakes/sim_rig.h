@@ -33,13 +33,15 @@ struct SimRig {
     return {.queue_pairs = pairs, .queue_size = 8, .control_queue = true};
   }
 
+  std::unique_ptr<virtio_user::VhostBackend> MakeBackend() {
+    return std::make_unique<virtio_user::VhostUserBackend>(world.MakeChannel());
+  }
   virtio_user::Result<void> Create(const virtio_user::DeviceOptions& options) {
-    auto made = virtio_user::Device::Create(
-        options, {.backend = std::make_unique<virtio_user::VhostUserBackend>(
-                      world.MakeChannel()),
-                  .memory = world.memory(),
-                  .fds = world.fds(),
-                  .quiescer = world.quiescer()});
+    auto made =
+        virtio_user::Device::Create(options, {.backend = MakeBackend(),
+                                              .memory = world.memory(),
+                                              .fds = world.fds(),
+                                              .quiescer = world.quiescer()});
     if (!made) return virtio_user::Fail(made);
     device = *std::move(made);
     driver.emplace(*device, world.memory());

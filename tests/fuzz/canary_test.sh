@@ -12,12 +12,20 @@ cat >"$folder/sound" <<'END_OF_ENGINE'
 #!/bin/bash
 # LLVMFuzzerRunDriver
 echo "${@: -1}: $(ls -A "${@: -1}" | wc -l) files; $*"
-echo "stat::number_of_executed_units: 7"
 case ${0##*/}:$* in
-  buggy:*"-max_len=12 "*"-seed=1 -runs=9"*) echo "finding: it"; exit 77 ;;
+  *buggy:*"-max_len=12 "*"-seed=1 -runs=9"*)
+    [[ $0 == *mute* ]] || echo "stat::number_of_executed_units: 7"
+    echo "finding: it"
+    exit 77
+    ;;
+  lazy:*) echo "stat::number_of_executed_units: 8" ;;
+  mute:*) ;;
+  *) echo "stat::number_of_executed_units: 9" ;;
 esac
 END_OF_ENGINE
-cp "$folder/sound" "$folder/buggy"
+for name in buggy mutebuggy lazy mute; do
+  cp "$folder/sound" "$folder/$name"
+done
 sed '2d' "$folder/sound" >"$folder/no_engine"
 chmod +x "$folder"/*
 printf '[libfuzzer]\nmax_len = 12\n' >"$folder/options"
@@ -32,7 +40,13 @@ canary() {
 }
 
 expect "0: demo: found after 7 of at most 9 inputs: finding: it
-demo: nothing in 7 inputs without it" "$(canary sound buggy 9 options)"
+demo: nothing in 9 inputs without it" "$(canary sound buggy 9 options)"
+expect "1: *demo: without the planted bug 8 of 9 inputs were run" \
+  "$(canary lazy buggy 9 options)"
+expect "1: *demo: without the planted bug 0 of 9 inputs were run" \
+  "$(canary mute buggy 9 options)"
+expect "1: demo: the program with the planted bug does not say how many*" \
+  "$(canary sound mutebuggy 9 options)"
 expect "1: demo: 9 inputs did not find the planted bug*" \
   "$(canary sound sound 9 options)"
 expect "1: demo: 9 inputs did not find the planted bug*: 0 files; *" \

@@ -3,7 +3,9 @@
   FAKE_ENGINE   what it does: pass, find (the same thing each time), find_other
                 (a different one in each process), find_stray (its smaller
                 input is another finding's), mute (ends badly and keeps
-                nothing), stay (goes on after its time, and ends when told to),
+                nothing), leave (ends well, long before its time), idle (ends
+                well, having run nothing), stay (goes on after its time, and
+                ends when told to),
                 deaf (goes on until it is killed), report (begins to tell of
                 a finding, and is done a second after its time)
 
@@ -81,6 +83,8 @@ def main():
             find("smaller", b"!?" if how == "find_stray" else b"!")
         find("stray" if data == b"!?" else "it", data)
     signal.signal(signal.SIGINT, lambda *_: sys.exit(72))
+    if how == "idle":
+        return 0
     tell("#5\tINITED cov: 3 ft: 4 corp: 2/5b exec/s: 0 rss: 30Mb")
     tell("states: 7")
     if how in ("find", "find_stray"):
@@ -93,6 +97,8 @@ def main():
         signal.signal(signal.SIGINT, signal.SIG_IGN)
     if how == "mute":
         return 1
+    if how == "leave":
+        return 0
     stays = how in ("stay", "deaf")
     time.sleep(3600 if stays else float(option("max_total_time")))
     tell("#100\tDONE   cov: 5 ft: 9 corp: 3/9b lim: 4 exec/s: 50 rss: 30Mb")

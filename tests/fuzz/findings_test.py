@@ -53,6 +53,16 @@ class KeptTest(session_test.Fixture):
         self.assertEqual(path.read_bytes(), b"!" * 9)
         self.assertEqual(path.with_suffix(".earlier").read_bytes(), b"?")
 
+    def test_WhatCannotBeKept_IsAFindingWhereItLies(self):
+        self.folder.rmdir()
+        self.folder.write_bytes(b"in the way")
+        with contextlib.redirect_stderr(io.StringIO()) as told:
+            self.assertTrue(self.add(b"!"))
+        self.assertIn("findings", told.getvalue())
+        (entry,) = self.findings.entries.values()
+        self.assertEqual(entry.path, self.work / "kept")
+        self.assertIn("/kept", "".join(self.findings.lines_about(entry)))
+
     def test_FindingsWithoutAPlace_AreNotTheSame(self):
         for data in (b"a", b"b", b"a"):
             self.add(data, "timeout", "unknown")

@@ -48,6 +48,18 @@ expect "$PWD/engine -artifact_prefix=*/artifacts/ -max_total_time=0 corpus" "$ou
 out=$("$run" demo engine --seeds one two -- --regression)
 expect "in *: -runs=0 $PWD/one $PWD/two" "$out"
 
+out=$("$run" demo engine --seeds one -- --fuzzing_output_root=out --print |
+  paste -sd' ')
+expect "$PWD/engine -artifact_prefix=$PWD/out/demo/artifacts/ *" "$out"
+mkdir caller
+out=$(BUILD_WORKING_DIRECTORY=$PWD/caller "$run" demo engine --seeds one -- \
+  --fuzzing_output_root=out --print | paste -sd' ')
+expect "* -artifact_prefix=$PWD/caller/out/demo/artifacts/ *" "$out"
+out=$("$run" demo engine --seeds one -- --regression --empty 2>&1)
+expect "2: run: demo: --regression runs the seeds, and there are none" "$?: $out"
+out=$("$run" demo engine --seeds one -- --timeout_sec=60 2>&1)
+expect "2: run: --timeout_sec=60: no such option" "$?: $out"
+
 out=$("$run" demo no_engine --seeds one -- 2>&1)
 expect "2: run: demo was built without libFuzzer*" "$?: $out"
 out=$("$run" demo engine --seeds one -- --timeout_secs=x 2>&1)

@@ -134,6 +134,28 @@ class SessionTest(Fixture):
         self.assertEqual(code, 1)
         self.assertIn("verdict: nothing is known: demo: ended with", text)
 
+    def test_AnEndBeforeItsTime_IsNoPass(self):
+        _, code, text = self.run_fake("leave", seconds=3600)
+        self.assertEqual(code, 1)
+        self.assertRegex(
+            text, r"nothing is known: demo: ended by itself, 3\d+ s before"
+        )
+
+    def test_AnEngineThatRunsNothing_IsNoPass(self):
+        _, code, text = self.run_fake("idle", jobs=2)
+        self.assertEqual(code, 1)
+        self.assertIn("nothing is known: demo: nothing was executed", text)
+
+    def test_ATargetIsFuzzedByOneAtATime(self):
+        with tree.held(["demo", "other"]):
+            with self.assertRaisesRegex(tree.Trouble, "demo: another"):
+                with tree.held(["third", "demo"]):
+                    pass
+            with tree.held(["third"]):
+                pass
+        with tree.held(["demo"]):
+            pass
+
     def test_AnInterruption_EndsWithTheVerdictSoFar(self):
         timer = threading.Timer(
             0.5, lambda: setattr(self.interrupt, "seen", True)

@@ -261,6 +261,12 @@ class ProgramTest(unittest.TestCase):
                 baseline, [self.program("exit 1")], 1, lambda text: None
             )
 
+    def test_what_is_measured_side_by_side_is_all_known(self):
+        file = pathlib.Path(self.folder.name, "baseline.json")
+        some = [self.program("exit 0", f"it_{i}") for i in range(40)]
+        suite.measure(programs.Baseline(file), some, 8, lambda text: None)
+        self.assertEqual(len(programs.Baseline(file).known), 40)
+
     def test_a_kill_holds_while_its_program_is_the_same(self):
         file = pathlib.Path(self.folder.name, "results.json")
         one, bad = _mutant(1), self.program('test -z "$VU_MUTANT"', "bad")

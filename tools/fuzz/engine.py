@@ -78,6 +78,9 @@ class Process:
             if not self.progress.feed(text):
                 self.lines.append(text)
                 self._reports |= engine_output.begins_report(text)
+        # A line may come in pieces.
+        text = self._rest.decode(errors="replace")
+        self._reports |= engine_output.begins_report(text)
 
     def hurry(self, late):
         """Tells it to end; after a while of that, ends it.

@@ -6,6 +6,7 @@ import os
 import pathlib
 import re
 import shutil
+import sys
 
 import engine
 import engine_output
@@ -76,12 +77,18 @@ class Findings:
         if key in self.entries:
             self.entries[key].count += 1
             return False
-        self._folder.mkdir(parents=True, exist_ok=True)
+        entry = Entry(finding, kept, before=kept.stat().st_size)
+        self.entries[key] = entry
         path = self._folder / stem_of(finding, key)
-        if not self._has_smaller(path, kept, finding):
-            shutil.copyfile(kept, path)
-            self._keep_script(finding, path)
-        self.entries[key] = Entry(finding, path, before=kept.stat().st_size)
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            if not self._has_smaller(path, kept, finding):
+                shutil.copyfile(kept, path)
+                self._keep_script(finding, path)
+            entry.path = path
+        except OSError as error:
+            # It is a finding all the same, and lies where the engine left it.
+            print(f"fuzz: {error}", file=sys.stderr)
         return True
 
     def _has_smaller(self, path, kept, finding):

@@ -137,6 +137,8 @@ def replay(wanted):
     target = wanted.targets[0]
     paths = [pathlib.Path(name).resolve() for name in wanted.files]
     for path, name in zip(paths, wanted.files):
+        if path.is_dir():
+            raise options.UsageError(f"{name}: a folder; name files in it")
         if not path.is_file():
             raise options.UsageError(f"{name}: no such file")
     tree.build([target])
@@ -191,9 +193,10 @@ def main(arguments):
         wanted = options.parse(arguments, tree.targets())
         if wanted.files:
             return replay(wanted)
-        if wanted.distil:
-            return distil_all(wanted)
-        return fuzz(wanted, watch.Screen())
+        with tree.held(wanted.targets):
+            if wanted.distil:
+                return distil_all(wanted)
+            return fuzz(wanted, watch.Screen())
     except options.UsageError as error:
         print(f"fuzz: {error}", file=sys.stderr)
         print("fuzz: ./vuser fuzz --help says more", file=sys.stderr)

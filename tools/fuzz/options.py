@@ -13,8 +13,8 @@ usage: ./vuser fuzz TARGET|all [--time T] [--jobs J] [--seed S]
              targets together
   --jobs J   processes at a time, which share a corpus (default: 1)
   --seed S   of the first process, the next has S + 1 (default: drawn)
-  --clean    begin with the seeds alone, forgetting what was found earlier
-  --empty    begin with nothing at all
+  --clean    delete the corpus of earlier runs: begin with the seeds alone
+  --empty    delete it, and begin with nothing at all
   --distil   put what adds coverage into fuzz/corpus/TARGET
   FILE...    run these inputs, each once
 

@@ -12,6 +12,10 @@ import findings
 import tree
 
 
+# How much of its time an engine that has nothing to say may leave.
+SPARE_SECONDS = 3
+
+
 class Session:
     """Starts with `start`; ends when `processes` is empty."""
 
@@ -87,10 +91,23 @@ class Session:
         found = []
         if code != 0:
             found = self._look(number, code, process)
+        elif wanted:
+            self._distrust(number, process)
         seconds = round(self.left())
         if code != 0 and wanted and not self.trouble and seconds > 0:
             self._launch(number, seconds)
         return found
+
+    def _distrust(self, number, process):
+        """An end without a finding, which nobody asked for."""
+        log = tree.shown(self._folder / "logs" / f"{number + 1}.log")
+        if process.progress.execs == 0:
+            self.trouble = f"{self.target}: nothing was executed; see {log}"
+        elif self.left() > SPARE_SECONDS:
+            self.trouble = (
+                f"{self.target}: ended by itself, {self.left():.0f} s before"
+                f" its time was over; see {log}"
+            )
 
     def _look(self, number, code, process):
         lines = list(process.lines)

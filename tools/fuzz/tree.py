@@ -1,5 +1,7 @@
 """The tree: its targets, its builds, and where a target's things are kept."""
 
+import contextlib
+import fcntl
 import hashlib
 import os
 import pathlib
@@ -43,6 +45,23 @@ def build(names):
         (WORK / name).mkdir(parents=True, exist_ok=True)
         script = WORK / name / "command"
         _bazel("run", f"--script_path={script}", f"//fuzz:{name}_run")
+
+
+@contextlib.contextmanager
+def held(names):
+    """Nobody else works in the folders of these targets meanwhile."""
+    with contextlib.ExitStack() as stack:
+        for name in names:
+            (WORK / name).mkdir(parents=True, exist_ok=True)
+            lock = stack.enter_context(open(WORK / name / "lock", "w"))
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                raise Trouble(
+                    f"{name}: another ./vuser fuzz is at work in"
+                    f" {shown(WORK / name)}: wait until it has ended"
+                ) from error
+        yield
 
 
 def prepared(name, *arguments):

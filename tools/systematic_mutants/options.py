@@ -98,6 +98,8 @@ def parse(arguments):
         parser.error(
             f"--tests {parsed.tests}: not a regular expression: {error}"
         )
+    if parsed.only == "":
+        parser.error("--only '': an id is FILE:LINE:COLUMN:OPERATOR")
     if parsed.json is not None and parsed.only:
         parser.error("--json: there is no report of --only; leave one out")
     if parsed.json is not None:

@@ -136,6 +136,7 @@ class Baseline:
 
     def __init__(self, file):
         self.file = file
+        self.lock = threading.Lock()  # Programs are measured side by side.
         self.known = json.loads(file.read_text()) if file.exists() else {}
 
     def fill(self, program):
@@ -147,8 +148,9 @@ class Baseline:
             if not outcome.passed:
                 return outcome
             known = [outcome.seconds, sorted(reached)]
-            self.known[f"{program.label} {program.digest}"] = known
-            self.save()
+            with self.lock:
+                self.known[f"{program.label} {program.digest}"] = known
+                self.save()
         program.seconds, program.reached = known[0], frozenset(known[1])
         return None
 

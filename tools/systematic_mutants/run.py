@@ -2,6 +2,7 @@
 """One run: builds, judges, reports."""
 
 import concurrent.futures
+import fcntl
 import json
 import pathlib
 import subprocess
@@ -33,6 +34,25 @@ def progress(text):
         print(f"\r\033[K{text}", end="", file=sys.stderr, flush=True)
     else:
         say(text)
+
+
+class BusyError(RuntimeError):
+    pass
+
+
+def only_one(folder):
+    """Of all runs: they share the copy of the tree, and what is known."""
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = open(folder / "lock", "w", encoding="utf-8")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        lock.close()
+        raise BusyError(
+            f"another ./vuser mutants --systematic is at work in {folder}:"
+            " wait until it has ended"
+        ) from error
+    return lock
 
 
 class Run:
@@ -192,6 +212,11 @@ class Run:
 
 
 def _run(parsed):
+    with only_one(_ROOT / "build" / "mutants"):
+        return _run_alone(parsed)
+
+
+def _run_alone(parsed):
     run = Run(parsed)
     mutants, results = run.judge()
     if sys.stderr.isatty():
@@ -220,6 +245,7 @@ def main(parsed):
     except explanations.FormatError as error:
         print(f"mutants: {_REASONS}: {error}", file=sys.stderr)
     except (
+        BusyError,
         OSError,
         options.UsageError,
         suite.SuiteError,

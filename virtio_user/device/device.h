@@ -271,6 +271,7 @@ class Device final : private MemoryListener {
   Result<void> StopBackend(const Result<void>& idle) VU_REQUIRES(mu_);
   Result<RingsAfter> ReattachAs(RingsAfter wanted) VU_EXCLUDES(mu_);
   Result<RingsAfter> ReattachLocked(RingsAfter wanted) VU_REQUIRES(mu_);
+  Result<FeatureMasks> DiscoverAgain() VU_REQUIRES(mu_);
   Result<void> CheckStillFits(const FeatureMasks& masks) const VU_REQUIRES(mu_);
   void StartRingsAfresh() VU_REQUIRES(mu_);
   void MapDoorbells() VU_REQUIRES(mu_);
@@ -321,6 +322,11 @@ class Device final : private MemoryListener {
   bool LeaveRingsIn(std::span<const std::byte> range) VU_REQUIRES(mu_);
   void LeaveControlRing() VU_REQUIRES(mu_);
   void ForgetGoneRings() VU_REQUIRES(mu_);
+  // Whether a failed operation means that the peer is gone: by itself, or by
+  // what followed its refusal.
+  bool HasLostPeer(const Error& error) VU_REQUIRES(mu_);
+  // Of memory_slots: what the back-end is known to have.
+  void NoteShared() VU_REQUIRES(mu_);
   // Why memory could not be shared, and whether the rings run on all the same:
   // with what the back-end had but for what goes, or with exactly what it had.
   struct ShareFailure {

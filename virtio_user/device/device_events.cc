@@ -115,7 +115,7 @@ Result<void> Device::SetGuestOffloads(FeatureSet offloads) {
   // Nobody is there to be told; the next Start will be.
   if (state() != DeviceState::kRunning) return {};
   auto done = backend_->SetGuestOffloads(offloads);
-  if (!done && LosesPeer(done.error().code())) EnterNeedsReset(done.error());
+  if (!done && HasLostPeer(done.error())) EnterNeedsReset(done.error());
   return done;
 }
 
@@ -123,7 +123,7 @@ Result<void> Device::SetGuestOffloads(FeatureSet offloads) {
 Result<void> Device::SwitchPairs(uint16_t from, uint16_t to) {
   auto done = QueueSwitch(from, to);
   if (done) return {};
-  const bool lost = LosesPeer(done.error().code());
+  const bool lost = HasLostPeer(done.error());
   if (lost || !QueueSwitch(to, from)) EnterNeedsReset(done.error());
   return done;
 }
@@ -173,6 +173,7 @@ bool Device::ShareChange(const MemoryTable& wanted,
     shared_ = wanted;
     return true;
   }
+  NoteShared();
   // Whatever became of it, what goes is never told of again: its descriptor
   // may be another file's by then.
   shared_ = shared_.Without(goes);
@@ -203,7 +204,7 @@ bool Device::LeaveRingsIn(std::span<const std::byte> range) {
   }
   if (!any) return false;
   CloseGates();
-  const Result<void> idle = WaitForPollers(options_.call_budget);
+  const Result<void> idle = WaitForPollers(options_.call_budget / 2);
   if (RingsRun()) (void)StopBackend(idle);
   if (idle) ForgetGoneRings();
   EnterNeedsReset(
@@ -255,6 +256,15 @@ std::expected<void, Device::ShareFailure> Device::ShareMemory(
       ShareFailure{.error = done.error(), .unchanged = nothing_sent || undone});
 }
 
+void Device::NoteShared() {
+  if (!backend_->caps().memory_slots) return;
+  shared_ = {};
+  for (const MemoryRegion& region : backend_->shared_regions()) {
+    // They were in a table before, and overlap no more than they did there.
+    (void)shared_.Add(region);
+  }
+}
+
 // The next start tells of what has come, and must find nothing that looks like
 // it and has gone.
 void Device::TakeFromStoppedPeer(std::span<const std::byte> range) {
@@ -264,7 +274,7 @@ void Device::TakeFromStoppedPeer(std::span<const std::byte> range) {
   // Told or not, what goes is never named again: the next start shares what
   // there is then.
   shared_ = left;
-  if (!told && LosesPeer(told.error().error.code())) {
+  if (!told && HasLostPeer(told.error().error)) {
     EnterNeedsReset(told.error().error);
   }
 }
@@ -305,7 +315,7 @@ Result<void> Device::AnnounceSelf() {
   }
   backend_->BeginCall(options_.call_budget);
   auto sent = backend_->SendRarp(*mac);
-  if (!sent && LosesPeer(sent.error().code())) EnterNeedsReset(sent.error());
+  if (!sent && HasLostPeer(sent.error())) EnterNeedsReset(sent.error());
   return sent;
 }
 

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -86,15 +87,12 @@ Result<void> Device::StartLocked(const MemoryTable& table) {
        .say_commands = say_commands});
   if (!done) {
     const SequenceFailure& failure = done.error();
-    // The first failure may be a refusal, and the next have lost the peer.
-    const bool lost = LosesPeer(failure.error.code()) ||
-                      backend_->link().Poll() != LinkState::kUp;
+    NoteShared();
+    const bool lost = HasLostPeer(failure.error);
     backend_runs_ = !failure.rings_stopped && !lost;
-    if (lost || !failure.rings_stopped) {
-      EnterNeedsReset(failure.error);
-    } else {
-      EndKeptRings(failure.error);
-    }
+    if (lost || !failure.rings_stopped) EnterNeedsReset(failure.error);
+    // What is refused stays refused, whatever became of the peer then.
+    if (!LosesPeer(failure.error.code())) EndKeptRings(failure.error);
     return std::unexpected(failure.error);
   }
   rings_kept_ = false;
@@ -193,7 +191,8 @@ bool Device::RingsRun() const {
 Result<void> Device::StopLocked() {
   if (!RingsRun()) return {};
   CloseGates();
-  return StopBackend(WaitForPollers(options_.call_budget));
+  // The other half is for the back-end, which is stopped whoever stays.
+  return StopBackend(WaitForPollers(options_.call_budget / 2));
 }
 
 // `idle`: whether the pollers have left. If not, their rings are stopped at
@@ -272,14 +271,24 @@ Result<RingsAfter> Device::ReattachLocked(RingsAfter wanted) {
   if (auto attached = backend_->link().Attach(); !attached) {
     return Fail(attached);
   }
-  const Result<FeatureMasks> masks = Discover();
+  const Result<FeatureMasks> masks = DiscoverAgain();
   if (!masks) return Fail(masks);
-  if (auto fits = CheckStillFits(*masks); !fits) return Fail(fits);
   masks_ = *masks;
   announce_due_ = negotiated_;
   if (wanted == RingsAfter::kKept && KeepRings()) return RingsAfter::kKept;
   StartRingsAfresh();
   return RingsAfter::kAfresh;
+}
+
+// Of a peer that does not fit nothing stays.
+Result<FeatureMasks> Device::DiscoverAgain() {
+  const auto before = std::tuple(mac_, mtu_, config_pairs_, steering_);
+  Result<FeatureMasks> masks = Discover();
+  if (masks) {
+    if (auto fits = CheckStillFits(*masks); !fits) masks = Fail(fits);
+  }
+  if (!masks) std::tie(mac_, mtu_, config_pairs_, steering_) = before;
+  return masks;
 }
 
 Result<void> Device::CheckStillFits(const FeatureMasks& masks) const {
@@ -292,6 +301,8 @@ Result<void> Device::CheckStillFits(const FeatureMasks& masks) const {
                   "driver uses; make the device anew",
                   FeatureName(bit).data(), bit);
     }
+  } else if (auto fits = CheckSize(masks.Offered()); !fits) {
+    return fits;
   }
   return CheckPairs(masks);
 }
@@ -331,6 +342,11 @@ Result<void> Device::WaitForPollers(Duration budget) {
     return &vring.ring.gate;
   });
   return quiescer_.WaitIdle(gates, budget);
+}
+
+bool Device::HasLostPeer(const Error& error) {
+  return LosesPeer(error.code()) || (error.code() == ErrorCode::kRefused &&
+                                     backend_->link().Poll() != LinkState::kUp);
 }
 
 void Device::EnterNeedsReset(const Error& reason) {

@@ -202,29 +202,43 @@ uint16_t UsedIndex(const RingLayout& layout) {
       .load(std::memory_order_acquire);
 }
 
+// How far behind what the driver has published an index of a split ring is:
+// 0 to 32768, the largest ring; more is ahead of it.
+uint16_t Behind(const Ring& ring, uint16_t index) {
+  return static_cast<uint16_t>(ring.published.index - index);
+}
+constexpr uint16_t kFurthestBehind = 32768;
+
+// Whether the device has marked this place of a packed ring as used.
+bool IsMarkedUsed(const RingLayout& layout, RingPosition place) {
+  const auto flags =
+      SharedWord<uint16_t>(layout.desc + place.index * sizeof(PackedDesc) +
+                           offsetof(PackedDesc, flags))
+          .load(std::memory_order_acquire);
+  const uint16_t marks = flags & (kPackedFlagAvail | kPackedFlagUsed);
+  return marks == (place.wrap ? kPackedFlagAvail | kPackedFlagUsed : 0);
+}
+
 // Whether the device has used nothing since the ring went on at vring.base.
 bool NothingUsed(const VringState& vring) {
   const RingLayout& layout = vring.ring.layout;
   if (layout.format == RingFormat::kSplit) {
-    return static_cast<int16_t>(UsedIndex(layout) - vring.base.avail) <= 0;
+    const uint16_t unused = Behind(vring.ring, UsedIndex(layout));
+    return unused <= kFurthestBehind &&
+           unused >= Behind(vring.ring, vring.base.avail);
   }
-  // The next one that it uses is marked there.
-  const RingPosition stood = vring.base.UsedPosition();
-  const auto flags =
-      SharedWord<uint16_t>(layout.desc + stood.index * sizeof(PackedDesc) +
-                           offsetof(PackedDesc, flags))
-          .load(std::memory_order_acquire);
-  const uint16_t marks = flags & (kPackedFlagAvail | kPackedFlagUsed);
-  return marks != (stood.wrap ? kPackedFlagAvail | kPackedFlagUsed : 0);
+  return !IsMarkedUsed(layout, vring.base.UsedPosition());
 }
 
 // A split ring's used index, which the device has written, is never ahead of
 // where it stands: what is used once would come again.
-Result<void> CheckNotBehind(const VringBaseQuery& query,
-                            const RingLayout& layout) {
-  if (layout.format == RingFormat::kPacked) return {};
-  const uint16_t used = UsedIndex(layout);
-  if (static_cast<int16_t>(query.base.avail - used) >= 0) return {};
+Result<void> CheckNotBehind(const VringBaseQuery& query, const Ring& ring) {
+  if (ring.layout.format == RingFormat::kPacked) return {};
+  const uint16_t used = UsedIndex(ring.layout);
+  const uint16_t unused = Behind(ring, used);
+  if (unused <= kFurthestBehind && Behind(ring, query.base.avail) <= unused) {
+    return {};
+  }
   return Fail(ErrorCode::kProtocol,
               "GET_VRING_BASE of ring %u answered %u, and %u is used already; "
               "reattach",
@@ -246,15 +260,19 @@ Result<void> KeepBase(const VringBaseQuery& query, const StopPlan& plan) {
   const RingPosition avail = query.base.AvailPosition();
   const bool packed = layout.format == RingFormat::kPacked;
   VringBase base = query.base;
-  if (packed && !is_sound(base.UsedPosition()) &&
-      base.UsedPosition() == RingPosition{.index = 0, .wrap = false}) {
+  constexpr RingPosition kNoUpperHalf = {.index = 0, .wrap = false};
+  if (packed && base.UsedPosition() == kNoUpperHalf &&
+      (!is_sound(kNoUpperHalf) || IsMarkedUsed(layout, kNoUpperHalf))) {
     // DPDK's lib/vhost knows the lower half of the answer alone and leaves the
-    // upper one 0; it has used all that it took.
+    // upper one 0; it has used all that it took. What is used already is not
+    // where it goes on.
     base.used = base.avail;
     base.used_wrap = base.avail_wrap;
   }
   const bool sound =
-      is_sound(avail) && (!packed || is_sound(base.UsedPosition()));
+      is_sound(avail) && (!packed || (is_sound(base.UsedPosition()) &&
+                                      RingDistance(layout, base.UsedPosition(),
+                                                   avail) <= layout.num));
   if (!sound) {
     return Fail(ErrorCode::kProtocol,
                 "GET_VRING_BASE of ring %u answered %u (wrap %d): the driver "
@@ -262,7 +280,7 @@ Result<void> KeepBase(const VringBaseQuery& query, const StopPlan& plan) {
                 query.vring, avail.index, avail.wrap, published.index,
                 published.wrap, packed ? "packed" : "split", layout.num);
   }
-  if (auto behind = CheckNotBehind(query, layout); !behind) return behind;
+  if (auto behind = CheckNotBehind(query, vring.ring); !behind) return behind;
   vring.base = base;
   return {};
 }

@@ -210,6 +210,9 @@ class VhostBackend {
   virtual Result<void> ChangeMemTable(const MemoryTable& /*table*/) {
     return Lacking("ChangeMemTable");
   }
+  // With BackendCaps::memory_slots: what the back-end is known to have, in the
+  // pieces that it was told of; valid until the next operation.
+  virtual std::span<const MemoryRegion> shared_regions() const { return {}; }
   virtual Result<void> SetVringNum(uint16_t vring, uint16_t num) = 0;
   virtual Result<void> SetVringBase(uint16_t vring, VringBase base) = 0;
   virtual Result<void> SetVringAddr(uint16_t vring,

@@ -77,10 +77,14 @@ void VhostUserBackend::BeginBatch() {
   VU_CHECK(!in_batch_);
   in_batch_ = true;
   layout_before_batch_ = layout_;
+  rings_started_before_batch_ = rings_started_;
 }
 
 void VhostUserBackend::Discard() {
-  if (std::exchange(in_batch_, false)) layout_ = layout_before_batch_;
+  if (std::exchange(in_batch_, false)) {
+    layout_ = layout_before_batch_;
+    rings_started_ = rings_started_before_batch_;
+  }
   window_.Clear();
   regions_.Discard();
 }

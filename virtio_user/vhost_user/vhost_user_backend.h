@@ -70,6 +70,9 @@ class VhostUserBackend final : public VhostBackend, private PeerLink {
   // back-end does not have yet, unless something has to go.
   Result<void> SetMemTable(const MemoryTable& table) override;
   Result<void> ChangeMemTable(const MemoryTable& table) override;
+  std::span<const MemoryRegion> shared_regions() const override {
+    return regions_.regions();
+  }
   Result<void> SetVringNum(uint16_t vring, uint16_t num) override;
   Result<void> SetVringBase(uint16_t vring, VringBase base) override;
   Result<void> SetVringAddr(uint16_t vring,
@@ -179,8 +182,10 @@ class VhostUserBackend final : public VhostBackend, private PeerLink {
   bool has_protocol_bit_ = false;
   uint64_t protocol_features_ = 0;
   RingFormat layout_ = RingFormat::kSplit;
-  RingFormat layout_before_batch_ = RingFormat::kSplit;
   bool rings_started_ = false;  // Since the last GET_VRING_BASE of all.
+  // What of these holds if the batch is forgotten.
+  RingFormat layout_before_batch_ = RingFormat::kSplit;
+  bool rings_started_before_batch_ = false;
   // What the back-end has, and what messages of the window change about it.
   SharedRegions regions_;
   // Answers the GetConfig of exactly these bytes that follows GetFeatures.

@@ -70,6 +70,7 @@ Result<void> VhostUserBackend::SetVringCall(uint16_t vring, int fd) {
 }
 
 Result<void> VhostUserBackend::SetVringKick(uint16_t vring, int fd) {
+  if (auto valid = CheckVring(vring); !valid) return valid;
   rings_started_ = true;
   return TellVringFd(VhostUserRequest::kSetVringKick,
                      BackendOperation::kSetVringKick, vring, fd);
