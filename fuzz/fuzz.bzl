@@ -39,6 +39,7 @@ def cc_fuzz_test(
         name = binary,
         testonly = True,
         linkopts = ENGINE_LINKOPTS,
+        tags = tags,
         deps = deps + ENGINE_DEPS,
         **kwargs
     )

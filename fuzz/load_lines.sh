@@ -5,7 +5,8 @@
 #   load_lines.sh [ROOT]
 #
 # Ends with 1 if a file has such a load and is neither among those whose loads
-# --config=fuzz counts nor among those that are left out (docs/fuzzing.md).
+# --config=fuzz counts nor among those that are left out (docs/fuzzing.md), or if
+# a line has two loads, one of which would hide behind the other.
 set -euo pipefail
 
 cd "${1:-.}"
@@ -38,4 +39,10 @@ grep -nE "$line" virtio_user/ring/*.{h,cc} virtio_user/net/*.{h,cc} \
   virtio_user/device/control_queue.cc |
   grep -vE '^virtio_user/ring/(shared_memory|ring_gate)\.h' |
   sed -E 's|^virtio_user/([^:]*:[0-9]+):.*|\1|'
+two=$(grep -nE "($line).*($line)" virtio_user/ring/*.{h,cc} \
+  virtio_user/net/*.{h,cc} virtio_user/device/control_queue.cc) || true
+[[ -z $two ]] || {
+  echo "load_lines: two loads in a line; give each its own: $two" >&2
+  code=1
+}
 exit "$code"

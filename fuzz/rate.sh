@@ -42,7 +42,8 @@ words=$("$here/run.sh" "$target" "$program" --options="$options" \
   fail "run.sh names no command"
 mapfile -t command <<<"$words"
 code=0
-(cd "$folder/$target" && VUSER_LIFE_COUNT=1 "${command[@]}") \
+(cd "$folder/$target" && env -u ASAN_OPTIONS -u LSAN_OPTIONS -u UBSAN_OPTIONS \
+  VUSER_LIFE_COUNT=1 "${command[@]}") \
   >"$log" 2>&1 || code=$?
 if [[ $code != 0 ]]; then
   tail -20 "$log" >&2

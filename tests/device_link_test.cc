@@ -214,33 +214,6 @@ TEST(DeviceLink, H13_APeerThatLacksAnAcceptedFeatureIsRefusedByName) {
   EXPECT_EQ(rig.device->state(), DeviceState::kNeedsReset);
 }
 
-// The driver goes on with what it has accepted.
-TEST(DeviceLink, OfAPeerThatIsRefusedNothingStays) {
-  Personality first = Personality::Conforming();
-  first.features |= Bit(backend_sim::kBitMtu);
-  first.config[10] = std::byte{0xdc};  // 1500.
-  first.config[11] = std::byte{0x05};
-  SimRig rig(first);
-  ASSERT_TRUE(rig.Run(2));
-  const auto mac = rig.device->mac();
-  ASSERT_TRUE(mac);
-  ASSERT_EQ(rig.device->mtu(), 1500);
-  Personality poorer = first;
-  poorer.features &= ~Bit(backend_sim::kBitMrgRxbuf);
-  poorer.config[0] ^= std::byte{0x10};
-  poorer.config[10] = std::byte{0x28};  // 9000.
-  poorer.config[11] = std::byte{0x23};
-  Personality mute = poorer;
-  mute.protocol_features &= ~Bit(backend_sim::kProtocolConfig);
-  for (const Personality& personality : {poorer, mute}) {
-    rig.world.server().SetPersonality(personality);
-    rig.world.channel().PeerConnects();
-    ASSERT_FALSE(rig.device->Reattach());
-    EXPECT_EQ(rig.device->mtu(), 1500);
-    EXPECT_EQ(rig.device->mac(), mac);
-  }
-}
-
 TEST(DeviceLink, H12_AFailedReattachLeavesNoConnectionAndNoLink) {
   SimRig rig;
   ASSERT_TRUE(rig.Run(2));

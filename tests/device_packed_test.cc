@@ -140,6 +140,20 @@ TEST(DevicePackedTest, ABaseWithoutAnUpperHalfStandsForBothPlaces) {
   EXPECT_EQ(rig.device->vring(0).base, kept);
 }
 
+TEST(DevicePackedTest, ABaseWithoutAnUpperHalfMayBeBehindPlaceZero) {
+  PackedRig rig(2);
+  rig.Start();
+  rig.device->vring(0).ring.published = {.index = 1, .wrap = false};
+  rig.backend->whole_bases[0] = {
+      .avail = 1, .used = 0, .avail_wrap = true, .used_wrap = false};
+
+  ASSERT_TRUE(rig.device->Stop());
+
+  const VringBase kept = {
+      .avail = 1, .used = 1, .avail_wrap = true, .used_wrap = true};
+  EXPECT_EQ(rig.device->vring(0).base, kept);
+}
+
 // In every second round the upper half may mean place 0; what was used there
 // tells.
 TEST(DevicePackedTest, ABaseWithoutAnUpperHalfIsToldFromPlaceZero) {

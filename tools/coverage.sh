@@ -83,6 +83,13 @@ check_arguments() {
 cd "$root"
 tools/setup.sh build coverage
 check_arguments "${arguments[@]}"
+mkdir -p "$out"
+exec 9>"$out/lock"
+flock --nonblock 9 || {
+  echo "coverage: another ./vuser coverage is at work in $root/$out: wait until" \
+    "it has ended" >&2
+  exit 1
+}
 rm -rf "$out"/{html,raw,all.profdata,report.txt,everything}
 mkdir -p "$out/raw"
 # %m names the program: runs of the same one are merged in place.

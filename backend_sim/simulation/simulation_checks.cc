@@ -204,6 +204,9 @@ void Simulation::CheckRings(const PeerView& view) {
   const bool idle =
       state == DeviceState::kCreated || state == DeviceState::kNegotiated;
   const bool judged = state == DeviceState::kRunning && Undisturbed();
+  // vhost-net has no such message: a ring runs or not. A device with a control
+  // queue of its own switches pairs by itself.
+  const bool switches = device_->backend_caps().ring_enable && !own_control();
   for (size_t i = 0; i < view.rings.size(); ++i) {
     const RingModel& ring = *view.rings[i];
     const auto name = [i] { return "ring " + std::to_string(i); };
@@ -217,9 +220,8 @@ void Simulation::CheckRings(const PeerView& view) {
     if (i < 2u * active && !ring.started()) {
       Find(CheckerId::kEnabled, name() + " does not run at the back-end");
     }
-    // vhost-net has no such message: a ring runs or not.
-    if (!device_->backend_caps().ring_enable || !ring.started()) continue;
-    if (ring.enabled() != (i < 2u * active) && !own_control()) {
+    if (!switches || !ring.started()) continue;
+    if (ring.enabled() != (i < 2u * active)) {
       Find(CheckerId::kPairs, name() + (ring.enabled() ? " is" : " is not") +
                                   " enabled, and " + std::to_string(active) +
                                   " pairs are active");

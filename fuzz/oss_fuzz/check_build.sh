@@ -43,6 +43,8 @@ fail() {
 
 # Copies the tree to $1; times of change stay, so that make sees what changed.
 copy_tree() {
+  git -C "$root" rev-parse --git-dir >/dev/null ||
+    fail "$root: git knows no tree here to copy"
   rm -rf "$1"
   mkdir -p "$1"
   (cd "$root" && git ls-files -z --cached --others --exclude-standard |
@@ -50,7 +52,6 @@ copy_tree() {
       [[ ! -e $path ]] || printf '%s\0' "$path"
     done | tar --null --create --no-recursion --files-from=-) |
     tar --extract --directory="$1"
-  [[ -e $1/fuzz/BUILD ]] || fail "$root: git knows no tree here to copy"
 }
 
 # Compares the sources that targets.py finds with those that Bazel does, where
@@ -75,14 +76,19 @@ kind(cc_binary, //fuzz:all)) except attr(tags, no-oss-fuzz, //fuzz:all)"
   echo "sources: $(wc -l <"$folder/bazel.list"), the same as Bazel's"
 }
 
-# Runs ClusterFuzzLite's build.sh, which is OSS-Fuzz's as well, as the builder
-# does; nothing else of the environment gets in.
-build() {
-  local sanitizer=$1 place=$folder/$1
+# Makes the builder's folders for the sanitizer $1.
+prepare() {
+  local place=$folder/$1
   rm -rf "$place/out"
   mkdir -p "$place"/{out,work}
   copy_tree "$place/src/virtio_user"
   cp "$place/src/virtio_user/.clusterfuzzlite/build.sh" "$place/src/"
+}
+
+# Runs ClusterFuzzLite's build.sh, which is OSS-Fuzz's as well, as the builder
+# does; nothing else of the environment gets in.
+build() {
+  local sanitizer=$1 place=$folder/$1
   (cd "$place/src/virtio_user" &&
     env -i PATH="$folder/toolchain/bin:/usr/bin:/bin" HOME="$place" \
       CC=clang CXX=clang++ CFLAGS="$base ${flags[$sanitizer]}" \
@@ -105,8 +111,8 @@ take_arguments() {
         exit
         ;;
     esac
-    [[ -n ${flags[$argument]:-} ]] || {
-      echo "check_build: $argument: no such sanitizer; there are: ${!flags[*]}" \
+    [[ -n $argument && -n ${flags[$argument]:-} ]] || {
+      echo "check_build: ${argument:-''}: no such sanitizer; there are: ${!flags[*]}" \
         >&2
       exit 2
     }
@@ -130,6 +136,7 @@ main() {
   [[ ${#targets[@]} -gt 0 ]] || fail "fuzz/BUILD: no targets"
   for sanitizer in "$@"; do
     start=$SECONDS
+    prepare "$sanitizer"
     build "$sanitizer" >"$folder/$sanitizer.log" 2>&1 || {
       tail -n 30 "$folder/$sanitizer.log" >&2
       fail "$sanitizer: the build fails; all of it: $folder/$sanitizer.log"

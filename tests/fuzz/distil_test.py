@@ -19,10 +19,22 @@ class DistilTest(session_test.Fixture):
         distilled = self.work / "demo" / "distilled"
         old, new, both = "0" * 40, "1" * 40, "2" * 40
         self.files(committed, ["told", old, both])
+        self.files(committed / "found", ["crash_in_x"])
         self.files(distilled, ["told", new, both])
         distil._replace(committed, distilled)
-        names = sorted(path.name for path in tree.files_of(committed))
-        self.assertEqual(names, [new, both, "told"])
+        self.assertEqual(
+            sorted(map(str, distil._named(committed))),
+            [new, both, "found/crash_in_x", "told"],
+        )
+
+    def test_WhatATargetDiedOfOnceStaysInItsFolder(self):
+        committed = self.work / "committed" / "demo"
+        self.files(committed / "found", ["crash_in_x"])
+        code, _ = self.distil()
+        self.assertEqual(code, 0)
+        self.assertEqual(
+            list(map(str, distil._named(committed))), ["found/crash_in_x"]
+        )
 
     def distil(self):
         with mock.patch.dict(os.environ, FAKE_ENGINE="pass"):

@@ -56,7 +56,11 @@ def merge(into, folders):
     attempts = 1
     tell("MERGE-OUTER: attempt 1")
     edges_alone = "-use_counters=0" in sys.argv
-    for path in (p for folder in folders for p in folder.iterdir()):
+    paths = [p for folder in folders for p in folder.rglob("*")]
+    there = {p.read_bytes() for p in into.rglob("*") if p.is_file()}
+    for path in (p for p in paths if p.is_file()):
+        if path.read_bytes() in there:
+            continue  # It takes nothing that is not taken.
         if edges_alone and path.read_bytes()[:1] == b"c":
             continue  # What it takes is taken already, if not as often.
         if path.read_bytes()[:1] != b"!":

@@ -32,6 +32,10 @@ done
 out=$("$root/fuzz/load_lines.sh" "$folder" 2>&1 | paste -sd' ')
 expect "ring/a.h:1 ring/a.cc:1 net/a.h:1 net/a.cc:1 device/control_queue.cc:1" \
   "$out"
+echo '  f(LoadRelaxed<uint8_t>(b), LoadRelaxed<uint8_t>(c));' \
+  >"$folder/virtio_user/net/a.cc"
+out=$("$root/fuzz/load_lines.sh" "$folder" 2>&1 >/dev/null)
+expect "1: load_lines: two loads in a line; *net/a.cc:1:*" "$?: $out"
 echo '  b = SharedWord<uint16_t>(c)' >"$folder/virtio_user/os/new.cc"
 out=$("$root/fuzz/load_lines.sh" "$folder" 2>&1)
 expect "1: load_lines: virtio_user/os/new.cc: *" "$?: $out"

@@ -18,16 +18,26 @@ def is_found(path):
     return re.fullmatch(r"[0-9a-f]{40}", path.name) is not None
 
 
+def _named(folder):
+    """Paths below it."""
+    return [path.relative_to(folder) for path in tree.files_of(folder)]
+
+
+def _copy(name, source, to):
+    (to / name).parent.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(source / name, to / name)
+
+
 def _replace(committed, distilled):
     """Changes only what differs."""
-    wanted = {path.name for path in tree.files_of(distilled)}
+    wanted = _named(distilled)
     committed.mkdir(parents=True, exist_ok=True)
-    for path in tree.files_of(committed):
-        if is_found(path) and path.name not in wanted:
-            path.unlink()
-    for path in tree.files_of(distilled):
-        if not (committed / path.name).exists():
-            shutil.copyfile(path, committed / path.name)
+    for name in _named(committed):
+        if is_found(name) and name not in wanted:
+            (committed / name).unlink()
+    for name in wanted:
+        if not (committed / name).exists():
+            _copy(name, distilled, committed)
 
 
 # Of what is covered, how often does not count.
@@ -38,9 +48,9 @@ def _merge(target, command, distilled, more):
     """The set cover into a folder; the log, and what was said there."""
     shutil.rmtree(distilled, ignore_errors=True)
     distilled.mkdir(parents=True)
-    for path in tree.files_of(tree.CORPORA / target):
-        if not is_found(path):
-            shutil.copyfile(path, distilled / path.name)
+    for name in _named(tree.CORPORA / target):
+        if not is_found(name):
+            _copy(name, tree.CORPORA / target, distilled)
     work = tree.WORK / target
     kept = work / "distil_artifacts"
     shutil.rmtree(kept, ignore_errors=True)

@@ -79,11 +79,13 @@ def prepared(name, *arguments):
 
 
 def environment():
-    """Of the target: the checks of the tests of --config=asan."""
+    """Of the target, whose checks are its own (fuzz/sanitizer_options.cc)."""
     return {
-        **os.environ,
-        "ASAN_OPTIONS": "detect_leaks=1:detect_stack_use_after_return=1"
-        ":strict_string_checks=1",
+        **{
+            name: value
+            for name, value in os.environ.items()
+            if name not in ("ASAN_OPTIONS", "LSAN_OPTIONS")
+        },
         "UBSAN_OPTIONS": "print_stacktrace=1",
         "ASAN_SYMBOLIZER_PATH": "/usr/bin/llvm-symbolizer-19",
         "VUSER_TELL_STATES": "1",

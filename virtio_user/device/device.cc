@@ -235,6 +235,11 @@ std::optional<uint16_t> Device::mtu() const {
   return mtu_;
 }
 
+BackendCaps Device::backend_caps() const {
+  const MutexLock lock(mu_);
+  return backend_->caps();
+}
+
 ControlState Device::control_state() const {
   const MutexLock lock(mu_);
   return control_state_;

@@ -238,7 +238,7 @@ class Device final : private MemoryListener {
   std::optional<uint16_t> mtu() const VU_EXCLUDES(mu_);
   // What the control queue set since Negotiate: filters, tables, address.
   ControlState control_state() const VU_EXCLUDES(mu_);
-  const BackendCaps& backend_caps() const { return backend_->caps(); }
+  BackendCaps backend_caps() const VU_EXCLUDES(mu_);
   // As asked for in the options.
   uint16_t queue_pairs() const { return queue_pairs_; }
   uint16_t queue_size() const { return queue_size_; }

@@ -260,19 +260,23 @@ Result<void> KeepBase(const VringBaseQuery& query, const StopPlan& plan) {
   const RingPosition avail = query.base.AvailPosition();
   const bool packed = layout.format == RingFormat::kPacked;
   VringBase base = query.base;
+  // Where a packed ring's device uses next: behind what it has taken.
+  const auto is_used_place = [&](RingPosition used) {
+    return is_sound(used) && RingDistance(layout, used, avail) <= layout.num;
+  };
   constexpr RingPosition kNoUpperHalf = {.index = 0, .wrap = false};
-  if (packed && base.UsedPosition() == kNoUpperHalf &&
-      (!is_sound(kNoUpperHalf) || IsMarkedUsed(layout, kNoUpperHalf))) {
-    // DPDK's lib/vhost knows the lower half of the answer alone and leaves the
-    // upper one 0; it has used all that it took. What is used already is not
-    // where it goes on.
-    base.used = base.avail;
-    base.used_wrap = base.avail_wrap;
+  bool sound = is_sound(avail);
+  if (packed && sound) {
+    if (base.UsedPosition() == kNoUpperHalf &&
+        (!is_used_place(kNoUpperHalf) || IsMarkedUsed(layout, kNoUpperHalf))) {
+      // DPDK's lib/vhost knows the lower half of the answer alone and leaves
+      // the upper one 0; it has used all that it took. What is used already is
+      // not where it goes on.
+      base.used = base.avail;
+      base.used_wrap = base.avail_wrap;
+    }
+    sound = is_used_place(base.UsedPosition());
   }
-  const bool sound =
-      is_sound(avail) && (!packed || (is_sound(base.UsedPosition()) &&
-                                      RingDistance(layout, base.UsedPosition(),
-                                                   avail) <= layout.num));
   if (!sound) {
     return Fail(ErrorCode::kProtocol,
                 "GET_VRING_BASE of ring %u answered %u (wrap %d): the driver "

@@ -35,8 +35,9 @@ VirtqDesc Load(const Table& table, uint32_t index) {
     CopyFromShared({at, sizeof(VirtqDesc)}, bytes.data());
     return std::bit_cast<VirtqDesc>(bytes);
   }
-  return std::bit_cast<VirtqDesc>(std::array{
-      LoadRelaxed<uint64_t>(at), LoadRelaxed<uint64_t>(at + sizeof(uint64_t))});
+  const uint64_t first = LoadRelaxed<uint64_t>(at);
+  const uint64_t second = LoadRelaxed<uint64_t>(at + sizeof(uint64_t));
+  return std::bit_cast<VirtqDesc>(std::array{first, second});
 }
 
 // What a descriptor's flags may not say, whatever else is in it.
