@@ -11,6 +11,15 @@
 
 #include "virtio_user/base/check.h"
 
+// What nearly every load comes by is called by loads, and so must not call
+// itself; nor does it have checks, which take longer than it does.
+#ifdef __clang__
+#define VU_NO_CHECKS \
+  [[clang::no_sanitize("coverage", "address", "undefined", "bounds")]]
+#else
+#define VU_NO_CHECKS
+#endif
+
 namespace backend_sim {
 namespace {
 
@@ -85,6 +94,12 @@ void LoadMutator::BeforeLoad(uintptr_t caller, const void* at, uint32_t bytes) {
   const size_t before = writes_.size();
   if (write) Write(load, *write, counts);
   if (writes_.size() == before) ++counts.unchanged;
+}
+
+VU_NO_CHECKS bool LoadMutator::OnlyCounts(const void* at) {
+  if (is_pending_) return false;
+  const uintptr_t offset = reinterpret_cast<uintptr_t>(at) - memory_begin_;
+  return (is_over_ || offset >= memory_extent_) && ++load_count_ <= kMaxLoads;
 }
 
 std::byte* LoadMutator::Watched(const void* at, uint32_t bytes) const {
@@ -191,58 +206,35 @@ void LoadMutator::WritePending() {
 }  // namespace backend_sim
 
 #ifdef VU_LOAD_CALLBACKS
+namespace {
 
-// These are called by loads, and so must not call themselves; nor does what
-// nearly every load comes by have checks of its own.
-#define VU_NO_CALLBACKS [[clang::no_sanitize("coverage")]]
-#define VU_NO_CHECKS \
-  [[clang::no_sanitize("coverage", "address", "undefined", "bounds")]]
+VU_NO_CHECKS void Seen(void* caller, const void* at, uint32_t bytes) {
+  backend_sim::LoadMutator* const mutator = backend_sim::active;
+  if (mutator == nullptr || mutator->OnlyCounts(at)) return;
+  backend_sim::active = nullptr;
+  // One byte back is inside the call, and so at the load's line.
+  mutator->BeforeLoad(reinterpret_cast<uintptr_t>(caller) - 1, at, bytes);
+  backend_sim::active = mutator;
+}
 
-namespace backend_sim {
-
-class LoadCallbacks {
- public:
-  VU_NO_CHECKS static void Seen(void* caller, const void* at, uint32_t bytes) {
-    LoadMutator* const mutator = active;
-    if (mutator == nullptr || OnlyCounts(*mutator, at)) return;
-    active = nullptr;
-    // One byte back is inside the call, and so at the load's line.
-    mutator->BeforeLoad(reinterpret_cast<uintptr_t>(caller) - 1, at, bytes);
-    active = mutator;
-  }
-
- private:
-  // Whether a load has been seen to: it is none of watched memory, or nothing
-  // is left to be done in this scope.
-  VU_NO_CHECKS static bool OnlyCounts(LoadMutator& mutator, const void* at) {
-    if (mutator.is_pending_) return false;
-    const uintptr_t offset =
-        reinterpret_cast<uintptr_t>(at) - mutator.memory_begin_;
-    return (mutator.is_over_ || offset >= mutator.memory_extent_) &&
-           ++mutator.load_count_ <= LoadMutator::kMaxLoads;
-  }
-};
-
-}  // namespace backend_sim
-
-using backend_sim::LoadCallbacks;
+}  // namespace
 
 // What clang's -fsanitize-coverage=trace-loads calls.
 extern "C" {
-VU_NO_CALLBACKS void __sanitizer_cov_load1(const uint8_t* at) {
-  LoadCallbacks::Seen(__builtin_return_address(0), at, 1);
+VU_NO_CHECKS void __sanitizer_cov_load1(const uint8_t* at) {
+  Seen(__builtin_return_address(0), at, 1);
 }
-VU_NO_CALLBACKS void __sanitizer_cov_load2(const uint16_t* at) {
-  LoadCallbacks::Seen(__builtin_return_address(0), at, 2);
+VU_NO_CHECKS void __sanitizer_cov_load2(const uint16_t* at) {
+  Seen(__builtin_return_address(0), at, 2);
 }
-VU_NO_CALLBACKS void __sanitizer_cov_load4(const uint32_t* at) {
-  LoadCallbacks::Seen(__builtin_return_address(0), at, 4);
+VU_NO_CHECKS void __sanitizer_cov_load4(const uint32_t* at) {
+  Seen(__builtin_return_address(0), at, 4);
 }
-VU_NO_CALLBACKS void __sanitizer_cov_load8(const uint64_t* at) {
-  LoadCallbacks::Seen(__builtin_return_address(0), at, 8);
+VU_NO_CHECKS void __sanitizer_cov_load8(const uint64_t* at) {
+  Seen(__builtin_return_address(0), at, 8);
 }
-VU_NO_CALLBACKS void __sanitizer_cov_load16(const void* at) {
-  LoadCallbacks::Seen(__builtin_return_address(0), at, 16);
+VU_NO_CHECKS void __sanitizer_cov_load16(const void* at) {
+  Seen(__builtin_return_address(0), at, 16);
 }
 }
 #endif

@@ -124,10 +124,11 @@ class LoadMutator {
   // A load of `bytes` at `at` is about to happen; `caller` is where the
   // instruction is. The callbacks end here.
   void BeforeLoad(uintptr_t caller, const void* at, uint32_t bytes);
+  // The short way: whether a load at `at` has been seen to, since it is none of
+  // watched memory, or nothing is left to be done in this scope.
+  bool OnlyCounts(const void* at);
 
  private:
-  friend class LoadCallbacks;
-
   struct Plan {
     Entropy* entropy = nullptr;  // Nothing: record.
     std::optional<uint64_t> at{};

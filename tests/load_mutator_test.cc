@@ -177,17 +177,29 @@ TEST_F(LoadMutatorTest, WithoutSitesAWriteIsTheSameAndLoadsAreCountedOn) {
   for (int i = 0; i < 2; ++i) {
     memory_ = {};
     const LoadMutator::Scope scope(mutator_);
-    EXPECT_FALSE(mutator_.OnlyCount());
+    EXPECT_FALSE(mutator_.OnlyCounts(memory_.data()));
     EXPECT_EQ(Load<uint16_t>(0), 0);
     EXPECT_EQ(Load<uint16_t>(2), 0);
-    EXPECT_FALSE(mutator_.OnlyCount());
+    // What was promised for after the load comes first, wherever the next is.
+    EXPECT_FALSE(mutator_.OnlyCounts(&i));
     EXPECT_EQ(Load<uint16_t>(2), 0xffff);
-    EXPECT_TRUE(mutator_.OnlyCount());
+    EXPECT_TRUE(mutator_.OnlyCounts(memory_.data()));
     EXPECT_EQ(mutator_.writes().size(), 1u);
     EXPECT_EQ(mutator_.loads().size(), 2u);
     EXPECT_EQ(mutator_.load_count(), 4u);
   }
   EXPECT_TRUE(mutator_.sites().empty());
+}
+
+TEST_F(LoadMutatorTest, LoadsOfOtherMemoryAreOnlyCounted) {
+  mutator_.Record();
+  const LoadMutator::Scope scope(mutator_);
+  EXPECT_FALSE(mutator_.OnlyCounts(memory_.data()));
+  EXPECT_FALSE(mutator_.OnlyCounts(&memory_.back()));
+  EXPECT_TRUE(mutator_.OnlyCounts(memory_.data() - 1));
+  EXPECT_TRUE(mutator_.OnlyCounts(&memory_.back() + 1));
+  EXPECT_TRUE(mutator_.OnlyCounts(&scope));
+  EXPECT_EQ(mutator_.load_count(), 3u);
 }
 
 TEST_F(LoadMutatorTest, TheSameEntropyWritesTheSame) {
