@@ -104,7 +104,7 @@ Result<void> BackEndCalls::Link(BackEndCall call, unsigned argument) {
     case BackEndCall::kBatch:
       return BatchStep();
     case BackEndCall::kDiscard:
-      if (std::exchange(in_batch_, false)) backend_.Discard();
+      if (std::exchange(in_batch_, false)) Discard();
       return {};
     case BackEndCall::kStart:
       return Start(argument);
@@ -264,17 +264,32 @@ Result<void> BackEndCalls::SetFeatures(unsigned argument) {
                              FeatureSet::FromWords(0, 8)};
   const FeatureSet& features = sets[argument % std::size(sets)];
   if (features.high() == 0) {
-    const bool packed = features.Has(Feature::kRingPacked);
-    layout_ = packed ? RingFormat::kPacked : RingFormat::kSplit;
-    channel_.heard().set_packed(packed);
+    SetLayout(features.Has(Feature::kRingPacked) ? RingFormat::kPacked
+                                                 : RingFormat::kSplit);
   }
   return backend_.SetFeatures(features);
 }
 
+void BackEndCalls::SetLayout(RingFormat layout) {
+  layout_ = layout;
+  channel_.heard().set_packed(layout == RingFormat::kPacked);
+}
+
 Result<void> BackEndCalls::BatchStep() {
   if (std::exchange(in_batch_, !in_batch_)) return Commit();
-  backend_.BeginBatch();
+  BeginBatch();
   return {};
+}
+
+void BackEndCalls::BeginBatch() {
+  backend_.BeginBatch();
+  layout_before_batch_ = layout_;
+}
+
+// What was queued was never said.
+void BackEndCalls::Discard() {
+  backend_.Discard();
+  SetLayout(layout_before_batch_);
 }
 
 Result<void> BackEndCalls::Commit() {
@@ -290,10 +305,10 @@ Result<void> BackEndCalls::Lacking(unsigned argument) {
 
 Result<void> BackEndCalls::Start(unsigned argument) {
   if (in_batch_) return TellStart(argument);
-  backend_.BeginBatch();
+  BeginBatch();
   const auto told = TellStart(argument);
   if (told) return Commit();
-  backend_.Discard();
+  Discard();
   return told;
 }
 

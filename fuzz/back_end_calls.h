@@ -95,7 +95,10 @@ class BackEndCalls {
   Outcome Open();
   Outcome UsualSession();
   Outcome SetFeatures(unsigned argument);
+  void SetLayout(virtio_user::RingFormat layout);
   Outcome BatchStep();
+  void BeginBatch();
+  void Discard();
   Outcome Lacking(unsigned argument);
   Outcome Start(unsigned argument);
   Outcome TellStart(unsigned argument);
@@ -112,6 +115,7 @@ class BackEndCalls {
   virtio_user::Duration budget_ = std::chrono::seconds(2);
   virtio_user::FeatureSet offered_;
   virtio_user::RingFormat layout_ = virtio_user::RingFormat::kSplit;
+  virtio_user::RingFormat layout_before_batch_ = layout_;
   virtio_user::InflightRegion notes_;
   bool in_batch_ = false;
 };

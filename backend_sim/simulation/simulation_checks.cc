@@ -68,6 +68,8 @@ bool MayFollowFromLies(Rule rule) {
     case Rule::kAddrBeforeTable:
     case Rule::kAddrOutside:
     case Rule::kKickIncomplete:
+    case Rule::kInflightMissing:
+    case Rule::kInflightShape:
       return true;
     default:
       return false;
