@@ -24,8 +24,15 @@ prepare() {
   mapfile -t command <<<"$words"
 }
 
+# Addresses that are compared find their way into inputs: where the machine lets
+# us have the same ones each time, each run takes nearly the same way.
+fixed=()
+! setarch --addr-no-randomize true 2>/dev/null ||
+  fixed=(setarch --addr-no-randomize)
+
 fuzz() {
-  (cd "$folder/$1/$target" && "${command[@]}") >"$folder/$1.log" 2>&1
+  (cd "$folder/$1/$target" && "${fixed[@]}" "${command[@]}") \
+    >"$folder/$1.log" 2>&1
 }
 
 # How many inputs it took; libFuzzer tells of those that it keeps.
