@@ -1,7 +1,7 @@
 #!/bin/bash
 # How many inputs a second the fuzz targets run on one core, with the checks that
-# they fuzz with (fuzz/sanitizer_options.cc): 30 seconds each from the committed corpus, beside a target that does
-# nothing in a program of the same size.
+# they fuzz with (fuzz/sanitizer_options.cc): 30 seconds each from the committed
+# corpus, beside a target that does nothing in a program of the same size.
 #
 #   bench/fuzz_rates.sh [--seconds N] [--check] [TARGET...]
 #

@@ -47,7 +47,7 @@ void BackEndCalls::Make(Reader calls) {
 }
 
 void BackEndCalls::End() {
-  if (std::exchange(in_batch_, false)) backend_.Discard();
+  if (std::exchange(in_batch_, false)) Discard();
   Watched(kNoTime, [this] {
     backend_.link().Detach();
     notes_ = {};

@@ -69,7 +69,6 @@ bool MayFollowFromLies(Rule rule) {
     case Rule::kAddrOutside:
     case Rule::kKickIncomplete:
     case Rule::kInflightMissing:
-    case Rule::kInflightShape:
       return true;
     default:
       return false;
