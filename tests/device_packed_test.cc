@@ -47,6 +47,14 @@ struct PackedRig : RecordingRig {
     ASSERT_TRUE(device->Start());
     (void)backend->Take();
   }
+  // Where ring 0 stands after a stop, if its driver has published up to
+  // `published` and the back-end says `answer`.
+  VringBase StopAt(RingPosition published, const VringBase& answer) {
+    device->vring(0).ring.published = published;
+    backend->whole_bases[0] = answer;
+    EXPECT_TRUE(device->Stop());
+    return device->vring(0).base;
+  }
 };
 
 TEST(DevicePackedTest, SizesThatAreNoPowerOfTwoAreTakenForPackedRings) {
@@ -129,29 +137,25 @@ TEST(DevicePackedTest, StoppingKeepsTheWholeBaseForTheNextStart) {
 TEST(DevicePackedTest, ABaseWithoutAnUpperHalfStandsForBothPlaces) {
   PackedRig rig(255);
   rig.Start();
-  rig.device->vring(0).ring.published = {.index = 10, .wrap = true};
-  rig.backend->whole_bases[0] = {
-      .avail = 9, .used = 0, .avail_wrap = true, .used_wrap = false};
-
-  ASSERT_TRUE(rig.device->Stop());
-
   const VringBase kept = {
       .avail = 9, .used = 9, .avail_wrap = true, .used_wrap = true};
-  EXPECT_EQ(rig.device->vring(0).base, kept);
+  EXPECT_EQ(
+      rig.StopAt(
+          {.index = 10, .wrap = true},
+          {.avail = 9, .used = 0, .avail_wrap = true, .used_wrap = false}),
+      kept);
 }
 
 TEST(DevicePackedTest, ABaseWithoutAnUpperHalfMayBeBehindPlaceZero) {
   PackedRig rig(2);
   rig.Start();
-  rig.device->vring(0).ring.published = {.index = 1, .wrap = false};
-  rig.backend->whole_bases[0] = {
-      .avail = 1, .used = 0, .avail_wrap = true, .used_wrap = false};
-
-  ASSERT_TRUE(rig.device->Stop());
-
   const VringBase kept = {
       .avail = 1, .used = 1, .avail_wrap = true, .used_wrap = true};
-  EXPECT_EQ(rig.device->vring(0).base, kept);
+  EXPECT_EQ(
+      rig.StopAt(
+          {.index = 1, .wrap = false},
+          {.avail = 1, .used = 0, .avail_wrap = true, .used_wrap = false}),
+      kept);
 }
 
 // In every second round the upper half may mean place 0; what was used there
@@ -160,21 +164,17 @@ TEST(DevicePackedTest, ABaseWithoutAnUpperHalfIsToldFromPlaceZero) {
   for (const bool used_there : {true, false}) {
     PackedRig rig(255);
     rig.Start();
-    Ring& ring = rig.device->vring(0).ring;
-    ring.published = {.index = 10, .wrap = false};
     // Available in this round, of wrap 0; then used.
     StoreRelaxed<uint16_t>(
-        ring.layout.desc + offsetof(PackedDesc, flags),
+        rig.device->vring(0).ring.layout.desc + offsetof(PackedDesc, flags),
         used_there ? uint16_t{0} : uint16_t{kPackedFlagUsed});
-    rig.backend->whole_bases[0] = {
+    const VringBase answer = {
         .avail = 9, .used = 0, .avail_wrap = false, .used_wrap = false};
-
-    ASSERT_TRUE(rig.device->Stop());
-
-    const uint16_t used = used_there ? 9 : 0;
-    const VringBase kept = {
-        .avail = 9, .used = used, .avail_wrap = false, .used_wrap = false};
-    EXPECT_EQ(rig.device->vring(0).base, kept);
+    const VringBase kept = {.avail = 9,
+                            .used = used_there ? uint16_t{9} : uint16_t{0},
+                            .avail_wrap = false,
+                            .used_wrap = false};
+    EXPECT_EQ(rig.StopAt({.index = 10, .wrap = false}, answer), kept);
   }
 }
 
