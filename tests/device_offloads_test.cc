@@ -161,7 +161,9 @@ TEST_F(DeviceOffloads, AStartThatIsRefusedThemIsUndone) {
   EXPECT_EQ(started.error().text(), "not now");
   EXPECT_EQ(rig_.device->state(), DeviceState::kNegotiated);
   rig_.backend->FailNothing();
+  (void)rig_.backend->Take();
   EXPECT_TRUE(rig_.device->Start());
+  EXPECT_THAT(rig_.backend->Take(), Contains("GUEST_OFFLOADS 0x2"));
 }
 
 TEST_F(DeviceOffloads, ANewBackEndThatCannotSwitchThemIsRefusedByName) {

@@ -292,7 +292,7 @@ TEST(DeviceTest, ARingThatTheDeviceHasNotOrOfAnotherSizeIsRefused) {
   smaller.num = 4;
 
   EXPECT_THAT(TextOf(rig.device->ConfigureRing(4, rig.driver->NewRing())),
-              HasSubstr("ring 4"));
+              HasSubstr("ring 4: the device has rings 0 to 3"));
   EXPECT_THAT(TextOf(rig.device->ConfigureRing(0, smaller)),
               HasSubstr("queue_size is 8"));
 }

@@ -16,6 +16,7 @@
 #include "tests/support/fd_balance.h"
 #include "tests/support/raw_socket.h"
 #include "tests/support/stopwatch.h"
+#include "tests/support/syscall_count.h"
 #include "tests/support/temp_dir.h"
 #include "virtio_user/os/monotonic_clock.h"
 
@@ -53,6 +54,23 @@ TEST_F(DirectoryLockTest, WhileItIsHeldNobodyElseHasIt) {
   EXPECT_EQ(second.error().sys_errno(), EWOULDBLOCK);
   EXPECT_GE(watch.elapsed(), milliseconds(40));
   EXPECT_LT(watch.elapsed(), seconds(2));
+}
+
+// The kernel cannot wake one who waits with a deadline.
+TEST_F(DirectoryLockTest, BetweenTwoAttemptsItSleeps) {
+  const auto counts = testing_support::CountSyscalls([this] {
+    const Result<FileDescriptor> first = Lock(seconds(5));
+    return first.has_value() && !Lock(milliseconds(50)).has_value();
+  });
+  if (!counts) GTEST_SKIP() << "no ptrace here";
+
+  const auto count = [&](long call) {
+    const auto found = counts->find(call);
+    return found == counts->end() ? 0 : found->second;
+  };
+  // All but the one that succeeded and the last one.
+  EXPECT_GT(count(SYS_flock), 2);
+  EXPECT_EQ(count(SYS_clock_nanosleep), count(SYS_flock) - 2);
 }
 
 TEST_F(DirectoryLockTest, ItIsFreeOnceItsDescriptorIsClosed) {

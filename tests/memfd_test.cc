@@ -13,6 +13,7 @@
 #include "tests/support/failing_syscall.h"
 #include "tests/support/fd_balance.h"
 #include "tests/support/raw_socket.h"
+#include "tests/support/without_stdin.h"
 
 namespace virtio_user {
 namespace {
@@ -40,6 +41,14 @@ TEST_F(MemfdTest, ItHasTheSizeThatWasAskedFor) {
   ASSERT_EQ(::fstat(made->get(), &found), 0);
   EXPECT_EQ(found.st_size, 12288);
   EXPECT_EQ(::fcntl(made->get(), F_GETFD) & FD_CLOEXEC, FD_CLOEXEC);
+}
+
+TEST_F(MemfdTest, Descriptor0IsADescriptor) {
+  const testing_support::WithoutStdin without_stdin;
+  const Result<FileDescriptor> made = MakeSealedMemfd(RealFdOps(), 4096);
+
+  ASSERT_TRUE(made.has_value());
+  EXPECT_EQ(made->get(), 0);
 }
 
 TEST_F(MemfdTest, APeerCanNeitherShortenNorLengthenIt) {

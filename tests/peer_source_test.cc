@@ -24,6 +24,7 @@
 #include "tests/support/raw_socket.h"
 #include "tests/support/stopwatch.h"
 #include "tests/support/temp_dir.h"
+#include "tests/support/without_stdin.h"
 #include "virtio_user/os/monotonic_clock.h"
 
 namespace virtio_user {
@@ -75,6 +76,15 @@ TEST_F(PeerSourceTest, AConnectorGivesABlockingCloseOnExecConnection) {
   ASSERT_TRUE(made.has_value()) << made.error().text();
   EXPECT_EQ(::fcntl(made->get(), F_GETFL) & O_NONBLOCK, 0);
   EXPECT_EQ(::fcntl(made->get(), F_GETFD) & FD_CLOEXEC, FD_CLOEXEC);
+}
+
+TEST_F(PeerSourceTest, Descriptor0IsADescriptor) {
+  const FileDescriptor listener = testing_support::BindAt(path_, 1);
+  const testing_support::WithoutStdin without_stdin;
+  const Result<FileDescriptor> made = Connect();
+
+  ASSERT_TRUE(made.has_value());
+  EXPECT_EQ(made->get(), 0);
 }
 
 TEST_F(PeerSourceTest, AConnectorConnectsAnewEachTime) {

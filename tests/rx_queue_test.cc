@@ -143,6 +143,7 @@ TEST_P(RxLayouts, AClosedGateKeepsTheRingAsItIs) {
   const int signals = rx.fd_ops.signals;
   EXPECT_THAT(Poll(rx, *rx.queue), IsEmpty());
   EXPECT_FALSE(rx.queue->SuppressInterrupts(false));
+  EXPECT_FALSE(rx.device->DriverWantsInterrupt());
   EXPECT_EQ(rx.fd_ops.signals, signals);
   rx.Open();
   EXPECT_THAT(Poll(rx, *rx.queue), ElementsAre(MakeFrame(60, 1)));

@@ -24,6 +24,7 @@
 namespace virtio_user {
 namespace {
 
+using testing::AllOf;
 using testing::HasSubstr;
 
 constexpr unsigned kTap = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR;
@@ -251,7 +252,24 @@ TEST_F(TapTest, MoreQueuesThanAreLeft_SaysWhoHasThem) {
   ASSERT_FALSE(tap);
   EXPECT_EQ(tap.error().sys_errno(), E2BIG);
   EXPECT_EQ(tap.error().code(), ErrorCode::kInvalidArgument);
-  EXPECT_THAT(std::string(tap.error().text()), HasSubstr("256 queues"));
+  EXPECT_THAT(std::string(tap.error().text()),
+              AllOf(HasSubstr("for queue 1"), HasSubstr("256 queues")));
+}
+
+TEST_F(TapTest, TheQueueThatCannotBeSwitchedIsNamed) {
+  auto tap = Open("vm0", 3);
+  ASSERT_TRUE(tap);
+  world_.calls().FailCall(1, EIO);
+  const auto off = tap->DisableQueue(2);
+  ASSERT_TRUE(tap->DisableQueue(2));
+  world_.calls().FailCall(1, EIO);
+  const auto on = tap->EnableQueue(2);
+
+  ASSERT_FALSE(off || on);
+  EXPECT_THAT(std::string(off.error().text()),
+              HasSubstr("TUNSETQUEUE detach of queue 2"));
+  EXPECT_THAT(std::string(on.error().text()),
+              HasSubstr("TUNSETQUEUE attach of queue 2"));
 }
 
 TEST_F(TapTest, EveryCallThatFails_IsNamedAndLeavesNothing) {

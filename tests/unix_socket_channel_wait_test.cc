@@ -94,6 +94,15 @@ TEST_F(UnixSocketChannelWaitTest, APassedDeadlineTellsHowManyBytesAreMissing) {
               testing::HasSubstr("4993 bytes"));
 }
 
+// Without a number, one byte is waited for.
+TEST_F(UnixSocketChannelWaitTest, APassedDeadlineWithNothingThereMissesAByte) {
+  const Result<void> waited = channel_->WaitReadable(0, Deadline{});
+
+  ASSERT_FALSE(waited.has_value());
+  EXPECT_THAT(std::string(waited.error().text()),
+              testing::HasSubstr("at least 1 bytes"));
+}
+
 // Channel: a wrong answer is judged long before the deadline.
 TEST_F(UnixSocketChannelWaitTest, BytesThatStayTooFewAreHandedOutEarly) {
   ASSERT_TRUE(SendBytes(peer_.get(), 7));

@@ -160,6 +160,13 @@ TEST_F(MappedPages, AMappingThatLosesAPartIsFoundAndMappedAnew) {
                                           "IOTLB UPDATE 0x16000+0x2000 = 0"));
 }
 
+TEST_F(MappedPages, ALimitThatNobodyKnowsIsNoNumber) {
+  rig_.server.FailCall(1, ENOMEM);
+  EXPECT_THAT(TextOf(iotlb_.Change(std::vector{Pages(0, 1)})),
+              AllOf(HasSubstr("pins 4096 bytes"),
+                    HasSubstr("RLIMIT_MEMLOCK is unlimited or unknown")));
+}
+
 // The same addresses, other memory.
 TEST_F(MappedPages, AMappingOfOtherMemoryIsNoPartOfWhatIsWanted) {
   VdpaMapping elsewhere = Pages(0, 2);
@@ -182,6 +189,7 @@ TEST_F(MappedPages, AStretchOverTwoMappingsIsFoundWhereTheyJoin) {
   EXPECT_EQ(all->data(), Pages(2, 6).host.data());
   EXPECT_EQ(all->size(), 4 * kPage);
   EXPECT_TRUE(iotlb_.ToHost(Pages(3, 5).iova + 8, 2 * kPage - 8));
+  EXPECT_TRUE(iotlb_.ToHost(Pages(4, 5).iova - 1, 1));  // A mapping's last.
   // Contiguous for the device, and not for this process.
   EXPECT_FALSE(iotlb_.ToHost(Pages(5, 6).iova, kPage + 1));
   EXPECT_FALSE(iotlb_.ToHost(Pages(6, 7).iova, kPage + 1));

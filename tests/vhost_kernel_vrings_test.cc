@@ -201,6 +201,7 @@ TEST_F(VhostKernelVringsTest, EveryRingIsAskedWhateverTheFirstOneSays) {
 
   ASSERT_FALSE(asked);
   EXPECT_EQ(asked.error().sys_errno(), EIO);
+  EXPECT_THAT(std::string(asked.error().text()), HasSubstr("of ring 0"));
   EXPECT_FALSE(queries[0].answered);
   EXPECT_TRUE(queries[1].answered);
   EXPECT_TRUE(Ring(0).started());

@@ -38,6 +38,15 @@ TEST(VhostVdpaBackendTest, MemoryOutsideOfTheDevicesRangeIsNamed) {
   EXPECT_EQ(rig.device->state(), DeviceState::kNegotiated);
 }
 
+TEST(VhostVdpaBackendTest, ARangeThatEndsAByteTooSoonIsTooShort) {
+  VdpaPersonality personality = VdpaPersonality::Bare();
+  personality.last_iova = 0x810'0003'fffe;  // The second region's last is f.
+  VdpaRig rig(personality);
+  ASSERT_TRUE(rig.Prepare());
+  EXPECT_THAT(TextOf(rig.device->Start()),
+              HasSubstr("IOVA 0x81000000000 to 0x8100003ffff"));
+}
+
 TEST(VhostVdpaBackendTest, NothingIsLeftOfADevice) {
   for (const VdpaPersonality& personality :
        {VdpaPersonality::Bare(), Suspendable()}) {

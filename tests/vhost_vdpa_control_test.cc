@@ -223,6 +223,27 @@ TEST(VhostVdpaControlTest, ItHasAnAddressSpaceOfItsOwnWhereTheDeviceHas) {
   EXPECT_THAT(rig.vdpa.maps(), IsEmpty());
 }
 
+// Memory that comes to where the queue lies, in the one address space.
+TEST(VhostVdpaControlTest, MemoryInItsPlaceIsRefused) {
+  VdpaPersonality personality = VdpaPersonality::Full();
+  personality.control_group = 0;
+  ControlRig rig(personality);
+  ASSERT_TRUE(rig.Run(kOne));
+  ASSERT_EQ(rig.vdpa.maps().size(), 3u);
+  MemoryTable table;
+  rig.memory.WithTable([&](const MemoryTable& now) {
+    MemoryRegion region = now.regions()[0].Part(0, 4096);
+    region.iova = rig.vdpa.maps()[2].iova;
+    ASSERT_TRUE(table.Add(region));
+  });
+  rig.backend->BeginCall(kDefaultCallBudget);
+  const auto told = rig.backend->SetMemTable(table);
+  EXPECT_EQ(CodeOf(told), ErrorCode::kInvalidArgument);
+  EXPECT_THAT(std::string(told.error().text()),
+              HasSubstr("the device's control queue lies there"));
+  EXPECT_EQ(rig.vdpa.maps().size(), 3u);
+}
+
 TEST(VhostVdpaControlTest, ItFindsAHoleAboveOrBetweenTheMemory) {
   VdpaPersonality personality = VdpaPersonality::Full();
   personality.control_group = 0;

@@ -49,6 +49,14 @@ TEST(VhostVdpaLimitsTest, AnOldKernelWithoutTheNewRequestsWillDo) {
   EXPECT_EQ(rig.Complaints(), "");
 }
 
+TEST(VhostVdpaLimitsTest, WhoOffersNoPairsAnyLongerHasOne) {
+  AttachedVdpa rig(VdpaPersonality::Full());
+  EXPECT_EQ(rig.owned->caps().max_queue_pairs, 4);
+  rig.vdpa.personality().features &= ~(uint64_t{1} << 22 | uint64_t{1} << 60);
+  ASSERT_TRUE(rig.owned->GetFeatures());
+  EXPECT_EQ(rig.owned->caps().max_queue_pairs, 1);
+}
+
 TEST(VhostVdpaLimitsTest, TheConfigurationIsReadAndWrittenWithinItsSize) {
   AttachedVdpa rig;
   std::array<std::byte, 6> mac{};

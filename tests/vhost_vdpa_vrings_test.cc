@@ -25,13 +25,18 @@ using testing_support::TextOf;
 using testing_support::VdpaRig;
 
 TEST(VhostVdpaVringsTest, ARingThatIsTooLargeIsNamed) {
-  VdpaPersonality personality = VdpaPersonality::Bare();
-  personality.max_num = 4;
-  VdpaRig rig(personality);
-  ASSERT_TRUE(rig.Prepare());
-  const auto started = rig.device->Start();
-  EXPECT_EQ(CodeOf(started), ErrorCode::kInvalidArgument);
-  EXPECT_THAT(TextOf(started), HasSubstr("at most 4"));
+  for (const uint16_t most : {4, 7}) {
+    VdpaPersonality personality = VdpaPersonality::Bare();
+    personality.max_num = most;
+    VdpaRig rig(personality);
+    ASSERT_TRUE(rig.Prepare());
+    const auto started = rig.device->Start();
+    EXPECT_EQ(CodeOf(started), ErrorCode::kInvalidArgument);
+    EXPECT_THAT(TextOf(started),
+                HasSubstr("ring 0 of 8 descriptors: /dev/vhost-vdpa-0 takes at "
+                          "most " +
+                          std::to_string(most)));
+  }
 }
 
 // A packed ring of another size is legal for virtio, and EINVAL for vhost.

@@ -156,12 +156,29 @@ class SampleTest(unittest.TestCase):
             "  int end = 0;\n"
             "  x = 1; y = x;\n"
             "}\n"
+            "#include <utility>\n"
+            "#include <vector>\n"
+            "void G(S& s, S& t, std::vector<int>& v, int i, int* p) {\n"
+            "  s.a = t.a; s.b = std::exchange(t.b, 1);\n"  # Line 16: apart.
+            "  int one = 0;\n"
+            "  s.a = t.b; s.b = std::exchange(t.b, 1);\n"  # t.b changes.
+            "  int two = 0;\n"
+            "  v[i] = 1; p[i] = 2;\n"  # Line 20: an index is read.
+            "  int three = 0;\n"
+            "  v[i++] = 1; p[i] = 2;\n"
+            "  int four = 0;\n"
+            "  if (i > 0) s.a = 2; s.b = 1;\n"  # Line 24: apart.
+            "  int five = 0;\n"
+            "  if (i > 0) s.a = 2; i = 1;\n"
+            "  int six = 0;\n"
+            "  if (i > 0) return; s.b = 1;\n"
+            "}\n"
         )
         found, _ = candidates.find(str(file), _PARSE)
         lines = {
             it.line for it in found if it.operator == "swapped-statements"
         }
-        self.assertEqual(lines, {7, 9, 11})
+        self.assertEqual(lines, {7, 9, 11, 18, 22, 26, 28})
 
     def test_a_macro_is_left_alone(self):
         file = pathlib.Path(self.folder.name, "macro.cc")

@@ -10,6 +10,16 @@ _Op = cindex.BinaryOperator
 
 _ASSIGNMENTS = (_Kind.COMPOUND_ASSIGNMENT_OPERATOR, _Kind.UNARY_OPERATOR)
 _NAMES = (_Kind.DECL_REF_EXPR, _Kind.MEMBER_REF_EXPR)
+_JUMPS = (
+    _Kind.RETURN_STMT,
+    _Kind.BREAK_STMT,
+    _Kind.CONTINUE_STMT,
+    _Kind.GOTO_STMT,
+    _Kind.CXX_THROW_EXPR,
+)
+# Functions of the standard library that touch their arguments alone, beside its
+# operators.
+_TAME = ("min", "max", "clamp", "move", "span", "exchange", "swap", "bit_cast")
 # How far calls are followed into functions.
 _DEPTH = 3
 _SOMEWHERE = "*"
@@ -85,6 +95,48 @@ def _paths(cursor):
     return found
 
 
+def _written(cursor):
+    """What is written by an assignment to an expression: no index in it."""
+    children = list(cursor.get_children())
+    if _chain(cursor) or not children:
+        return _paths(cursor)
+    if cursor.kind in (_Kind.UNEXPOSED_EXPR, _Kind.PAREN_EXPR):
+        return _written(children[0]) if len(children) == 1 else _paths(cursor)
+    if cursor.kind == _Kind.ARRAY_SUBSCRIPT_EXPR:
+        return _written(children[0])
+    if cursor.kind == _Kind.MEMBER_REF_EXPR:
+        found = _written(children[0])
+        if cursor.referenced:
+            found.add((_SOMEWHERE, cursor.referenced.get_usr()))
+        return found
+    if cursor.kind == _Kind.CALL_EXPR and cursor.referenced:
+        return _written_by_call(cursor, cursor.referenced)
+    return _paths(cursor)
+
+
+def _written_by_call(cursor, called):
+    """All that a call names, but for what it takes by value or to read."""
+    arguments = list(cursor.get_arguments())
+    parameters = [it.type for it in called.get_arguments()]
+    # An operator that is a method has its object for a first argument.
+    taken = arguments[len(arguments) - len(parameters) :]
+    kept = [it for it, kind in zip(taken, parameters) if not _changes(kind)]
+    found = set()
+    for child in cursor.get_children():
+        if child not in kept:
+            found |= _paths(child)
+    return found
+
+
+def _changes(kind):
+    """Whether a parameter of this type lets a function change the argument."""
+    kind = kind.get_canonical()
+    return (
+        kind.kind in (cindex.TypeKind.LVALUEREFERENCE, cindex.TypeKind.POINTER)
+        and not kind.get_pointee().is_const_qualified()
+    )
+
+
 def _meet(some, others):
     """Whether anything of the one may be, or lie in, something of the other."""
     for one in some:
@@ -115,7 +167,7 @@ def _of_call(cursor, depth):
         # Whatever the class: it has no way to anything else.
         found.writes |= _paths(children[0])
     elif _is_foreign(called):
-        _of_foreign_call(called, children, found)
+        _of_foreign_call(cursor, called, found)
     else:
         _of_own_call(cursor, called, depth, found)
     return found
@@ -127,14 +179,16 @@ def _is_plain(constructor):
     )
 
 
-def _of_foreign_call(called, children, found):
-    if called.kind == _Kind.CXX_METHOD and not called.is_const_method():
-        # It writes to its object and, by reference, to its arguments.
-        for child in children:
-            found.writes |= _paths(child)
-    elif called.kind != _Kind.CXX_METHOD:
-        name = called.spelling
-        found.opaque = name not in ("min", "max", "clamp", "move", "span")
+def _of_foreign_call(cursor, called, found):
+    if called.kind == _Kind.CXX_METHOD:
+        # Its object, too, unless it is const.
+        if not called.is_const_method():
+            found.writes |= _written_by_call(cursor, called)
+    elif called.spelling in _TAME or called.spelling.startswith("operator"):
+        if any(_changes(it.type) for it in called.get_arguments()):
+            found.writes |= _written_by_call(cursor, called)
+    else:
+        found.opaque = True
 
 
 def _object_of(cursor):
@@ -154,21 +208,13 @@ def _object_of(cursor):
     return _chain(base[0]) if base else ()
 
 
-def _changes_arguments(called):
-    kinds = [it.type.get_canonical() for it in called.get_arguments()]
-    return any(
-        it.kind in (cindex.TypeKind.LVALUEREFERENCE, cindex.TypeKind.POINTER)
-        and not it.get_pointee().is_const_qualified()
-        for it in kinds
-    )
-
-
 def _of_own_call(cursor, called, depth, found):
     """Follows a call whose body this file sees."""
     body = called.get_definition()
     is_method = called.kind == _Kind.CXX_METHOD
     root = _object_of(cursor) if is_method else ()
-    if body is None or root is None or _changes_arguments(called):
+    changed = any(_changes(it.type) for it in called.get_arguments())
+    if body is None or root is None or changed:
         found.opaque = True
         return
     inside = _of(body, depth - 1)
@@ -187,12 +233,16 @@ def _of(cursor, depth):
     for it in cursor.walk_preorder():
         if _assigns(it):
             children = list(it.get_children())
-            found.writes |= _paths(children[0]) if children else set()
+            found.writes |= _written(children[0]) if children else set()
         if it.kind == _Kind.CALL_EXPR:
             found.add(_of_call(it, depth))
         elif it.kind in (_Kind.CXX_NEW_EXPR, _Kind.CXX_DELETE_EXPR):
             found.opaque = True
     return found
+
+
+def _jumps(statement):
+    return any(it.kind in _JUMPS for it in statement.walk_preorder())
 
 
 def interchangeable(first, second):
@@ -205,7 +255,9 @@ def interchangeable(first, second):
     both_ifs = first.kind == _Kind.IF_STMT and second.kind == _Kind.IF_STMT
     if both_ifs:
         return True
-    if _Kind.IF_STMT in (first.kind, second.kind):
+    if _Kind.IF_STMT in (first.kind, second.kind) and (
+        _jumps(first) or _jumps(second)
+    ):
         return False
     one, other = _of(first, _DEPTH), _of(second, _DEPTH)
     if one.opaque or other.opaque:

@@ -14,8 +14,15 @@ _TESTS = (
     'kind("cc_test", tests(//...)) except attr("tags", '
     r'"\b(interop|doublefetch|mutant|manual)\b", tests(//...))'
 )
-# ...but for what looks at the sources as text, which are not as written.
-_OF_TEXT = ("//tests:tidy_test", "//tests:history_test", "//tests/tidy:")
+# ...but for what looks at files of the tree, which are not as written, and what
+# runs where there is no other file, and so none to note in what is reached.
+_NO_JUDGES = (
+    "//tests:tidy_test",
+    "//tests:history_test",
+    "//tests/tidy:",
+    "//fuzz:corpus_test",
+    "//tests/interop:static_program_test",
+)
 _FUZZ = 'kind("cc_binary", filter("_fuzz_bin$", //fuzz:all))'
 _ALONE = 'attr("tags", "local", tests(//...))'
 
@@ -81,7 +88,7 @@ def build_tests(workspace, wanted=""):
     labels = [
         it
         for it in sorted(workspace.query(_TESTS))
-        if not it.startswith(_OF_TEXT) and re.search(wanted, it)
+        if not it.startswith(_NO_JUDGES) and re.search(wanted, it)
     ]
     targets = [
         it

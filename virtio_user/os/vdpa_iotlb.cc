@@ -215,11 +215,13 @@ Error VdpaIotlb::CannotMap(int why, const VdpaMapping& mapping) const {
   const std::string limits = node_.calls().ReadText("/proc/self/limits");
   const auto limit = NumberBehind("Max locked memory", limits);
   if (why == ENOMEM || (limit && bytes > *limit)) {
+    const std::string allowed =
+        limit ? std::to_string(*limit) : "unlimited or unknown";
     return Error::System(ErrorCode::kSystem, why,
                          "%s: the device pins %" PRIu64
-                         " bytes of memory, and RLIMIT_MEMLOCK is %" PRIu64
-                         "; raise it (ulimit -l %" PRIu64 ")",
-                         node_.path(), bytes, limit.value_or(0),
+                         " bytes of memory, and RLIMIT_MEMLOCK is %s; raise it "
+                         "(ulimit -l %" PRIu64 ")",
+                         node_.path(), bytes, allowed.c_str(),
                          (bytes + 1023) / 1024);
   }
   return Error::System(ErrorCode::kRefused, why,
