@@ -351,6 +351,11 @@ TEST_F(ControlCommandTest, ATableCutAtAnyByteIsAnErrorAndChangesNothing_S67) {
     ASSERT_EQ(Send(1, 0, cut), kErr) << length;
     ASSERT_EQ(state_, before) << length;
   }
+  // Two counts of 0.
+  for (size_t length = 0; length < 2 * sizeof(uint32_t); ++length) {
+    ASSERT_EQ(Send(1, 0, Bytes(length)), kErr) << length;
+    ASSERT_EQ(state_, before) << length;
+  }
   Bytes more = whole;
   more.push_back(std::byte{0});
   EXPECT_EQ(Send(1, 0, more), kErr);

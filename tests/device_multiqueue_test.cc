@@ -104,6 +104,10 @@ TEST(DeviceMultiqueue, APairWithoutRingsCannotBeAskedFor) {
   ASSERT_TRUE(rig.device->Start());
 
   EXPECT_EQ(rig.driver->SetPairs(3), kCtrlAckErr);
+  const DeviceEvents events = rig.device->Poll();
+  ASSERT_TRUE(events.pairs_refused);
+  EXPECT_THAT(std::string(events.pairs_refused->text()),
+              testing::HasSubstr("3 queue pairs: pair 2 has no rings"));
   EXPECT_EQ(rig.driver->SetPairs(2), kCtrlAckOk);
 
   EXPECT_EQ(rig.device->active_pairs(), 2);

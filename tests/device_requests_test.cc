@@ -80,6 +80,19 @@ TEST(DeviceRequests, AConfigurationThatMakesNoSenseChangesNothing) {
   EXPECT_EQ(rig.device->state(), DeviceState::kRunning);
 }
 
+// What the driver has accepted holds on.
+TEST(DeviceRequests, AnAddressThatNobodyCanHaveIsNoNews) {
+  SimRig rig;
+  ASSERT_TRUE(rig.Run(1));
+  const auto mac = rig.device->mac();
+  ASSERT_TRUE(mac);
+  rig.world.model().ChangeConfig(0, std::array{std::byte{0x01}});
+
+  ASSERT_TRUE(rig.device->RefreshConfig());
+
+  EXPECT_EQ(rig.device->mac(), mac);
+}
+
 TEST(DeviceRequests, APeerThatIsLostMeanwhileNeedsAReset) {
   SimRig rig;
   ASSERT_TRUE(rig.Run(1));

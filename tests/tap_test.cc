@@ -259,15 +259,16 @@ TEST_F(TapTest, MoreQueuesThanAreLeft_SaysWhoHasThem) {
 TEST_F(TapTest, TheQueueThatCannotBeSwitchedIsNamed) {
   auto tap = Open("vm0", 3);
   ASSERT_TRUE(tap);
-  world_.calls().FailCall(1, EIO);
+  world_.calls().FailCall(1, EINVAL);
   const auto off = tap->DisableQueue(2);
   ASSERT_TRUE(tap->DisableQueue(2));
-  world_.calls().FailCall(1, EIO);
+  world_.calls().FailCall(1, EINVAL);
   const auto on = tap->EnableQueue(2);
 
   ASSERT_FALSE(off || on);
   EXPECT_THAT(std::string(off.error().text()),
-              HasSubstr("TUNSETQUEUE detach of queue 2"));
+              AllOf(HasSubstr("TUNSETQUEUE detach of queue 2"),
+                    HasSubstr("is no multi-queue tap")));
   EXPECT_THAT(std::string(on.error().text()),
               HasSubstr("TUNSETQUEUE attach of queue 2"));
 }

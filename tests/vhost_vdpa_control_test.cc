@@ -112,6 +112,24 @@ TEST(VhostVdpaControlTest, WhatIsWrongNeverReachesTheDevice) {
   EXPECT_THAT(rig.vdpa.TakeCommands(), IsEmpty());
 }
 
+// struct virtio_net_config: rss_max_indirection_table_length is at 18.
+TEST(VhostVdpaControlTest, ATableOfMoreEntriesThanTheDeviceSaysIsAnError) {
+  VdpaPersonality personality = VdpaPersonality::Full();
+  personality.config[18] = std::byte{2};
+  personality.config[19] = std::byte{0};
+  ControlRig rig(personality);
+  ASSERT_TRUE(rig.Run(kFour));
+  EXPECT_EQ(rig.driver->Command(
+                CtrlClass::kMq, kCtrlMqRssConfig,
+                {1, 0, 0, 0, 3, 0, 0, 0, 0, 0, 2, 0, 0, 0, 2, 0, 2, 0, 1, 9}),
+            kCtrlAckErr);
+  EXPECT_THAT(rig.vdpa.TakeCommands(), IsEmpty());
+  EXPECT_EQ(
+      rig.driver->Command(CtrlClass::kMq, kCtrlMqRssConfig,
+                          {1, 0, 0, 0, 1, 0, 0, 0, 0, 0, 2, 0, 2, 0, 1, 9}),
+      kCtrlAckOk);
+}
+
 TEST(VhostVdpaControlTest, SteeringGoesToTheDeviceAsItIs) {
   ControlRig rig;
   ASSERT_TRUE(rig.Run(kFour));

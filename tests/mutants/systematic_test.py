@@ -172,13 +172,19 @@ class SampleTest(unittest.TestCase):
             "  if (i > 0) s.a = 2; i = 1;\n"
             "  int six = 0;\n"
             "  if (i > 0) return; s.b = 1;\n"
+            "  int seven = 0;\n"
+            "  v[0] = 1; v[1] = 2;\n"  # Line 30: apart.
+            "  int eight = 0;\n"
+            "  v[0] = 1; v[i] = 2;\n"
+            "  int nine = 0;\n"
+            "  p[1] = v[1]; v[1] = 2;\n"
             "}\n"
         )
         found, _ = candidates.find(str(file), _PARSE)
         lines = {
             it.line for it in found if it.operator == "swapped-statements"
         }
-        self.assertEqual(lines, {7, 9, 11, 18, 22, 26, 28})
+        self.assertEqual(lines, {7, 9, 11, 18, 22, 26, 28, 32, 34})
 
     def test_a_macro_is_left_alone(self):
         file = pathlib.Path(self.folder.name, "macro.cc")

@@ -62,10 +62,16 @@ def has_effect(cursor):
 
 
 def _chain(cursor):
-    """a.b.c as (a, b, c), what `this` has as (a,); None if it is no such."""
+    """a.b[1].c as (a, b, 1, c), what `this` has as (a,); None if it is no such.
+
+    An index is part of it if it is a number.
+    """
     children = list(cursor.get_children())
     if cursor.kind in (_Kind.UNEXPOSED_EXPR, _Kind.PAREN_EXPR):
         return _chain(children[0]) if len(children) == 1 else None
+    if _is_element(cursor):
+        base, index = _chain(children[0]), _number(children[-1])
+        return None if base is None or index is None else base + (index,)
     if cursor.kind not in _NAMES or cursor.referenced is None:
         return None
     own = (cursor.referenced.get_usr(),)
@@ -80,6 +86,24 @@ def _chain(cursor):
     if children[0].type.get_canonical().kind == cindex.TypeKind.POINTER:
         return (_SOMEWHERE, *own)
     return base + own
+
+
+def _is_element(cursor):
+    """Whether it is a[b], of whatever type a is."""
+    return cursor.kind == _Kind.ARRAY_SUBSCRIPT_EXPR or (
+        cursor.kind == _Kind.CALL_EXPR and cursor.spelling == "operator[]"
+    )
+
+
+def _number(cursor):
+    while cursor.kind == _Kind.UNEXPOSED_EXPR:
+        children = list(cursor.get_children())
+        if len(children) != 1:
+            return None
+        cursor = children[0]
+    if cursor.kind != _Kind.INTEGER_LITERAL:
+        return None
+    return "".join(it.spelling for it in cursor.get_tokens()) or None
 
 
 def _paths(cursor):
@@ -157,6 +181,8 @@ def _is_foreign(declaration):
 
 def _of_call(cursor, depth):
     found = _Effects(reads=_paths(cursor))
+    if _chain(cursor):
+        return found  # It names an element.
     called = cursor.referenced
     children = list(cursor.get_children())
     if called is None or depth == 0:

@@ -211,8 +211,8 @@ std::unexpected<Error> Tap::Refused(int answer, const char* what,
 }
 
 Result<void> Tap::SetMac(const MacAddress& mac) {
+  // Which interface, the descriptor says.
   ifreq request{};
-  std::ranges::copy(name_, request.ifr_name);
   request.ifr_hwaddr.sa_family = ARPHRD_ETHER;
   std::memcpy(request.ifr_hwaddr.sa_data, mac.bytes.data(), mac.bytes.size());
   const int set = calls_->Ioctl(fd(0), SIOCSIFHWADDR, &request);
