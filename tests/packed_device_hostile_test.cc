@@ -12,6 +12,7 @@
 namespace virtio_user {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
@@ -54,8 +55,10 @@ TEST_F(PackedDeviceHostileTest, AListWithAGapBreaksTheQueue) {
     PackedDeviceQueue queue = Queue();
     Avail(0, {0x10, 1, 1, kNext});
     bare_.SetDesc(1, {0x20, 1, 2, flags});
-    EXPECT_THAT(WhyBroken(queue),
-                HasSubstr("descriptor 1 of the list at 0 is not available"));
+    EXPECT_THAT(
+        WhyBroken(queue),
+        AllOf(HasSubstr("descriptor 1 of the list at 0 is not available"),
+              HasSubstr("wrap counter 1")));
   }
 }
 

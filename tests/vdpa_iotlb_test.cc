@@ -167,6 +167,19 @@ TEST_F(MappedPages, ALimitThatNobodyKnowsIsNoNumber) {
                     HasSubstr("RLIMIT_MEMLOCK is unlimited or unknown")));
 }
 
+// write(2) says EFAULT of whatever it was.
+TEST_F(MappedPages, TheLimitIsBlamedFromTheFirstByteAboveIt) {
+  for (const bool above : {true, false}) {
+    rig_.server.AddText("/proc/self/limits",
+                        std::string("Max locked memory         ") +
+                            (above ? "4095" : "4096") + " 8388608 bytes\n");
+    rig_.server.FailCall(1, EFAULT);
+    EXPECT_THAT(TextOf(iotlb_.Change(std::vector{Pages(0, 1)})),
+                HasSubstr(above ? "RLIMIT_MEMLOCK is 4095"
+                                : "the kernel does not say why"));
+  }
+}
+
 // The same addresses, other memory.
 TEST_F(MappedPages, AMappingOfOtherMemoryIsNoPartOfWhatIsWanted) {
   VdpaMapping elsewhere = Pages(0, 2);
@@ -197,6 +210,8 @@ TEST_F(MappedPages, AStretchOverTwoMappingsIsFoundWhereTheyJoin) {
   EXPECT_TRUE(iotlb_.Meets(Pages(1, 2).iova, kPage + 1));
   EXPECT_TRUE(iotlb_.Meets(Pages(3, 5).iova, 2 * kPage));
   EXPECT_FALSE(iotlb_.Meets(Pages(1, 2).iova, kPage));
+  EXPECT_TRUE(iotlb_.Meets(Pages(7, 8).iova - 1, 1));
+  EXPECT_FALSE(iotlb_.Meets(Pages(7, 8).iova, kPage));
 }
 
 // --- A device that runs ------------------------------------------------------

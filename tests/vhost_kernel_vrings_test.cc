@@ -103,6 +103,20 @@ TEST_F(VhostKernelVringsTest, ARingThatIsNotThere_IsAnArgument) {
   EXPECT_EQ(rig_.TakeTranscript(), "");
 }
 
+TEST_F(VhostKernelVringsTest, MemoryOfTheLastLifeIsForgotten) {
+  ASSERT_TRUE(backend_->SetVringAddr(0, addresses_));
+  backend_->link().Detach();
+  ASSERT_TRUE(backend_->link().Attach());
+  ASSERT_TRUE(backend_->SetOwner());
+  ASSERT_TRUE(backend_->SetFeatures({Feature::kVersion1}));
+
+  const auto told = backend_->SetVringAddr(0, addresses_);
+
+  ASSERT_FALSE(told);
+  EXPECT_THAT(std::string(told.error().text()),
+              HasSubstr("is not in the memory that vhost-net was given"));
+}
+
 TEST_F(VhostKernelVringsTest, KickAndCallAreGivenAndTakenBack) {
   const int event = *rig_.world.fds().CreateEvent();
 

@@ -5,6 +5,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <string>
@@ -17,8 +18,10 @@ namespace virtio_user {
 namespace {
 
 using backend_sim::VdpaPersonality;
+using testing::HasSubstr;
 using testing_support::AttachedVdpa;
 using testing_support::CodeOf;
+using testing_support::TextOf;
 using testing_support::VdpaRig;
 
 TEST(VhostVdpaLimitsTest, LiesAboutSizesAreProtocolErrors) {
@@ -47,6 +50,22 @@ TEST(VhostVdpaLimitsTest, AnOldKernelWithoutTheNewRequestsWillDo) {
   ASSERT_TRUE(rig.Run());
   ASSERT_TRUE(rig.device->Stop());
   EXPECT_EQ(rig.Complaints(), "");
+}
+
+TEST(VhostVdpaLimitsTest, PairsThatCannotBeReadAreTheKernelsError) {
+  AttachedVdpa rig(VdpaPersonality::Full());
+  ASSERT_TRUE(rig.owned->GetFeatures());
+  const std::vector<std::string> calls = rig.calls.Take();
+  const auto read = std::ranges::find_if(calls, [](const std::string& call) {
+    return call.starts_with("VHOST_VDPA_GET_CONFIG ");
+  });
+  ASSERT_NE(read, calls.end());
+  rig.server.FailCall(1 + (read - calls.begin()), EIO);
+  const auto offered = rig.owned->GetFeatures();
+  ASSERT_FALSE(offered);
+  EXPECT_EQ(offered.error().sys_errno(), EIO);
+  EXPECT_THAT(TextOf(offered),
+              HasSubstr("VHOST_VDPA_GET_CONFIG of 2 bytes at 8"));
 }
 
 TEST(VhostVdpaLimitsTest, WhoOffersNoPairsAnyLongerHasOne) {

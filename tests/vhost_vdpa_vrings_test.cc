@@ -39,6 +39,32 @@ TEST(VhostVdpaVringsTest, ARingThatIsTooLargeIsNamed) {
   }
 }
 
+TEST(VhostVdpaVringsTest, ARingOfTheLargestSizeIsTaken) {
+  VdpaPersonality personality = VdpaPersonality::Bare();
+  personality.max_num = 8;
+  VdpaRig rig(personality);
+  EXPECT_TRUE(rig.Run());
+}
+
+TEST(VhostVdpaVringsTest, WhereARingStoodIsOverWithAResetAndWithTheDevice) {
+  for (const bool detach : {true, false}) {
+    AttachedVdpa rig;
+    ASSERT_TRUE(rig.owned->SetVringBase(1, {.avail = 5}));
+    std::array<VringBaseQuery, 1> queries{};
+    queries[0].vring = 1;
+    ASSERT_TRUE(rig.owned->GetVringBases(queries));
+    EXPECT_EQ(queries[0].base.avail, 5);
+    if (detach) {
+      rig.owned->link().Detach();
+      ASSERT_TRUE(rig.owned->link().Attach());
+    } else {
+      ASSERT_TRUE(rig.owned->SetStatus(0));
+    }
+    ASSERT_TRUE(rig.owned->GetVringBases(queries));
+    EXPECT_EQ(queries[0].base, VringBase()) << detach;
+  }
+}
+
 // A packed ring of another size is legal for virtio, and EINVAL for vhost.
 TEST(VhostVdpaVringsTest, VhostTakesPowersOfTwoAlone) {
   AttachedVdpa rig;
