@@ -59,6 +59,25 @@ TEST(RingLayout, PartsAreAlignedInOrderAndInsideForEverySize) {
   }
 }
 
+// Of a split ring the first two parts follow each other without a gap, as in
+// virtio's legacy layout; the event areas of a packed one have a line each.
+TEST(RingLayout, PartsLieAsCloseAsTheyMay) {
+  TestArena arena(8192);
+  const std::span<std::byte> memory = arena.Take(4096);
+  for (const uint16_t num : {1, 2, 4, 8}) {
+    const auto split = RingLayout::PlaceIn(memory, RingFormat::kSplit, num);
+    ASSERT_TRUE(split.has_value());
+    EXPECT_EQ(split->driver - split->desc, 16 * num);
+    EXPECT_EQ(split->device - split->desc, num < 8 ? 64 * (1 + num / 4) : 192);
+  }
+  for (const uint16_t num : {1, 3, 5}) {
+    const auto packed = RingLayout::PlaceIn(memory, RingFormat::kPacked, num);
+    ASSERT_TRUE(packed.has_value());
+    EXPECT_EQ(packed->driver - packed->desc, num < 5 ? 64 : 128);
+    EXPECT_EQ(packed->device - packed->driver, 64);
+  }
+}
+
 TEST(RingLayout, MemoryThatIsAByteTooSmallIsRefused) {
   TestArena arena(16384);
   const size_t bytes = RingLayout::BytesFor(RingFormat::kSplit, 256);
