@@ -179,12 +179,27 @@ class SampleTest(unittest.TestCase):
             "  int nine = 0;\n"
             "  p[1] = v[1]; v[1] = 2;\n"
             "}\n"
+            "#include <cstring>\n"
+            "template <typename T>\n"
+            "void H(T& t, std::vector<S>& v, S& s, int i, int* p, int* q) {\n"
+            "  t.a += i; t.b += i;\n"  # Line 39: apart.
+            "  int ten = 0;\n"
+            "  t.a += i; t.b += t.a;\n"
+            "  int eleven = 0;\n"
+            "  v[i].a = 1; v[i].b = 2;\n"  # Line 43: apart.
+            "  int twelve = 0;\n"
+            "  v[i].a = 1; v[0].a = 2;\n"
+            "  int thirteen = 0;\n"
+            "  memset(p, 0, 4); s = {};\n"  # Line 47: apart.
+            "  int fourteen = 0;\n"
+            "  memset(p, 0, 4); memcpy(q, p, 4);\n"
+            "}\n"
         )
         found, _ = candidates.find(str(file), _PARSE)
         lines = {
             it.line for it in found if it.operator == "swapped-statements"
         }
-        self.assertEqual(lines, {7, 9, 11, 18, 22, 26, 28, 32, 34})
+        self.assertEqual(lines, {7, 9, 11, 18, 22, 26, 28, 32, 34, 41, 45, 49})
 
     def test_a_macro_is_left_alone(self):
         file = pathlib.Path(self.folder.name, "macro.cc")

@@ -20,9 +20,12 @@ _JUMPS = (
 # Functions of the standard library that touch their arguments alone, beside its
 # operators.
 _TAME = ("min", "max", "clamp", "move", "span", "exchange", "swap", "bit_cast")
+# What the first argument names is all that they write.
+_OF_BYTES = ("memset", "memcpy", "memmove")
 # How far calls are followed into functions.
 _DEPTH = 3
 _SOMEWHERE = "*"
+_ANY = "[]"
 
 
 @dataclasses.dataclass
@@ -64,16 +67,20 @@ def has_effect(cursor):
 def _chain(cursor):
     """a.b[1].c as (a, b, 1, c), what `this` has as (a,); None if it is no such.
 
-    An index is part of it if it is a number.
+    An index that is no number is any.
     """
     children = list(cursor.get_children())
     if cursor.kind in (_Kind.UNEXPOSED_EXPR, _Kind.PAREN_EXPR):
         return _chain(children[0]) if len(children) == 1 else None
     if _is_element(cursor):
-        base, index = _chain(children[0]), _number(children[-1])
-        return None if base is None or index is None else base + (index,)
-    if cursor.kind not in _NAMES or cursor.referenced is None:
+        base = _chain(children[0])
+        return base + (_number(children[-1]) or _ANY,) if base else None
+    if cursor.kind not in _NAMES:
         return None
+    if cursor.referenced is None:
+        # A member of what a template is to say.
+        base = _chain(children[0]) if children else None
+        return base + (_last_token(cursor),) if base else None
     own = (cursor.referenced.get_usr(),)
     if cursor.kind == _Kind.DECL_REF_EXPR or not children:
         return own
@@ -95,6 +102,11 @@ def _is_element(cursor):
     )
 
 
+def _last_token(cursor):
+    *_, last = cursor.get_tokens()
+    return last.spelling
+
+
 def _number(cursor):
     while cursor.kind == _Kind.UNEXPOSED_EXPR:
         children = list(cursor.get_children())
@@ -108,10 +120,14 @@ def _number(cursor):
 
 def _paths(cursor):
     """What an expression names."""
+    found = set()
     chain = _chain(cursor)
     if chain:
-        return {chain}
-    found = set()
+        for it in cursor.walk_preorder():
+            if _is_element(it):
+                *_, index = it.get_children()
+                found |= _paths(index)
+        return found | {chain}
     if cursor.kind == _Kind.MEMBER_REF_EXPR and cursor.referenced:
         found.add((_SOMEWHERE, cursor.referenced.get_usr()))
     for child in cursor.get_children():
@@ -122,7 +138,9 @@ def _paths(cursor):
 def _written(cursor):
     """What is written by an assignment to an expression: no index in it."""
     children = list(cursor.get_children())
-    if _chain(cursor) or not children:
+    if chain := _chain(cursor):
+        return {chain}
+    if not children:
         return _paths(cursor)
     if cursor.kind in (_Kind.UNEXPOSED_EXPR, _Kind.PAREN_EXPR):
         return _written(children[0]) if len(children) == 1 else _paths(cursor)
@@ -168,7 +186,7 @@ def _meet(some, others):
             if _SOMEWHERE in (one[0], other[0]):
                 if set(one) & set(other) - {_SOMEWHERE}:
                     return True
-            elif one[: len(other)] == other[: len(one)]:
+            elif all(a == b or _ANY in (a, b) for a, b in zip(one, other)):
                 return True
     return False
 
@@ -181,8 +199,6 @@ def _is_foreign(declaration):
 
 def _of_call(cursor, depth):
     found = _Effects(reads=_paths(cursor))
-    if _chain(cursor):
-        return found  # It names an element.
     called = cursor.referenced
     children = list(cursor.get_children())
     if called is None or depth == 0:
@@ -201,7 +217,9 @@ def _of_call(cursor, depth):
 
 def _is_plain(constructor):
     return (
-        constructor.is_copy_constructor() or constructor.is_move_constructor()
+        constructor.is_default_constructor()
+        or constructor.is_copy_constructor()
+        or constructor.is_move_constructor()
     )
 
 
@@ -210,6 +228,8 @@ def _of_foreign_call(cursor, called, found):
         # Its object, too, unless it is const.
         if not called.is_const_method():
             found.writes |= _written_by_call(cursor, called)
+    elif called.spelling in _OF_BYTES:
+        found.writes |= _paths(next(iter(cursor.get_arguments())))
     elif called.spelling in _TAME or called.spelling.startswith("operator"):
         if any(_changes(it.type) for it in called.get_arguments()):
             found.writes |= _written_by_call(cursor, called)
@@ -260,7 +280,7 @@ def _of(cursor, depth):
         if _assigns(it):
             children = list(it.get_children())
             found.writes |= _written(children[0]) if children else set()
-        if it.kind == _Kind.CALL_EXPR:
+        if it.kind == _Kind.CALL_EXPR and not _chain(it):
             found.add(_of_call(it, depth))
         elif it.kind in (_Kind.CXX_NEW_EXPR, _Kind.CXX_DELETE_EXPR):
             found.opaque = True
