@@ -109,6 +109,14 @@ TEST_F(DeviceInflightTest, AStopKeepsThePlaceSinceTheRingsGoOn) {
               ElementsAre("SET_INFLIGHT 2 x 8", "BASE 0 = 0", "BASE 1 = 0"));
 }
 
+TEST_F(DeviceInflightTest, AStartWithoutNotesEndsThePlace) {
+  Start();
+  ASSERT_TRUE(rig_.device->Stop());
+  rig_.backend->capabilities.inflight = false;
+  Start();
+  EXPECT_EQ(kept_fds(), 0u);
+}
+
 TEST_F(DeviceInflightTest, ADriverThatNegotiatesTheSameKeepsRingsAndPlace) {
   Start();
   ASSERT_TRUE(rig_.device->Stop());

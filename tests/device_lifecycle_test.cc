@@ -223,10 +223,13 @@ class WaitingQuiescer final : public Quiescer {
                         Duration budget) override {
     if (std::ranges::none_of(gates, &RingGate::busy)) return {};
     clock_.AdvanceTo(clock_.now() + budget);
+    waited_ += budget;
     return Fail(ErrorCode::kDeadline, "a poller is still inside a ring");
   }
+  Duration waited() const { return waited_; }
 
  private:
+  Duration waited_{};
   backend_sim::SimClock& clock_;
 };
 
@@ -255,6 +258,7 @@ TEST(DeviceLifecycle, WaitingForAPollerLeavesTimeToStopTheBackend) {
       EXPECT_EQ(CodeOf(rig.device->Stop()), ErrorCode::kDeadline);
     }
 
+    EXPECT_EQ(quiescer.waited(), kDefaultCallBudget / 2);
     EXPECT_LE(rig.world.clock().now() - begin, kDefaultCallBudget);
     EXPECT_EQ(rig.device->state(), DeviceState::kNeedsReset);
     EXPECT_EQ(rig.device->link(), LinkState::kUp);

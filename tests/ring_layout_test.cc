@@ -80,12 +80,19 @@ TEST(RingLayout, PartsLieAsCloseAsTheyMay) {
 
 TEST(RingLayout, MemoryThatIsAByteTooSmallIsRefused) {
   TestArena arena(16384);
-  const size_t bytes = RingLayout::BytesFor(RingFormat::kSplit, 256);
-  const auto layout =
-      RingLayout::PlaceIn(arena.Take(bytes - 1), RingFormat::kSplit, 256);
-  ASSERT_FALSE(layout.has_value());
-  EXPECT_THAT(std::string(layout.error().text()),
-              HasSubstr(std::to_string(bytes)));
+  const std::span<std::byte> memory = arena.Take(8192);
+  for (const auto& [format, name] :
+       {std::pair(RingFormat::kSplit, "split"),
+        std::pair(RingFormat::kPacked, "packed")}) {
+    const size_t bytes = RingLayout::BytesFor(format, 256);
+    const auto layout =
+        RingLayout::PlaceIn(memory.first(bytes - 1), format, 256);
+    ASSERT_FALSE(layout.has_value());
+    EXPECT_EQ(layout.error().text(),
+              "a " + std::string(name) + " ring of 256 descriptors needs " +
+                  std::to_string(bytes) + " bytes, not " +
+                  std::to_string(bytes - 1));
+  }
 }
 
 TEST(RingLayout, MemoryThatIsNotAlignedIsRefused) {

@@ -40,6 +40,13 @@ TEST(VhostVdpaLimitsTest, LiesAboutSizesAreProtocolErrors) {
     EXPECT_EQ(CodeOf(rig.Create({})), ErrorCode::kProtocol);
     EXPECT_FALSE(rig.vdpa.is_open());
     EXPECT_EQ(rig.device_fds(), 0u);
+    // After the first lie nothing more is asked.
+    EXPECT_EQ(std::ranges::any_of(rig.calls.Take(),
+                                  [](const std::string& call) {
+                                    return call.starts_with(
+                                        "VHOST_VDPA_GET_VRING_NUM");
+                                  }),
+              lie.first_iova <= lie.last_iova);
   }
 }
 

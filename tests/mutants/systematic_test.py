@@ -211,6 +211,29 @@ class SampleTest(unittest.TestCase):
         found, _ = candidates.find(str(file), _PARSE)
         self.assertEqual([it.line for it in found], [5])
 
+    def test_a_fence_for_the_compiler_is_left_alone(self):
+        file = pathlib.Path(self.folder.name, "fence.cc")
+        file.write_text(
+            "#include <atomic>\n"
+            "std::atomic<int> a, b;\n"
+            "void F() {\n"
+            "  a.store(1, std::memory_order_relaxed);\n"
+            "  std::atomic_signal_fence(std::memory_order_seq_cst);\n"
+            "  b.store(2, std::memory_order_release);\n"
+            "}\n"
+        )
+        found, _ = candidates.find(str(file), _PARSE)
+        self.assertEqual(
+            {(it.line, it.operator) for it in found if it.line > 3},
+            {
+                (4, "bound"),
+                (4, "dropped-statement"),
+                (6, "bound"),
+                (6, "dropped-statement"),
+                (6, "weaker-order"),
+            },
+        )
+
     def test_an_error_is_blamed_on_the_mutant_around_it(self):
         guard = "::vu_mutants::On("
         for line, text in enumerate(self.rendered.text.splitlines(), start=1):

@@ -240,7 +240,7 @@ class _Finder:
             for it in cursor.get_children()
             if _STRONG.fullmatch(self.text(it))
         ]
-        if len(orders) != 1:
+        if len(orders) != 1 or shapes.is_for_compiler(cursor):
             return
         begin = cursor.extent.start.offset
         at = orders[0].extent.start.offset - begin
@@ -263,7 +263,11 @@ class _Finder:
             # VU_CHECK(...) is a macro, and the semicolon behind it is not.
             whole = shapes.span(child)
             movable = end > 0 and not self.in_macro(*whole)
-            if not movable or not effects.has_effect(child):
+            if (
+                not movable
+                or shapes.is_for_compiler(child)
+                or not effects.has_effect(child)
+            ):
                 previous = None
                 continue
             if child.kind.is_expression():

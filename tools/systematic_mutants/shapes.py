@@ -99,6 +99,14 @@ def _bracket_end(cursor, source):
     return st.closing(source, begin, end)
 
 
+def is_for_compiler(cursor):
+    """Whether it binds the compiler alone, as any branch on a switch does."""
+    return (
+        cursor.kind == _Kind.CALL_EXPR
+        and cursor.spelling == "atomic_signal_fence"
+    )
+
+
 def condition_of(cursor, source):
     """The condition, None if there is none or if it declares a variable."""
     children = list(cursor.get_children())
