@@ -2,12 +2,14 @@
 
 #include "virtio_user/spec/feature.h"
 
+#include <array>
+
 namespace virtio_user {
 
 namespace {
 
 // Indexed by the bit.
-constexpr std::string_view kNames[] = {
+constexpr auto kNames = std::to_array<std::string_view>({
     "VIRTIO_NET_F_CSUM",
     "VIRTIO_NET_F_GUEST_CSUM",
     "VIRTIO_NET_F_CTRL_GUEST_OFFLOADS",
@@ -79,7 +81,7 @@ constexpr std::string_view kNames[] = {
     "VIRTIO_NET_F_HOST_UDP_TUNNEL_GSO_CSUM",
     "VIRTIO_NET_F_OUT_NET_HEADER",
     "VIRTIO_NET_F_IPSEC",
-};
+});
 static_assert(std::size(kNames) == 71);
 
 }  // namespace
