@@ -6,7 +6,7 @@ _PRIVILEGED = [
     "cli_tap_echo_test",
     "cli_vhost_net_test",
     "open_backend_test",
-    "tap_test",
+    "tap_kernel_test",
 ]
 
 def vu_test(name, deps = [], size = "small", **kwargs):
