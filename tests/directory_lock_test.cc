@@ -60,7 +60,7 @@ TEST_F(DirectoryLockTest, WhileItIsHeldNobodyElseHasIt) {
 TEST_F(DirectoryLockTest, BetweenTwoAttemptsItSleeps) {
   const auto counts = testing_support::CountSyscalls([this] {
     const Result<FileDescriptor> first = Lock(seconds(5));
-    return first.has_value() && !Lock(milliseconds(50)).has_value();
+    return first.has_value() && !Lock(milliseconds(500)).has_value();
   });
   if (!counts) GTEST_SKIP() << "no ptrace here";
 

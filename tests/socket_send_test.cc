@@ -17,6 +17,7 @@
 #include "tests/support/fd_balance.h"
 #include "tests/support/raw_socket.h"
 #include "tests/support/syscall_count.h"
+#include "tests/support/without_stdin.h"
 
 namespace virtio_user {
 namespace {
@@ -118,8 +119,7 @@ TEST_F(SocketSendTest, SkippedBytesAndTheirDescriptorsAreNotSentAgain) {
 }
 
 TEST_F(SocketSendTest, F08_Descriptor0IsADescriptorLikeAnyOther) {
-  FileDescriptor saved(RealFdOps(), RealFdOps().Dup(0).value());
-  ::close(0);
+  const testing_support::WithoutStdin without_stdin;
   FileDescriptor event = NewEvent();
   ASSERT_EQ(event.get(), 0);
   const int fds[] = {0};
@@ -130,8 +130,6 @@ TEST_F(SocketSendTest, F08_Descriptor0IsADescriptorLikeAnyOther) {
   const auto got = testing_support::ReceiveNow(peer(), 64);
   ASSERT_EQ(got.fds.size(), 1u);
   EXPECT_TRUE(SameEvent(0, got.fds[0].get()));
-  event.Reset();
-  ASSERT_EQ(::dup2(saved.get(), 0), 0);
 }
 
 TEST_F(SocketSendTest, AFullSocketTakesWhatFitsAndThenNothing) {

@@ -2,6 +2,7 @@
 
 #include "tests/support/syscall_count.h"
 
+#include <gtest/gtest.h>
 #include <signal.h>
 #include <sys/ptrace.h>
 #include <sys/user.h>
@@ -21,14 +22,17 @@ constexpr int kFailed = 1;
   ::_exit(body() ? 0 : kFailed);
 }
 
-// Whether the child ended well.
+// Whether it was followed to its end.
 bool Follow(pid_t child, SyscallCounts& counts) {
   bool entering = true;
   for (;;) {
     if (::ptrace(PTRACE_SYSCALL, child, nullptr, nullptr) != 0) return false;
     int status = 0;
     if (::waitpid(child, &status, 0) != child) return false;
-    if (WIFEXITED(status)) return WEXITSTATUS(status) == 0;
+    if (WIFEXITED(status)) {
+      EXPECT_EQ(WEXITSTATUS(status), 0) << "what was to be counted failed";
+      return true;
+    }
     if (!WIFSTOPPED(status)) return false;
     if (WSTOPSIG(status) != (SIGTRAP | 0x80)) continue;
     if (entering) {
@@ -54,10 +58,10 @@ std::optional<SyscallCounts> CountSyscalls(
            PTRACE_O_TRACESYSGOOD | PTRACE_O_EXITKILL);
   std::thread other(meanwhile);
   SyscallCounts counts;
-  const bool well = Follow(child, counts);
-  if (!well && ::kill(child, SIGKILL) == 0) ::waitpid(child, &status, 0);
+  const bool followed = Follow(child, counts);
+  if (!followed && ::kill(child, SIGKILL) == 0) ::waitpid(child, &status, 0);
   other.join();
-  if (!well) return std::nullopt;
+  if (!followed) return std::nullopt;
   return counts;
 }
 

@@ -14,7 +14,7 @@ using SyscallCounts = std::map<long, int>;
 
 // Runs `body` in a child process under ptrace and counts the system calls that
 // it makes; `meanwhile` runs in a thread of this process. None where ptrace is
-// forbidden, or `body` returned false.
+// forbidden. Where `body` returns false, the test fails.
 std::optional<SyscallCounts> CountSyscalls(
     const std::function<bool()>& body,
     const std::function<void()>& meanwhile = [] {});

@@ -4,27 +4,28 @@
 #define TESTS_SUPPORT_WITHOUT_STDIN_H_
 
 #include <fcntl.h>
+#include <gtest/gtest.h>
 #include <unistd.h>
 
 namespace testing_support {
 
 // While it lives, descriptor 0 is closed, as of a daemon that its starter gave
-// none: what is opened next gets it. That must be closed before.
+// none: what is opened next gets it, and is closed at the end at the latest.
 class WithoutStdin {
  public:
   WithoutStdin() : kept_(::fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3)) {
-    ::close(STDIN_FILENO);
+    EXPECT_GE(kept_, 0);
+    EXPECT_EQ(::close(STDIN_FILENO), 0);
   }
   WithoutStdin(const WithoutStdin&) = delete;
   WithoutStdin& operator=(const WithoutStdin&) = delete;
   ~WithoutStdin() {
-    if (kept_ < 0) return;
-    ::dup2(kept_, STDIN_FILENO);
+    EXPECT_EQ(::dup2(kept_, STDIN_FILENO), STDIN_FILENO);
     ::close(kept_);
   }
 
  private:
-  const int kept_;  // Negative: there was none.
+  const int kept_;
 };
 
 }  // namespace testing_support

@@ -107,12 +107,17 @@ def _last_token(cursor):
     return last.spelling
 
 
-def _number(cursor):
-    while cursor.kind == _Kind.UNEXPOSED_EXPR:
-        children = list(cursor.get_children())
-        if len(children) != 1:
-            return None
+def _bare(cursor):
+    """Without what stands around an expression for the compiler."""
+    children = list(cursor.get_children())
+    while cursor.kind == _Kind.UNEXPOSED_EXPR and len(children) == 1:
         cursor = children[0]
+        children = list(cursor.get_children())
+    return cursor
+
+
+def _number(cursor):
+    cursor = _bare(cursor)
     if cursor.kind != _Kind.INTEGER_LITERAL:
         return None
     return "".join(it.spelling for it in cursor.get_tokens()) or None
@@ -179,6 +184,10 @@ def _changes(kind):
     )
 
 
+def _changes_arguments(called):
+    return any(_changes(it.type) for it in called.get_arguments())
+
+
 def _meet(some, others):
     """Whether anything of the one may be, or lie in, something of the other."""
     for one in some:
@@ -231,7 +240,7 @@ def _of_foreign_call(cursor, called, found):
     elif called.spelling in _OF_BYTES:
         found.writes |= _paths(next(iter(cursor.get_arguments())))
     elif called.spelling in _TAME or called.spelling.startswith("operator"):
-        if any(_changes(it.type) for it in called.get_arguments()):
+        if _changes_arguments(called):
             found.writes |= _written_by_call(cursor, called)
     else:
         found.opaque = True
@@ -242,12 +251,7 @@ def _object_of(cursor):
     children = list(cursor.get_children())
     if not children:
         return None
-    callee = children[0]
-    while callee.kind == _Kind.UNEXPOSED_EXPR:
-        inner = list(callee.get_children())
-        if len(inner) != 1:
-            return None
-        callee = inner[0]
+    callee = _bare(children[0])
     if callee.kind != _Kind.MEMBER_REF_EXPR:
         return None
     base = list(callee.get_children())
@@ -259,8 +263,7 @@ def _of_own_call(cursor, called, depth, found):
     body = called.get_definition()
     is_method = called.kind == _Kind.CXX_METHOD
     root = _object_of(cursor) if is_method else ()
-    changed = any(_changes(it.type) for it in called.get_arguments())
-    if body is None or root is None or changed:
+    if body is None or root is None or _changes_arguments(called):
         found.opaque = True
         return
     inside = _of(body, depth - 1)
