@@ -138,7 +138,8 @@ class ByFuzzingTest(unittest.TestCase):
         }
         outcome = report.Report(
             [(_mutant(), results)], {"virtio_user/a.cc": "int a;\n"}, {}, [],
-            0, 0, {1: "head"},
+            0, 0, {1: "head"}, [],
+            report.Basis("1", 200, 6000, 60, "*", "", None, False),
         )
         self.assertIn("fuzzing: unknown (exit code 1)", outcome.text())
         self.assertIn("failed once: //tests:a", outcome.text())

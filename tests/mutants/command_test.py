@@ -68,7 +68,8 @@ class OptionsTest(unittest.TestCase):
         for arguments, named in (
             (["0"], "0: a whole number from 1"),
             (["many"], "many: a whole number from 1"),
-            (["--jobs", "0"], "--jobs: 0: a whole number from 1"),
+            (["--jobs", "0"], "--jobs: 0: a whole number from 1 to 256"),
+            (["--jobs", "257"], "--jobs: 257: a whole number from 1 to 256"),
             (["--fuzz-seconds", "-1"], "--fuzz-seconds: -1: a whole number"),
             (["--for", "0"], "--for: 0: seconds are a number above 0"),
             (["--tests", "a("], "--tests a(: not a regular expression"),

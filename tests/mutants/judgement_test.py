@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The systematic mutants apart from clang: choice, reasons, verdict, runs."""
 
+import dataclasses
 import pathlib
 import stat
 import sys
@@ -32,7 +33,12 @@ def _mutant(number, operator=m.NEGATED_CONDITION, path="virtio_user/a.cc"):
     )
 
 
-def _report(verdicts, explained=None, stale=(), missing=0):
+_BASIS = report.Basis("1", 200, 6000, 60, "*", "", "c0ffee", True)
+
+
+def _report(
+    verdicts, explained=None, stale=(), missing=0, beside=(), basis=_BASIS
+):
     judged = []
     for number, (tests, fuzzing) in enumerate(verdicts, start=1):
         results = {"tests": {"verdict": tests, "digests": {}}}
@@ -42,7 +48,7 @@ def _report(verdicts, explained=None, stale=(), missing=0):
     sources = {"virtio_user/a.cc": _SOURCE}
     return report.Report(
         judged, sources, explained or {}, list(stale), 0, missing,
-        {one.number: "head" for one, _ in judged},
+        {one.number: "head" for one, _ in judged}, list(beside), basis,
     )
 
 
@@ -182,6 +188,51 @@ class ReportTest(unittest.TestCase):
         outcome = _report(self._GOOD, {1: _entry()}, [_entry()])
         self.assertEqual(len(outcome.failures()), 2)
 
+    def test_reasons_are_looked_at_beside_the_rates(self):
+        killed = {"tests": {"verdict": "killed", "digests": {}}}
+        alive = {"tests": {"verdict": "survived", "digests": {}}}
+        for results, failures in ((killed, 1), (alive, 0)):
+            beside = [(_mutant(500), results)]
+            outcome = _report(self._GOOD, {500: _entry()}, beside=beside)
+            self.assertEqual(len(outcome.failures()), failures)
+            self.assertEqual(outcome.rates(), _report(self._GOOD).rates())
+
+    def test_less_than_the_whole_question_is_partial(self):
+        self.assertEqual(_report(self._GOOD).verdict(), "pass")
+        for changed, why in (
+            ({"wanted": 199}, "fewer than 200 mutants"),
+            ({"fuzz_seconds": 59}, "less than 60 s of fuzzing"),
+            ({"files": "virtio_user/os/*"}, "only the files"),
+            ({"tests": "vhost"}, "only the tests vhost"),
+        ):
+            basis = dataclasses.replace(_BASIS, **changed)
+            outcome = _report(self._GOOD, basis=basis)
+            self.assertEqual(outcome.verdict(), "partial")
+            self.assertIn(why, outcome.text())
+            outcome = _report([("survived", None)], basis=basis)
+            self.assertEqual(outcome.verdict(), "fail")
+        basis = dataclasses.replace(_BASIS, wanted=30, places=30)
+        self.assertEqual(_report(self._GOOD, basis=basis).verdict(), "pass")
+
+    def test_what_a_verdict_rests_on_is_told(self):
+        basis = dataclasses.replace(_BASIS, clean=False)
+        outcome = _report(self._GOOD, basis=basis)
+        self.assertIn("seed 1, of 6000 places; c0ffee, with", outcome.text())
+        told = outcome.json()
+        self.assertEqual(
+            (told["seed"], told["commit"], told["clean"]), ("1", "c0ffee", False)
+        )
+
+    def test_what_did_not_end_and_what_failed_once_is_counted(self):
+        hung = {"verdict": "killed", "timed_out": True, "digests": {}}
+        rare = {"verdict": "killed", "unsteady": ["//tests:x"], "digests": {}}
+        outcome = _report(self._GOOD)
+        outcome.judged += [
+            (_mutant(501), {"tests": hung}), (_mutant(502), {"tests": rare}),
+        ]
+        self.assertIn("1 of the kills are programs that did", outcome.text())
+        self.assertIn("failed once and not again: //tests:x", outcome.text())
+
     def test_an_unfinished_run_does_not_pass(self):
         self.assertEqual(len(_report(self._GOOD, missing=1).failures()), 1)
 
@@ -230,6 +281,14 @@ class ProgramTest(unittest.TestCase):
             result = by_tests.judge(_mutant(1), [hung])
         self.assertEqual(result["verdict"], "killed")
         self.assertIn("timed out", result["how"])
+
+    def test_a_slow_mutant_has_the_time_that_bazel_gives(self):
+        slow = self.program('test -z "$VU_MUTANT" || sleep 0.6')
+        slow.timeout = 30
+        with mock.patch.object(programs, "limit_of", lambda it: 0.2 + it):
+            result = by_tests.judge(_mutant(1), [slow])
+        self.assertEqual(result["verdict"], "survived")
+        self.assertEqual(result["unsteady"], ["//tests:p"])
 
     def test_a_program_that_fails_without_a_mutant_too_does_not_judge(self):
         with self.assertRaisesRegex(suite.SuiteError, "//tests:p .*--tests"):

@@ -201,6 +201,164 @@ class SampleTest(unittest.TestCase):
         }
         self.assertEqual(lines, {7, 9, 11, 18, 22, 26, 28, 32, 34, 41, 45, 49})
 
+    def swaps_of(self, text):
+        """The lines at which a statement trades places with the one before."""
+        file = pathlib.Path(self.folder.name, "some.cc")
+        file.write_text(text)
+        found, _ = candidates.find(str(file), _PARSE)
+        return {it.line for it in found if it.operator == "swapped-statements"}
+
+    def test_two_ifs_that_jump_are_swapped(self):
+        lines = self.swaps_of(
+            "int a, b;\n"
+            "int F() {\n"
+            "  if (a > 1) return 1;\n"  # Another result.
+            "  if (b > 1) return 2;\n"  # Line 4: `a` may be left alone.
+            "  if (a > 2) a = 1;\n"  # Line 5: apart.
+            "  if (b > 2) b = 1;\n"
+            "  return 0;\n"
+            "}\n"
+        )
+        self.assertEqual(lines, {3, 4})
+
+    def test_what_publishes_is_swapped(self):
+        lines = self.swaps_of(
+            "#include <atomic>\n"
+            "std::atomic<int> a, b;\nint c, d;\n"
+            "void F() {\n"
+            "  c = 1; a.store(1, std::memory_order_release);\n"
+            "  int one = 0;\n"
+            "  a.store(1, std::memory_order_relaxed); d = 1;\n"  # 7: apart.
+            "  int two = 0;\n"
+            "  c = 1; a = 1;\n"
+            "  int three = 0;\n"
+            "  d = a.load(std::memory_order_acquire); c = 1;\n"
+            "  int four = 0;\n"
+            "  c = 1; a.fetch_add(1);\n"
+            "  int five = 0;\n"
+            '  c = 1; asm volatile("" ::: "memory");\n'
+            "}\n"
+        )
+        self.assertEqual(lines, {5, 9, 11, 13, 15})
+
+    def test_what_destroys_is_swapped(self):
+        lines = self.swaps_of(
+            "#include <optional>\n#include <vector>\n#include <memory>\n"
+            "struct Fd { ~Fd(); int fd; };\n"
+            "struct Has { Fd fd; };\n"
+            "std::optional<Has> has; std::vector<int> plain;\n"
+            "std::unique_ptr<Fd> one; std::vector<Fd> some; int x;\n"
+            "void F() {\n"
+            "  has.reset(); x = 1;\n"
+            "  int a = 0;\n"
+            "  plain.clear(); x = 1;\n"  # Line 11: apart.
+            "  int b = 0;\n"
+            "  one = nullptr; x = 1;\n"
+            "  int c = 0;\n"
+            "  some.clear(); x = 1;\n"
+            "}\n"
+        )
+        self.assertEqual(lines, {9, 13, 15})
+
+    def test_what_calls_nobody_knows_what_is_swapped(self):
+        lines = self.swaps_of(
+            "#include <functional>\n"
+            "struct V { virtual void F() {} int a = 0;\n"
+            "  void G(); void H() const {} };\n"
+            "struct W { V v; int b = 0; int c = 0; int* p = nullptr;\n"
+            "  void Set() { b = 1; }\n"
+            "  int Sum(const W& w) const { return w.b + w.c; }\n"
+            "  void F(const std::function<void()>& f, V& other) {\n"
+            "    f(); b = 1;\n"
+            "    int one = 0;\n"
+            "    other.F(); b = 1;\n"
+            "    int two = 0;\n"
+            "    v.G(); b = 1;\n"
+            "    int three = 0;\n"
+            "    v.H(); b = 1;\n"  # Line 14: apart.
+            "    int four = 0;\n"
+            "    Set(); c = 1;\n"  # Line 16: apart.
+            "    int five = 0;\n"
+            "    Set(); c = b;\n"
+            "    int six = 0;\n"
+            "    b = 1; *p = Sum(*this);\n"
+            "  }\n"
+            "};\n"
+            "template <typename T> void P(T take, int& x) {\n"
+            "  take(1); x = 2;\n"
+            "}\n"
+        )
+        self.assertEqual(lines, {8, 10, 12, 18, 20, 24})
+
+    def test_no_two_mutants_are_the_same_relation(self):
+        file = pathlib.Path(self.folder.name, "twins.cc")
+        file.write_text(
+            "int F(int i, unsigned long n) {\n"
+            "  return (i < 6) + (i <= 6);\n"
+            "  return n > 1;\n"
+            "}\n"
+        )
+        found, source = candidates.find(str(file), _PARSE)
+        self.assertEqual(
+            sorted(
+                it.lines(source)[1] for it in found if "return" in source
+            ),
+            sorted(
+                [
+                    "return (i <= 6) + (i <= 6);",
+                    "return (i < 5) + (i <= 6);",
+                    "return (i < 6) + (i < 6);",
+                    "return (i < 6) + (i <= 7);",
+                    "return n >= 1;",
+                    "return n > 2;",
+                ]
+            ),
+        )
+
+    def test_relations_of_objects_trade_places(self):
+        file = pathlib.Path(self.folder.name, "times.cc")
+        file.write_text(
+            "#include <chrono>\n"
+            "using T = std::chrono::nanoseconds;\n"
+            "bool F(T a, T b) { return a <= b; }\n"
+            "bool G(T a, T b) { return a == b; }\n"
+        )
+        found, source = candidates.find(str(file), _PARSE)
+        self.assertEqual(
+            {it.lines(source)[1] for it in found},
+            {
+                "bool F(T a, T b) { return a < b; }",
+                "bool G(T a, T b) { return a != b; }",
+            },
+        )
+
+    def test_a_condition_that_is_a_macro_is_negated(self):
+        file = pathlib.Path(self.folder.name, "macro.cc")
+        file.write_text(
+            "#define ODD(x) ((x) & 1)\n"
+            "int F(int a) {\n"
+            "  if (ODD(a)) return 1;\n"
+            "  return 0;\n"
+            "}\n"
+        )
+        found, source = candidates.find(str(file), _PARSE)
+        self.assertEqual(
+            {(it.operator, it.lines(source)[1]) for it in found},
+            {
+                ("bound", "if (ODD(a)) return 0;"),
+                ("bound", "if (ODD(a)) return 2;"),
+                ("bound", "return 1;"),
+                ("negated-condition", "if (!(ODD(a))) return 1;"),
+                ("dropped-check", "if (false) return 1;"),
+            },
+        )
+
+    def test_a_file_that_does_not_compile_is_named(self):
+        file = pathlib.Path(self.folder.name, "wrong.cc")
+        file.write_text("int a;\nint F() { return b; }\n")
+        with self.assertRaisesRegex(candidates.ParseError, "wrong.cc:2: .*'b'"):
+            candidates.find(str(file), _PARSE)
+
     def test_a_macro_is_left_alone(self):
         file = pathlib.Path(self.folder.name, "macro.cc")
         file.write_text(

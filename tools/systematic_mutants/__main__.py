@@ -28,8 +28,15 @@ def main(arguments):
         )
         return 2
     # Its imports are among what was installed.
-    import run  # pylint: disable=import-outside-toplevel
-
+    try:
+        import run  # pylint: disable=import-outside-toplevel
+    except ImportError as error:
+        print(
+            f"mutants: {error}; `./vuser setup mutants` installs what this"
+            " needs for Debian's own python3",
+            file=sys.stderr,
+        )
+        return 2
     return run.main(parsed)
 
 

@@ -18,10 +18,9 @@ def order_for(one, found):
     return sorted(reaching, key=lambda it: (it.name != unit, it.seconds))
 
 
-def _run(program, one, seconds):
-    """With the mutant, by how long it takes without."""
+def _run(program, one, limit):
     number = {"VU_MUTANT": str(one.number)}
-    return programs.run(program, programs.limit_of(seconds), number)
+    return programs.run(program, limit, number)
 
 
 def _seconds_without(program):
@@ -41,11 +40,12 @@ def confirmed(program, one):
     """The failure that the mutant leads to, after a first one; None if none.
 
     It is the mutant's doing if the program passes without it at this moment
-    and fails with it once more: so neither a test that fails by chance nor a
-    busy machine kills.
+    and fails with it once more, with the time that Bazel gives it: so neither
+    a test that fails by chance nor a busy machine nor a slow mutant kills.
     """
     seconds = max(program.seconds, _seconds_without(program))
-    outcome = _run(program, one, seconds)
+    limit = max(programs.limit_of(seconds), program.timeout)
+    outcome = _run(program, one, limit)
     return None if outcome.passed else outcome
 
 
@@ -58,7 +58,7 @@ def judge(one, found):
     result = {"verdict": "not reached"}
     for program in order_for(one, found):
         result = {"verdict": "survived"}
-        outcome = _run(program, one, program.seconds)
+        outcome = _run(program, one, programs.limit_of(program.seconds))
         spent += outcome.seconds
         ran[program.label] = program.digest
         if outcome.passed:
@@ -69,6 +69,7 @@ def judge(one, found):
                 "verdict": "killed",
                 "by": program.label,
                 "how": failure.describe(),
+                "timed_out": failure.timed_out,
             }
             ran = {program.label: program.digest}
             break

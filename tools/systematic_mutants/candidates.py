@@ -39,6 +39,7 @@ _INTEGERS = {
     for name in "CHAR_U UCHAR USHORT UINT ULONG ULONGLONG CHAR_S SCHAR "
     "SHORT INT LONG LONGLONG".split()
 }
+_OTHERS = {sign: other for sign, other, _ in _RELATIONS.values()}
 _STRONG = re.compile(r"std::memory_order_(acquire|release|acq_rel|seq_cst)\b")
 
 
@@ -56,7 +57,9 @@ class _Finder:
         self.found = {}
 
     def add(self, operator, cursor, context, start, end, **more):
-        if self.in_macro(start, end):
+        # A condition that is one macro, as S_ISREG(mode), stays in one piece.
+        whole = more.get("is_condition") and (start, end) in self.macros
+        if not whole and self.in_macro(start, end):
             return
         line_start = self.source.rfind("\n", 0, start) + 1
         one = m.Mutant(
@@ -146,11 +149,12 @@ class _Finder:
             self.literal(cursor, context)
         elif kind == _Kind.CALL_EXPR:
             self.memory_order(cursor, context)
+            self.overloaded(cursor, context)
         self.statements(cursor, context)
 
     def condition(self, cursor, context):
         condition = shapes.condition_of(cursor, self.source)
-        if condition is None:
+        if condition is None or self.in_macro(*shapes.span(cursor)):
             return
         text = self.text(condition)
         # `!(a == b)` is `a != b`.
@@ -206,7 +210,12 @@ class _Finder:
         )
         # `<` with a bound that is greater by 1 is `<=` again.
         integer = sides[1].type.get_canonical().kind in _INTEGERS
-        if step and integer and sides[1].kind != _Kind.INTEGER_LITERAL:
+        if not step or not integer:
+            return
+        bound = shapes.bare(sides[1])
+        if bound.kind == _Kind.INTEGER_LITERAL:
+            self.forget(m.BOUND, *shapes.span(bound), (f"{-step:+d}",))
+        else:
             by = f"{'+' if step > 0 else '-'} 1"
             self.add(
                 m.BOUND,
@@ -217,6 +226,32 @@ class _Finder:
                 text=f"{left} {sign} ({right}) {by}",
                 detail=by.replace(" ", ""),
             )
+
+    def overloaded(self, cursor, context):
+        """A relation of objects, as of times."""
+        sides = list(cursor.get_arguments())
+        if len(sides) != 2:
+            return
+        begin, middle = shapes.span(sides[0])
+        behind, end = shapes.span(sides[1])
+        sign = self.source[middle:behind].strip()
+        other = _OTHERS.get(sign)
+        # The compiler may make `a < b` of `a <=> b`.
+        if not other or cursor.spelling not in (
+            f"operator{sign}",
+            "operator<=>",
+        ):
+            return
+        left, right = self.source[begin:middle], self.source[behind:end]
+        self.add(
+            m.RELATIONAL_OPERATOR,
+            cursor,
+            context,
+            begin,
+            end,
+            text=f"{left} {other} {right}",
+            detail=other,
+        )
 
     def literal(self, cursor, context):
         text = self.text(cursor)
@@ -270,7 +305,7 @@ class _Finder:
             ):
                 previous = None
                 continue
-            if child.kind.is_expression():
+            if child.kind.is_expression() or child.kind == _Kind.ASM_STMT:
                 self.add(m.DROPPED_STATEMENT, child, context, begin, end)
             if cursor.kind != _Kind.COMPOUND_STMT:
                 continue
@@ -285,6 +320,10 @@ class _Finder:
                     next_end=end,
                 )
             previous = (child, begin, end)
+
+
+class ParseError(RuntimeError):
+    """A file that is to be changed does not compile as it is."""
 
 
 def parse(path, arguments, text=None):
@@ -304,7 +343,8 @@ def find(path, arguments):
     unit = parse(path, arguments)
     errors = [it for it in unit.diagnostics if it.severity >= it.Error]
     if errors:
-        raise RuntimeError(f"{path}: {errors[0]}")
+        where = f"{path}:{errors[0].location.line}"
+        raise ParseError(f"{where}: {errors[0].spelling}; mend it first")
     finder = _Finder(path, source, unit)
     for cursor in unit.cursor.get_children():
         where = cursor.location.file

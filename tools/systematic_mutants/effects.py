@@ -2,8 +2,11 @@
 """What a statement reads and writes, as far as clang's syntax tree tells."""
 
 import dataclasses
+import re
 
 from clang import cindex
+
+import shapes
 
 _Kind = cindex.CursorKind
 _Op = cindex.BinaryOperator
@@ -24,8 +27,19 @@ _TAME = ("min", "max", "clamp", "move", "span", "exchange", "swap", "bit_cast")
 _OF_BYTES = ("memset", "memcpy", "memmove")
 # How far calls are followed into functions.
 _DEPTH = 3
+# What a path begins with: anything with this member, the object of a method.
 _SOMEWHERE = "*"
+_THIS = "this"
 _ANY = "[]"
+_FUNCTIONS = (
+    _Kind.FUNCTION_DECL,
+    _Kind.FUNCTION_TEMPLATE,
+    _Kind.CXX_METHOD,
+    _Kind.CONVERSION_FUNCTION,
+)
+_CLASSES = (_Kind.CLASS_DECL, _Kind.STRUCT_DECL, _Kind.CLASS_TEMPLATE)
+# How deep classes are looked into.
+_MEMBERS = 6
 
 
 @dataclasses.dataclass
@@ -58,6 +72,7 @@ def has_effect(cursor):
             _Kind.CALL_EXPR,
             _Kind.CXX_NEW_EXPR,
             _Kind.CXX_DELETE_EXPR,
+            _Kind.ASM_STMT,
             _Kind.IF_STMT,
         )
         for it in cursor.walk_preorder()
@@ -65,7 +80,7 @@ def has_effect(cursor):
 
 
 def _chain(cursor):
-    """a.b[1].c as (a, b, 1, c), what `this` has as (a,); None if it is no such.
+    """a.b[1].c as (a, b, 1, c), a member of `this` as (this, a), else None.
 
     An index that is no number is any.
     """
@@ -82,8 +97,10 @@ def _chain(cursor):
         base = _chain(children[0]) if children else None
         return base + (_last_token(cursor),) if base else None
     own = (cursor.referenced.get_usr(),)
-    if cursor.kind == _Kind.DECL_REF_EXPR or not children:
+    if cursor.kind == _Kind.DECL_REF_EXPR:
         return own
+    if not children:
+        return (_THIS, *own)
     base = _chain(children[0])
     if cursor.referenced.kind == _Kind.CXX_METHOD:
         return base
@@ -107,17 +124,8 @@ def _last_token(cursor):
     return last.spelling
 
 
-def _bare(cursor):
-    """Without what stands around an expression for the compiler."""
-    children = list(cursor.get_children())
-    while cursor.kind == _Kind.UNEXPOSED_EXPR and len(children) == 1:
-        cursor = children[0]
-        children = list(cursor.get_children())
-    return cursor
-
-
 def _number(cursor):
-    cursor = _bare(cursor)
+    cursor = shapes.bare(cursor)
     if cursor.kind != _Kind.INTEGER_LITERAL:
         return None
     return "".join(it.spelling for it in cursor.get_tokens()) or None
@@ -135,6 +143,8 @@ def _paths(cursor):
         return found | {chain}
     if cursor.kind == _Kind.MEMBER_REF_EXPR and cursor.referenced:
         found.add((_SOMEWHERE, cursor.referenced.get_usr()))
+    if cursor.kind == _Kind.CXX_THIS_EXPR:
+        found.add((_THIS,))
     for child in cursor.get_children():
         found |= _paths(child)
     return found
@@ -202,8 +212,42 @@ def _meet(some, others):
 
 def _is_foreign(declaration):
     """Of the standard library, which knows nothing of this project."""
-    file = declaration.location.file
-    return file is not None and file.name.startswith("/")
+    return declaration.location.is_in_system_header
+
+
+def _is_atomic(method):
+    return re.match(r"(__)?atomic", method.semantic_parent.spelling) is not None
+
+
+def _is_ordered(cursor):
+    """Whether a call of an atomic's method orders what is around it."""
+    return not any(
+        it.spelling == "memory_order_relaxed" for it in cursor.walk_preorder()
+    )
+
+
+def _destroys(kind, depth=_MEMBERS):
+    """Whether more than memory may go with an object of this type."""
+    kind = kind.get_canonical()
+    declared = kind.get_declaration()
+    some = [
+        kind.get_template_argument_type(i)
+        for i in range(max(0, kind.get_num_template_arguments()))
+    ]
+    if any(_destroys(it, depth) for it in some):
+        return True
+    if declared.kind not in _CLASSES:
+        return False
+    if _is_foreign(declared):
+        return declared.spelling in ("function", "move_only_function")
+    if depth == 0:
+        return True
+    return any(
+        it.kind == _Kind.DESTRUCTOR
+        or it.kind in (_Kind.FIELD_DECL, _Kind.CXX_BASE_SPECIFIER)
+        and _destroys(it.type, depth - 1)
+        for it in (declared.get_definition() or declared).get_children()
+    )
 
 
 def _of_call(cursor, depth):
@@ -212,11 +256,17 @@ def _of_call(cursor, depth):
     children = list(cursor.get_children())
     if called is None or depth == 0:
         found.opaque = True
+    elif called.kind == _Kind.CXX_METHOD and _is_atomic(called):
+        _of_atomic(cursor, called, found)
     elif called.kind == _Kind.CONSTRUCTOR:
         found.opaque = not _is_foreign(called) and not _is_plain(called)
     elif called.spelling == "operator=" and children:
-        # Whatever the class: it has no way to anything else.
+        # Whatever the class: but for what goes, it has no way to anything else.
         found.writes |= _paths(children[0])
+        found.opaque = _destroys(children[0].type)
+    elif called.kind not in _FUNCTIONS:
+        # What a variable or a parameter holds is called.
+        found.opaque = True
     elif _is_foreign(called):
         _of_foreign_call(cursor, called, found)
     else:
@@ -232,10 +282,22 @@ def _is_plain(constructor):
     )
 
 
+def _of_atomic(cursor, called, found):
+    found.opaque = _is_ordered(cursor)
+    if not called.is_const_method():
+        found.writes |= _written_by_call(cursor, called)
+
+
 def _of_foreign_call(cursor, called, found):
     if called.kind == _Kind.CXX_METHOD:
+        object_of = next(iter(cursor.get_children()), None)
+        # std::function says nothing of what it calls.
+        found.opaque = called.spelling == "operator()"
         # Its object, too, unless it is const.
         if not called.is_const_method():
+            found.writes |= _written_by_call(cursor, called)
+            found.opaque |= object_of is None or _destroys(_owner(object_of))
+        elif _changes_arguments(called):
             found.writes |= _written_by_call(cursor, called)
     elif called.spelling in _OF_BYTES:
         found.writes |= _paths(next(iter(cursor.get_arguments())))
@@ -246,24 +308,34 @@ def _of_foreign_call(cursor, called, found):
         found.opaque = True
 
 
+def _owner(callee):
+    """The type of what a method is called on; `callee` is a.method or a."""
+    callee = shapes.bare(callee)
+    children = list(callee.get_children())
+    if callee.kind == _Kind.MEMBER_REF_EXPR and children:
+        return children[0].type
+    return callee.type
+
+
 def _object_of(cursor):
-    """What a method is called on, () for `this`; None if it is no name."""
+    """What a method is called on; None if it is no name."""
     children = list(cursor.get_children())
     if not children:
         return None
-    callee = _bare(children[0])
+    callee = shapes.bare(children[0])
     if callee.kind != _Kind.MEMBER_REF_EXPR:
         return None
     base = list(callee.get_children())
-    return _chain(base[0]) if base else ()
+    return _chain(base[0]) if base else (_THIS,)
 
 
 def _of_own_call(cursor, called, depth, found):
     """Follows a call whose body this file sees."""
     body = called.get_definition()
     is_method = called.kind == _Kind.CXX_METHOD
-    root = _object_of(cursor) if is_method else ()
-    if body is None or root is None or _changes_arguments(called):
+    root = _object_of(cursor) if is_method else (_THIS,)
+    replaced = is_method and called.is_virtual_method()
+    if body is None or root is None or replaced or _changes_arguments(called):
         found.opaque = True
         return
     inside = _of(body, depth - 1)
@@ -273,7 +345,7 @@ def _of_own_call(cursor, called, depth, found):
 
 
 def _within(root, path):
-    return path if path[0] == _SOMEWHERE else root + path
+    return root + path[1:] if path[0] == _THIS else path
 
 
 def _of(cursor, depth):
@@ -285,28 +357,31 @@ def _of(cursor, depth):
             found.writes |= _written(children[0]) if children else set()
         if it.kind == _Kind.CALL_EXPR and not _chain(it):
             found.add(_of_call(it, depth))
-        elif it.kind in (_Kind.CXX_NEW_EXPR, _Kind.CXX_DELETE_EXPR):
+        elif it.kind in (
+            _Kind.ASM_STMT,
+            _Kind.CXX_NEW_EXPR,
+            _Kind.CXX_DELETE_EXPR,
+        ):
             found.opaque = True
     return found
 
 
 def _jumps(statement):
-    return any(it.kind in _JUMPS for it in statement.walk_preorder())
+    """Whether it may leave the block that it is in."""
+    if statement.kind == _Kind.LAMBDA_EXPR:
+        return False
+    return statement.kind in _JUMPS or any(
+        _jumps(it) for it in statement.get_children()
+    )
 
 
 def interchangeable(first, second):
     """Whether two statements do the same in either order.
 
-    So it is where neither names what the other one writes, as far as calls
-    can be followed, and with two `if`s: at most another one of two errors is
-    reported.
+    So it is where neither jumps nor names what the other one writes, as far as
+    calls can be followed.
     """
-    both_ifs = first.kind == _Kind.IF_STMT and second.kind == _Kind.IF_STMT
-    if both_ifs:
-        return True
-    if _Kind.IF_STMT in (first.kind, second.kind) and (
-        _jumps(first) or _jumps(second)
-    ):
+    if _jumps(first) or _jumps(second):
         return False
     one, other = _of(first, _DEPTH), _of(second, _DEPTH)
     if one.opaque or other.opaque:

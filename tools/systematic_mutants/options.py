@@ -11,13 +11,17 @@ class UsageError(RuntimeError):
     """What is wrong with the arguments, as only the tree can tell."""
 
 
-def _whole(least):
+def _whole(least, most=None):
+    wanted = f"a whole number from {least}"
+    if most is not None:
+        wanted += f" to {most}"
+
     def parsed(text):
-        if not re.fullmatch("[0-9]{1,9}", text) or int(text) < least:
-            raise argparse.ArgumentTypeError(
-                f"{text}: a whole number from {least}"
-            )
-        return int(text)
+        if re.fullmatch("[0-9]{1,9}", text):
+            number = int(text)
+            if least <= number and (most is None or number <= most):
+                return number
+        raise argparse.ArgumentTypeError(f"{text}: {wanted}")
 
     return parsed
 
@@ -84,7 +88,7 @@ def _parser():
         help="for each mutant that the tests leave (60; 0: none)",
     )
     add("--build-only", action="store_true", help="build, and judge none")
-    add("--jobs", type=_whole(1), default=2, help="at a time (2)")
+    add("--jobs", type=_whole(1, 256), default=2, help="at a time (2)")
     return parser
 
 

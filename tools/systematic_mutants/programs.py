@@ -18,7 +18,7 @@ import ending
 # Alone, and not beside another one: they share what a machine has once.
 _ALONE = threading.Lock()
 # What grows without end shall not take the machine with it.
-_MEMORY = f"--as={6 << 30}"
+_LIMITS = (f"--as={6 << 30}", f"--fsize={16 << 30}")
 
 
 @dataclasses.dataclass
@@ -30,6 +30,7 @@ class Program:
     alone: bool = False
     sanitized: bool = False  # Takes terabytes of addresses.
     flags: tuple = ()  # Of the engine, if it is a fuzz target.
+    timeout: int = 0  # Seconds that Bazel gives it.
     digest: str = ""
     seconds: float = 0.0
     reached: frozenset = frozenset()
@@ -59,7 +60,10 @@ class Outcome:
 
 
 def limit_of(seconds):
-    """How long a program may run that takes `seconds` without a mutant."""
+    """How long a program that takes `seconds` without a mutant runs at first.
+
+    Whether it has to be ended after that is asked with its own timeout.
+    """
     return 10 + 5 * seconds
 
 
@@ -92,7 +96,10 @@ def run(program, limit, variables):
 def _run(program, limit, environment):
     begin = time.monotonic()
     with tempfile.TemporaryFile() as output:
-        limited = [] if program.sanitized else ["prlimit", _MEMORY]
+        memory, file = _LIMITS
+        limited = ["prlimit", file]
+        if not program.sanitized:
+            limited.append(memory)
         timed_out = False
         with ending.started(
             [*limited, program.path, *program.arguments],

@@ -2,11 +2,51 @@
 """What came out, as text and as JSON."""
 
 import collections
+import dataclasses
 
 import mutant as m
 
 TESTS_KILL = 90.0  # Per cent that the tests alone must notice...
 ALL_KILL = 95.0  # ...and with 60 s of fuzzing.
+
+
+ENOUGH = 200  # Mutants that a whole verdict rests on...
+LONG_ENOUGH = 60  # ...and seconds of fuzzing.
+
+
+@dataclasses.dataclass(frozen=True)
+class Basis:
+    """What was asked for, and of which tree; None is not known."""
+
+    seed: str
+    wanted: int
+    places: int
+    fuzz_seconds: int
+    files: str
+    tests: str
+    commit: str | None
+    clean: bool
+
+    def gaps(self):
+        """Why this is less than the whole question."""
+        gaps = []
+        if self.wanted < min(ENOUGH, self.places):
+            gaps.append(f"fewer than {ENOUGH} mutants")
+        if self.fuzz_seconds < LONG_ENOUGH:
+            gaps.append(f"less than {LONG_ENOUGH} s of fuzzing")
+        if self.files != "*":
+            gaps.append(f"only the files {self.files}")
+        if self.tests:
+            gaps.append(f"only the tests {self.tests}")
+        return gaps
+
+    def text(self):
+        commit = self.commit or "an unknown commit"
+        state = "" if self.clean else ", with changes"
+        return (
+            f"seed {self.seed}, of {self.places} places; {commit}{state}; "
+            f"{self.fuzz_seconds} s of fuzzing"
+        )
 
 
 def percent(part, whole):
@@ -17,13 +57,26 @@ class Report:
     """Of the mutants that were judged: `judged` is [(mutant, {leg: result})].
 
     `explained` has the entry for each number that someone explained, `heads`
-    the first line of such an entry for each number.
+    the first line of such an entry for each number. `beside` is as `judged`,
+    of mutants that were not chosen, and only have a reason; they are in no
+    rate.
     """
 
     def __init__(
-        self, judged, sources, explained, stale, stillborn, missing, heads
+        self,
+        judged,
+        sources,
+        explained,
+        stale,
+        stillborn,
+        missing,
+        heads,
+        beside,
+        basis,
     ):
         self.judged = judged
+        self.beside = beside
+        self.basis = basis
         self.sources = sources
         self.explained = explained
         self.stale = stale
@@ -51,12 +104,27 @@ class Report:
 
     def contradicted(self):
         """Explained, and noticed nevertheless."""
-        alive = {one.number for one, _ in self.survivors()}
         return [
             one
-            for one, _ in self.judged
-            if one.number in self.explained and one.number not in alive
+            for one, results in self.judged + self.beside
+            if one.number in self.explained
+            and (_killed(results, "tests") or _killed(results, "fuzzing"))
         ]
+
+    def timed_out(self):
+        return [
+            it for it in self.by_tests() if it[1]["tests"].get("timed_out")
+        ]
+
+    def unsteady(self):
+        """Programs that failed once, and not again, with any mutant."""
+        return sorted(
+            {
+                label
+                for _, results in self.judged + self.beside
+                for label in results["tests"].get("unsteady", ())
+            }
+        )
 
     def rates(self):
         whole = len(self.judged)
@@ -95,10 +163,26 @@ class Report:
             f"{len(self.unexplained())} of them without a reason; "
             f"{self.stillborn} of all there are do not compile"
         )
-        why = self.failures()
-        lines += [f"  {it}" for it in why]
-        lines.append(f"verdict: {'fail' if why else 'pass'}")
+        lines.append(f"  {self.basis.text()}")
+        if self.timed_out():
+            lines.append(
+                f"  {len(self.timed_out())} of the kills are programs that did"
+                " not end in time"
+            )
+        if self.unsteady():
+            lines.append(
+                f"  failed once and not again: {', '.join(self.unsteady())}"
+            )
+        lines += [f"  {it}" for it in self.failures()]
+        lines += [f"  this was {it}" for it in self.basis.gaps()]
+        lines.append(f"verdict: {self.verdict()}")
         return "\n".join(lines)
+
+    def verdict(self):
+        """`partial`: nothing failed, and not everything was asked."""
+        if self.failures():
+            return "fail"
+        return "partial" if self.basis.gaps() else "pass"
 
     def survivor(self, one, results):
         before, after = one.lines(self.sources[one.path])
@@ -144,14 +228,19 @@ class Report:
     def json(self):
         tests, both = self.rates()
         return {
-            "verdict": "fail" if self.failures() else "pass",
+            "verdict": self.verdict(),
             "why": self.failures(),
+            "partial": self.basis.gaps(),
+            **dataclasses.asdict(self.basis),
+            "timed_out": len(self.timed_out()),
+            "unsteady": self.unsteady(),
             "killed_by_tests_percent": round(tests, 2),
             "killed_percent": round(both, 2),
             "stillborn": self.stillborn,
             "not_judged": self.missing,
             "operators": list(m.OPERATORS),
             "mutants": [self.json_of(*it) for it in self.judged],
+            "beside": [self.json_of(*it) for it in self.beside],
         }
 
     def json_of(self, one, results):

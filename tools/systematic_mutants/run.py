@@ -11,6 +11,7 @@ import time
 
 import by_fuzzing
 import by_tests
+import candidates
 import choice
 import ending
 import explanations
@@ -19,6 +20,7 @@ import report
 import store
 import suite
 import workspace
+from clang import cindex
 from programs import Baseline
 
 _ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -146,12 +148,28 @@ class Run:
             if len(self.space.stillborn) == before:
                 return tests, fuzzers
 
+    def to_judge(self):
+        """The mutants that were chosen, and others that have a reason.
+
+        A reason is to be true of those, too.
+        """
+        chosen = self.chosen()
+        if self.options.only:
+            return chosen, []
+        numbers = {it.number for it in chosen}
+        return chosen, [
+            it
+            for it in self.space.living()
+            if it.number in self.explained and it.number not in numbers
+        ]
+
     def judge(self):
         tests, fuzzers = self.build()
         if self.options.build_only:
             raise SystemExit(0)
         suite.measure(self.baseline, tests, self.options.jobs, progress)
-        mutants = self.chosen()
+        chosen, explained = self.to_judge()
+        mutants = chosen + explained
         tested = self.leg(
             "tests", mutants, tests, lambda it: by_tests.judge(it, tests)
         )
@@ -177,7 +195,7 @@ class Run:
             )
             for number, result in fuzzed.items():
                 results[number]["fuzzing"] = result
-        return mutants, results
+        return chosen, explained, results
 
     def match(self):
         """The reasons, by number, and those that fit no mutant."""
@@ -194,21 +212,54 @@ class Run:
         killed = result["tests"]["verdict"] == "killed"
         return killed or not self.options.fuzz_seconds or "fuzzing" in result
 
-    def report(self, mutants, results):
-        judged = [
+    def done(self, mutants, results):
+        return [
             (it, results[it.number])
             for it in mutants
             if self.is_done(results.get(it.number))
         ]
+
+    def report(self, chosen, explained, results):
+        judged = self.done(chosen, results)
         return report.Report(
             judged,
             self.space.sources,
             self.explained,
             self.stale,
             len(self.space.stillborn),
-            len(mutants) - len(judged),
+            len(chosen) - len(judged),
             explanations.heads(self.space.mutants, self.space.sources),
+            self.done(explained, results),
+            self.rests_on(),
         )
+
+    def rests_on(self):
+        """What a verdict is worth nothing without."""
+        return report.Basis(
+            seed=self.options.seed,
+            wanted=self.options.count,
+            places=len(self.space.living()),
+            fuzz_seconds=self.options.fuzz_seconds,
+            files=self.options.files,
+            tests=self.options.tests,
+            commit=_git("rev-parse", "--short=12", "HEAD"),
+            clean=_git("status", "--porcelain") == "",
+        )
+
+
+def _git(*arguments):
+    """What git says; None without git, or in a tree that it does not know."""
+    try:
+        done = subprocess.run(
+            ["git", *arguments],
+            cwd=_ROOT,
+            capture_output=True,
+            check=False,
+            text=True,
+        )
+    except OSError:
+        return None
+    return done.stdout.strip() if done.returncode == 0 else None
 
 
 def _run(parsed):
@@ -218,11 +269,11 @@ def _run(parsed):
 
 def _run_alone(parsed):
     run = Run(parsed)
-    mutants, results = run.judge()
+    chosen, explained, results = run.judge()
     if sys.stderr.isatty():
         print(file=sys.stderr)
     if parsed.only:
-        (one,) = mutants
+        (one,) = chosen
         before, after = one.lines(run.space.sources[one.path])
         print(f"{one.id} in {one.function}\n- {before}\n+ {after}")
         told = results.get(one.number, {})
@@ -231,11 +282,14 @@ def _run_alone(parsed):
             return 2
         killed = any(it["verdict"] == "killed" for it in told.values())
         return 0 if killed or one.number in run.explained else 1
-    outcome = run.report(mutants, results)
+    outcome = run.report(chosen, explained, results)
     print(outcome.text())
     if parsed.json:
         parsed.json.write_text(json.dumps(outcome.json(), indent=1) + "\n")
         say(f"the report is {parsed.json}")
+    if not outcome.judged:
+        say("none was judged in that time; give it more with --for")
+        return 2
     return 1 if outcome.failures() else 0
 
 
@@ -247,6 +301,8 @@ def main(parsed):
     except (
         BusyError,
         OSError,
+        candidates.ParseError,
+        cindex.LibclangError,
         options.UsageError,
         suite.SuiteError,
         workspace.BuildError,

@@ -31,6 +31,15 @@ def span(cursor):
     return cursor.extent.start.offset, cursor.extent.end.offset
 
 
+def bare(cursor):
+    """Without what stands around an expression for the compiler."""
+    children = list(cursor.get_children())
+    while cursor.kind == _Kind.UNEXPOSED_EXPR and len(children) == 1:
+        cursor = children[0]
+        children = list(cursor.get_children())
+    return cursor
+
+
 def macro_stretches(unit, path):
     return [
         span(it)
@@ -175,6 +184,6 @@ def statement_end(cursor, source):
         if last.kind == _Kind.IF_STMT:
             return statement_end(last, source)
         return st.after_semicolon(source, cursor.extent.end.offset)
-    if cursor.kind.is_expression():
+    if cursor.kind.is_expression() or cursor.kind == _Kind.ASM_STMT:
         return st.after_semicolon(source, cursor.extent.end.offset)
     return -1

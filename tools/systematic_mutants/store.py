@@ -6,7 +6,7 @@ import threading
 
 
 # Results of another one rest on other rules of what a kill is.
-_FORMAT = 2
+_FORMAT = 3
 
 
 def _read(file):

@@ -25,6 +25,7 @@ _NO_JUDGES = (
 )
 _FUZZ = 'kind("cc_binary", filter("_fuzz_bin$", //fuzz:all))'
 _ALONE = 'attr("tags", "local", tests(//...))'
+_TIMEOUTS = {"short": 60, "moderate": 300, "long": 900, "eternal": 3600}
 
 
 class SuiteError(RuntimeError):
@@ -66,6 +67,17 @@ def flags_of(text):
     return flags
 
 
+def _timeouts(workspace):
+    """How many seconds Bazel gives to each test, by its label."""
+    return {
+        label: seconds
+        for name, seconds in _TIMEOUTS.items()
+        for label in workspace.query(
+            f'attr("timeout", "^{name}$", tests(//...))'
+        )
+    }
+
+
 def _flags(workspace, label):
     """What the target says about itself: its options and its dictionary."""
     name = label.removesuffix("_bin")
@@ -98,6 +110,7 @@ def build_tests(workspace, wanted=""):
     if not labels + targets:
         raise SuiteError(f"no test program has '{wanted}' in its label")
     alone = set(workspace.query(_ALONE))
+    timeouts = _timeouts(workspace)
     workspace.build(labels + sorted(targets))
     bin_folder = _bin(workspace)
     found = []
@@ -105,15 +118,23 @@ def build_tests(workspace, wanted=""):
         path = _output(bin_folder, label)
         folder = path.with_name(path.name + ".runfiles") / "virtio_user"
         found.append(
-            programs.Program(label, path, folder, [], label in alone)
+            programs.Program(
+                label,
+                path,
+                folder,
+                [],
+                label in alone,
+                timeout=timeouts[label],
+            )
         )
     for label in sorted(targets):
         corpus = _corpus(workspace, label)
         if corpus:
             path = _output(bin_folder, label)
+            test = label.removesuffix("_bin")
             found.append(
                 programs.Program(
-                    label.removesuffix("_bin"), path, workspace.tree, corpus
+                    test, path, workspace.tree, corpus, timeout=timeouts[test]
                 )
             )
     return found

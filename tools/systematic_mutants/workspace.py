@@ -117,15 +117,26 @@ class Workspace:
         self.load()
 
     def load(self):
-        if self.state.exists():
-            with open(self.state, "rb") as file:
-                self.mutants, self.sources, self.stillborn = pickle.load(file)
+        kept = self.kept()
+        if kept:
+            self.mutants, self.sources, self.stillborn = kept
             return
         paths = sorted(self.mutated)
         self.say(f"looking for mutants in {len(paths)} files")
         self.mutants, self.sources = find_all(self.root, paths, self.jobs)
         self.stillborn = set()
         self.save()
+
+    def kept(self):
+        """What was found in an earlier run, None if that cannot be read."""
+        if not self.state.exists():
+            return None
+        try:
+            with open(self.state, "rb") as file:
+                return pickle.load(file)
+        except (pickle.UnpicklingError, EOFError):
+            self.say(f"{self.state} is damaged, and made anew")
+            return None
 
     def save(self):
         self.state.parent.mkdir(parents=True, exist_ok=True)
@@ -241,6 +252,9 @@ class Workspace:
                 continue
             numbers = set(self.rendered[path].blame(int(row), int(column)))
             is_error = re.match(r"(fatal )?error: ", what)
+            # "required from here" is where somebody uses what is wrong.
+            if not is_error and not what.startswith("note: "):
+                continue
             # Some errors name the switch that is no constant.
             named = re.findall(r"vu_mutants::On\((\d+)\)", what)
             numbers.update(map(int, named))
