@@ -65,6 +65,7 @@ LoadMutator::Scope::Scope(LoadMutator& mutator) : mutator_(mutator) {
   VU_CHECK(active == nullptr);
   mutator.loads_.clear();
   mutator.writes_.clear();
+  mutator.kept_.clear();
   mutator.load_count_ = 0;
   mutator.is_over_ = false;
   active = &mutator;
@@ -141,7 +142,8 @@ void LoadMutator::Write(const WatchedLoad& load, PeerWrite write,
   std::memcpy(&old, at, bytes);
   const uint64_t value = NewValue(write.value, old, bytes);
   if (std::memcmp(&value, &old, bytes) == 0) return;
-  writes_.push_back({at, bytes, value});
+  if (writes_.empty()) kept_.assign(asked_.begin(), asked_.end());
+  writes_.push_back({at, bytes, value, old, write.moment});
   if (write.moment == PeerMoment::kAfter) {
     pending_ = writes_.back();
     is_pending_ = true;
@@ -151,7 +153,7 @@ void LoadMutator::Write(const WatchedLoad& load, PeerWrite write,
   std::memcpy(at, &value, bytes);
   ++counts.changed_before;
   if (write.moment != PeerMoment::kDuring) return;
-  pending_ = {at, bytes, old};
+  pending_ = {.at = at, .bytes = bytes, .value = old};
   is_pending_ = true;
 }
 

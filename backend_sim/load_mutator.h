@@ -59,6 +59,8 @@ struct WrittenWord {
   std::byte* at = nullptr;
   uint32_t bytes = 0;  // At most 8.
   uint64_t value = 0;
+  uint64_t old = 0;  // What was there.
+  PeerMoment moment = PeerMoment::kBefore;
 };
 
 // What a load instruction has met so far.
@@ -96,6 +98,12 @@ class LoadMutator {
   void MutateNewSites(Entropy& entropy) {
     plan_ = {.entropy = &entropy, .new_sites = true};
   }
+
+  // Scopes to come keep what is in `memory`, which outlives them, at their
+  // first write: before it.
+  void KeepAtFirstWrite(std::span<const std::byte> memory) { asked_ = memory; }
+  // Of the last scope; empty, if nothing was written.
+  std::span<const std::byte> at_first_write() const { return kept_; }
 
   // Without, which is faster: sites() stays as it is, and loads() ends with the
   // load of MutateAt.
@@ -152,6 +160,8 @@ class LoadMutator {
   std::vector<WatchedLoad> loads_;
   uint64_t load_count_ = 0;
   std::vector<WrittenWord> writes_;
+  std::span<const std::byte> asked_;
+  std::vector<std::byte> kept_;
   WrittenWord pending_;  // When the load is done, if
   bool is_pending_ = false;
   bool is_over_ = false;  // MutateAt's load has been, and is not kept.

@@ -80,17 +80,41 @@ void ControlDevice::Notify(Reader& input) {
       .broken = broken_,
       .drained = served && *served < num,
       .wants_interrupt = wants_interrupt_};
-  if (driver_.wrote()) {
+  Judge(call);
+}
+
+// Each request is one that the driver had written, before or meanwhile.
+void ControlDevice::Judge(const ServedCall& call) {
+  const backend_sim::WrittenWord none;
+  const auto& word = driver_.wrote() ? PeerWrites::word() : none;
+  const size_t at = static_cast<size_t>(word.at - memory_.buffers().data());
+  const bool in_ring = at >= memory_.buffers().size();
+  if (driver_.wrote() && in_ring) {
     ring_.AfterOthers(call);
     // Which requests there were is not known.
     wanted_ = effects_;
     return;
   }
-  const bool judged =
-      ring_.After(call, [this](const SeenChain& chain, uint32_t bytes) {
-        return Answer(chain, bytes);
-      });
-  if (judged) CompareEffects();
+  const DriverWord written = {
+      .at = at,
+      .before = std::as_bytes(std::span(&word.old, 1)).first(word.bytes),
+      .after = std::as_bytes(std::span(&word.value, 1)).first(word.bytes),
+      .stays = word.moment != backend_sim::PeerMoment::kDuring,
+      .ring = PeerWrites::ring_before_word()};
+  with_word_.reset();
+  const auto judged = ring_.After(
+      call, driver_.wrote() ? &written : nullptr,
+      [this](const SeenChain& chain, const SeenChain* with_word,
+             uint32_t bytes) { return Answer(chain, with_word, bytes); });
+  if (judged == ServedRing::Judged::kNot) {
+    wanted_ = effects_;
+    return;
+  }
+  if (with_word_ &&
+      (judged == ServedRing::Judged::kWithWord || *with_word_ == effects_)) {
+    wanted_ = *std::move(with_word_);
+  }
+  CompareEffects();
 }
 
 void ControlDevice::CompareEffects() {
@@ -101,8 +125,9 @@ void ControlDevice::CompareEffects() {
          "the state is not what the requests make of it");
 }
 
-std::optional<uint8_t> ControlDevice::Answer(const SeenChain& chain,
-                                             uint32_t bytes) {
+std::optional<WrittenAck> ControlDevice::Answer(const SeenChain& chain,
+                                                const SeenChain* with_word,
+                                                uint32_t bytes) {
   Expect(bytes <= 1, "element", "more than an ack was written");
   if (bytes == 0) {
     Expect(!chain.well_formed || !chain.plain || !chain.first_writable,
@@ -111,8 +136,17 @@ std::optional<uint8_t> ControlDevice::Answer(const SeenChain& chain,
   }
   Expect(chain.well_formed, "answer",
          "a chain that breaks the rules was answered");
-  if (!chain.readable || chain.too_long) return uint8_t{1};
-  return AnswerTo(chain.Request(), scene_, wanted_);
+  if (with_word != nullptr) with_word_ = wanted_;
+  const uint8_t ack = AnswerTo(chain, wanted_);
+  if (!with_word_) return WrittenAck{ack};
+  const SeenChain& other = with_word != nullptr ? *with_word : chain;
+  return WrittenAck{ack, AnswerTo(other, *with_word_)};
+}
+
+uint8_t ControlDevice::AnswerTo(const SeenChain& chain,
+                                ControlEffects& effects) const {
+  if (!chain.readable || chain.too_long) return 1;
+  return fuzz::AnswerTo(chain.Request(), scene_, effects);
 }
 
 }  // namespace fuzz

@@ -33,9 +33,13 @@ class ControlDevice {
 
  private:
   virtio_user::Result<size_t> Serve(Reader& input);
+  void Judge(const ServedCall& call);
   void CompareEffects();
-  // Nothing: its element says that nothing was written.
-  std::optional<uint8_t> Answer(const SeenChain& chain, uint32_t bytes);
+  // Nothing: its element says that nothing was written. `with_word`: the chain
+  // with what the driver wrote meanwhile, if it is another one.
+  std::optional<WrittenAck> Answer(const SeenChain& chain,
+                                   const SeenChain* with_word, uint32_t bytes);
+  uint8_t AnswerTo(const SeenChain& chain, ControlEffects& effects) const;
 
   RingMemory& memory_;
   const ControlScene& scene_;
@@ -45,7 +49,8 @@ class ControlDevice {
   // As they came, and as they have to.
   ControlEffects effects_;
   ControlEffects wanted_;
-  std::optional<bool> wants_interrupt_;  // The driver, after the last call.
+  std::optional<ControlEffects> with_word_;  // Or so.
+  std::optional<bool> wants_interrupt_;      // The driver, after the last call.
   bool broken_ = false;
 };
 

@@ -37,6 +37,9 @@ struct ControlEffects {
   virtio_user::ControlState state;
   uint16_t pairs = 1;
   ControlCalls calls;
+
+  friend bool operator==(const ControlEffects&,
+                         const ControlEffects&) = default;
 };
 
 // The features that a mask of VIRTIO_NET_CTRL_GUEST_OFFLOADS_SET names (virtio

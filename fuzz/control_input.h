@@ -41,7 +41,7 @@ struct ControlInput {
   size_t Write(std::span<std::byte> out) const;
 
   uint8_t how = 0;
-  uint8_t scene = 0;  // ControlScene.
+  uint8_t scene = 0;  // ControlScene; of a plain device queue PlainDevice's.
   std::vector<ControlWrite> writes;
   // Of the notification behind kMostControlWrites.
   std::span<const std::byte> last_turn = {};

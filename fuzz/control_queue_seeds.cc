@@ -305,6 +305,14 @@ void AddRings(const Command& command, std::vector<Seed>& inputs) {
   inputs.push_back({"head_beyond_split", With(split, kHead, 8)});
   inputs.push_back({"full_split", With(split, kIndex, 8)});
   inputs.push_back({"no_interrupt_split", With(split, kFlags, 1)});
+  // Two entries, before and behind where the index comes round.
+  Command round = command;
+  round.scene = 1;
+  for (const Shape shape : {Shape::kThree, Shape::kPieces}) {
+    const Manner manner{.shape = shape, .server = Server::kPlainQueue};
+    inputs.push_back(
+        {"index_comes_round" + NameOf(manner), Input(manner, round)});
+  }
   // A packed one's with three descriptors, of which the last two end here.
   constexpr size_t kSecondFlags = 1 + 16 + 2;
   inputs.push_back({"member_not_available_packed",

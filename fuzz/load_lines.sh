@@ -17,7 +17,7 @@ load+='|volatile SharedU32x4'
 line='LoadRelaxed<|CopyFromShared\(|\.load\(std::memory_order_acquire'
 line+='|reinterpret_cast<U64x2>\(at\['
 readonly load line
-readonly counted='^virtio_user/((ring|net)/|device/control_queue\.cc)'
+readonly counted='^virtio_user/((ring|net)/|device/control_(queue|command)\.cc)'
 readonly left_out=(
   virtio_user/device/device_inflight.cc
   virtio_user/device/start_sequence.cc
@@ -36,11 +36,11 @@ while read -r file; do
 done < <(grep -rlE --include='*.h' --include='*.cc' "$load" virtio_user |
   LC_ALL=C sort)
 grep -nE "$line" virtio_user/ring/*.{h,cc} virtio_user/net/*.{h,cc} \
-  virtio_user/device/control_queue.cc |
+  irtio_user/device/control_{queue,command}.cc |
   grep -vE '^virtio_user/ring/(shared_memory|ring_gate)\.h' |
   sed -E 's|^virtio_user/([^:]*:[0-9]+):.*|\1|'
 two=$(grep -nE "($line).*($line)" virtio_user/ring/*.{h,cc} \
-  virtio_user/net/*.{h,cc} virtio_user/device/control_queue.cc) || true
+  virtio_user/net/*.{h,cc} virtio_user/device/control_{queue,command}.cc) || true
 [[ -z $two ]] || {
   echo "load_lines: two loads in a line; give each its own: $two" >&2
   code=1

@@ -60,6 +60,7 @@ LoadMutator& PeerWrites::Mutator() {
 PeerWrites::PeerWrites(std::span<std::byte> ring,
                        std::span<std::byte> buffers) {
   Mutator().Watch(std::array{ring, buffers});
+  Mutator().KeepAtFirstWrite(ring);
 }
 
 PeerWrites::Plan::Plan(Reader& input) : how(input.Byte()) {

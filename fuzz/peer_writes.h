@@ -48,6 +48,13 @@ class PeerWrites {
   }
   // Whether it did, in the last call.
   bool wrote() const { return wrote_; }
+  // Then: what, and the ring just before.
+  static const backend_sim::WrittenWord& word() {
+    return Mutator().writes().front();
+  }
+  static std::span<const std::byte> ring_before_word() {
+    return Mutator().at_first_write();
+  }
 
  private:
   static constexpr size_t kDecisionBytes = kPlanBytes - 2;

@@ -10,14 +10,27 @@ namespace fuzz {
 
 using virtio_user::DeviceBuffer;
 using virtio_user::PopOutcome;
+using virtio_user::RingPosition;
 using virtio_user::SingleBuffer;
 
+namespace {
+
+// A packed ring comes round soon enough.
+RingPosition Begin(const RingMemory& memory, uint8_t before) {
+  if (memory.layout().format == virtio_user::RingFormat::kPacked) return {};
+  return {.index = static_cast<uint16_t>(-before)};
+}
+
+}  // namespace
+
 PlainDevice::PlainDevice(RingMemory& memory,
-                         virtio_user::EventIndex event_index)
+                         virtio_user::EventIndex event_index, uint8_t before)
     : memory_(memory),
-      queue_(memory.layout(), {.event_index = event_index}),
+      queue_(memory.layout(), {.next_avail = Begin(memory, before),
+                               .next_used = Begin(memory, before),
+                               .event_index = event_index}),
       driver_(memory.ring(), memory.buffers()),
-      ring_(memory, event_index) {}
+      ring_(memory, event_index, Begin(memory, before)) {}
 
 void PlainDevice::Notify(Reader& input) {
   const uint16_t num = memory_.layout().num;
@@ -39,11 +52,12 @@ void PlainDevice::Notify(Reader& input) {
                            .drained = !broken_ && taken <= num,
                            .wants_interrupt = wants_interrupt};
   if (driver_.wrote()) return ring_.AfterOthers(call);
-  ring_.After(call, [](const SeenChain& chain, uint32_t bytes) {
+  ring_.After(call, [](const SeenChain& chain, const SeenChain* /*with_word*/,
+                       uint32_t bytes) {
     // TakeOne says one byte of a single writable buffer, and writes none.
     Expect(bytes == 0 || (bytes == 1 && chain.request_bytes == 0), "element",
            "another length than was said");
-    return std::optional<uint8_t>();
+    return std::optional<WrittenAck>();
   });
 }
 

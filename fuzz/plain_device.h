@@ -15,8 +15,10 @@ namespace fuzz {
 // that goes, as whoever serves a data ring does.
 class PlainDevice {
  public:
-  // `memory` outlives it.
-  PlainDevice(RingMemory& memory, virtio_user::EventIndex event_index);
+  // `memory` outlives it. A split ring begins `before` entries before its index
+  // comes round.
+  PlainDevice(RingMemory& memory, virtio_user::EventIndex event_index,
+              uint8_t before);
 
   // Takes all that is available, a ring full at most, and gives it back. The
   // input says whether the driver writes meanwhile. Reports what may not be: a

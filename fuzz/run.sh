@@ -9,7 +9,7 @@
 # ${TMPDIR:-/tmp}/fuzzing), and the next run goes on from there; --clean forgets
 # them first, --empty the seeds too. --regression runs the seeds and ends.
 # --print makes the folder ready and prints the command, a word a line, instead
-# of running it there.
+# of running it there; --print_only prints it and leaves the folder as it is.
 set -euo pipefail
 
 target=$1 binary=$2
@@ -34,13 +34,15 @@ while [[ $# -gt 0 && $1 != -- ]]; do
 done
 shift || true
 
-seconds=0 clean=no regression=no print=no folder=${TMPDIR:-/tmp}/fuzzing
+seconds=0 clean=no regression=no print=no ready=yes
+folder=${TMPDIR:-/tmp}/fuzzing
 for argument in "$@"; do
   case $argument in
     --timeout_secs=*) seconds=${argument#*=} ;;
     --clean) clean=yes ;;
     --empty) clean=yes seeds=() ;;
     --print) print=yes ;;
+    --print_only) print=yes ready=no ;;
     # As the caller means it, whom `bazel run` takes elsewhere.
     --fuzzing_output_root=*)
       folder=$(cd "${BUILD_WORKING_DIRECTORY:-.}" &&
@@ -58,8 +60,9 @@ for argument in "$@"; do
       ;;
   esac
 done
-[[ $seconds =~ ^[0-9]+$ ]] || {
-  echo "run: --timeout_secs=$seconds: seconds are a whole number" >&2
+[[ $seconds =~ ^[0-9]{1,9}$ ]] || {
+  echo "run: --timeout_secs=$seconds: seconds are a whole number up to" \
+    "999999999" >&2
   exit 2
 }
 binary=$(readlink -f "$binary")
@@ -76,9 +79,11 @@ if [[ $regression == yes ]]; then
 fi
 
 folder=$folder/$target
-[[ $clean == no ]] || rm -rf "$folder/corpus" "$folder/artifacts"
-mkdir -p "$folder/corpus" "$folder/artifacts"
-[[ ${#seeds[@]} == 0 ]] || cp -n -- "${seeds[@]}" "$folder/corpus/"
+if [[ $ready == yes ]]; then
+  [[ $clean == no ]] || rm -rf "$folder/corpus" "$folder/artifacts"
+  mkdir -p "$folder/corpus" "$folder/artifacts"
+  [[ ${#seeds[@]} == 0 ]] || cp -n -- "${seeds[@]}" "$folder/corpus/"
+fi
 command=("$binary" -artifact_prefix="$folder/artifacts/"
   -max_total_time="$seconds" "${dict[@]}" "${engine[@]}" corpus)
 if [[ $print == yes ]]; then

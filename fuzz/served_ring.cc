@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <cstring>
+#include <tuple>
+#include <utility>
 
 #include "fuzz/finding.h"
 #include "fuzz/reader.h"
@@ -14,17 +16,56 @@
 namespace fuzz {
 
 using virtio_user::PackedDesc;
+using virtio_user::RingPosition;
 using virtio_user::VirtqUsedElem;
 
 namespace {
+
+size_t CountDifferent(std::span<const std::byte> one,
+                      std::span<const std::byte> other) {
+  size_t count = 0;
+  for (size_t i = 0; i < one.size(); ++i) count += one[i] != other[i] ? 1 : 0;
+  return count;
+}
+
+// In how many bytes the requests differ; nothing: something else does.
+std::optional<size_t> CountDifferent(const SeenChain& one,
+                                     const SeenChain& other) {
+  const auto shape = [](const SeenChain& chain) {
+    return std::tuple(chain.well_formed, chain.ends, chain.plain,
+                      chain.too_long, chain.readable, chain.first_writable,
+                      chain.id, chain.descriptors, chain.request_bytes);
+  };
+  if (shape(one) != shape(other)) return std::nullopt;
+  return CountDifferent(one.Request(), other.Request());
+}
+
+// Whether a word that was written while a chain was served makes another
+// request of it. Nothing: it may have been read more than once, or hit what the
+// device writes.
+std::optional<bool> MakesOther(const SeenChain& before, const SeenChain& after,
+                               const DriverWord& word) {
+  const auto different = CountDifferent(before, after);
+  const size_t place = before.first_writable.value_or(word.at - 1) - word.at;
+  if (!different || place < word.after.size() ||
+      *different > CountDifferent(word.before, word.after)) {
+    return std::nullopt;
+  }
+  return *different != 0;
+}
+
+bool IsEqual(std::span<const std::byte> memory, const std::byte* expected) {
+  return std::memcmp(memory.data(), expected, memory.size()) == 0;
+}
 
 constexpr uint16_t kAvail = virtio_user::kPackedFlagAvail;
 constexpr uint16_t kUsed = virtio_user::kPackedFlagUsed;
 
 }  // namespace
 
-ServedRing::ServedRing(RingMemory& memory, virtio_user::EventIndex event_index)
-    : memory_(memory), event_index_(event_index) {
+ServedRing::ServedRing(RingMemory& memory, virtio_user::EventIndex event_index,
+                       RingPosition begin)
+    : memory_(memory), event_index_(event_index), next_(begin), told_(begin) {
   VU_CHECK(memory.ring().size() <= ring_.size());
 }
 
@@ -69,27 +110,100 @@ void ServedRing::AfterOthers(const ServedCall& call) {
   if (call.drained) kick_ = next_;
 }
 
-bool ServedRing::After(const ServedCall& call, Answer answer) {
-  if (lost_) return false;
+ServedRing::Judged ServedRing::After(const ServedCall& call,
+                                     const DriverWord* word, Answer answer) {
+  if (lost_) return Judged::kNot;
   const size_t ready = Ready();
+  bool known = true;
   size_t count = 0;
+  other_ack_.reset();
   for (const size_t most = GivenBack(call.chains); count < most; ++count) {
+    const RingPosition at = next_;
     const auto bytes = TakeElement();
     if (!bytes) break;
-    const auto written = answer(chain_, *bytes);
-    if (!written) continue;
-    Expect(chain_.first_writable.has_value(), "element",
-           "a byte was written into a chain that has none to write");
-    buffers_[*chain_.first_writable] = std::byte{*written};
+    const bool before = word == nullptr || WasGivenBack(word->ring, at);
+    known = known && TakeAnswer(before ? nullptr : word, *bytes, answer);
+    if (!before) word = nullptr;
   }
   Expect(count == call.chains.value_or(count), "one-used-element",
          "served and given back differ");
+  if (word != nullptr) PutWord(*word);
   ExpectAll(ready, count, call);
   PutKick(call);
   ExpectInterrupt(call);
-  Compare();
+  CompareRing();
+  const Judged judged = known ? CompareBuffers() : Judged::kNot;
   broken_ = call.broken;
   settled_ = settled_ || call.drained;
+  return judged;
+}
+
+bool ServedRing::WasGivenBack(std::span<const std::byte> ring,
+                              RingPosition at) const {
+  const auto& layout = memory_.layout();
+  if (packed()) {
+    const auto flags =
+        ValueAt<PackedDesc>(ring, at.index * sizeof(PackedDesc)).flags;
+    return ((flags & kUsed) != 0) == at.wrap;
+  }
+  const auto index =
+      ValueAt<uint16_t>(ring, At(layout.device) + virtio_user::kUsedIdxOffset);
+  return static_cast<uint16_t>(index - at.index - 1) < layout.num;
+}
+
+void ServedRing::PutWord(const DriverWord& word) {
+  if (!word.stays) return;
+  std::ranges::copy(word.after,
+                    buffers_.begin() + static_cast<std::ptrdiff_t>(word.at));
+}
+
+// As it was before it was given back, which a packed ring's first descriptor
+// says by now.
+void ServedRing::SeeAgain() {
+  const auto trade = [&] {
+    if (!packed()) return;
+    std::byte* const at = ring_.data() + seen_at_.index * sizeof(PackedDesc);
+    std::swap_ranges(at, at + sizeof(PackedDesc),
+                     reinterpret_cast<std::byte*>(&seen_head_));
+  };
+  trade();
+  SeeChain(Image(), seen_at_, with_word_);
+  trade();
+}
+
+bool ServedRing::TakeAnswer(const DriverWord* word, uint32_t bytes,
+                            Answer answer) {
+  bool differs = false;
+  if (word != nullptr) {
+    const auto place = std::span(buffers_).subspan(word->at);
+    std::ranges::copy(word->after, place.begin());
+    SeeAgain();
+    if (!word->stays) std::ranges::copy(word->before, place.begin());
+    const auto seen = MakesOther(chain_, with_word_, *word);
+    if (!seen) return false;
+    differs = *seen;
+  } else if (other_ack_) {
+    std::swap(buffers_[other_ack_->at], other_ack_->value);
+    SeeAgain();
+    std::swap(buffers_[other_ack_->at], other_ack_->value);
+    if (CountDifferent(chain_, with_word_) != size_t{0}) return false;
+  }
+  const auto written = answer(chain_, differs ? &with_word_ : nullptr, bytes);
+  if (!written) return true;
+  Expect(chain_.first_writable.has_value(), "element",
+         "a byte was written into a chain that has none to write");
+  const size_t at = *chain_.first_writable;
+  // Two that differ are not followed.
+  if (other_ack_ && other_ack_->at != at &&
+      written->with_word != written->ack) {
+    return false;
+  }
+  buffers_[at] = std::byte{written->ack};
+  if (written->with_word != written->ack) {
+    other_ack_ = {at, std::byte{written->with_word}};
+  } else if (other_ack_ && other_ack_->at == at) {
+    other_ack_.reset();
+  }
   return true;
 }
 
@@ -160,7 +274,8 @@ std::optional<uint32_t> ServedRing::TakeSplit() {
   const auto& layout = memory_.layout();
   const uint16_t head = NextHead();
   Expect(head < layout.num, "element", "for a head that the ring has not");
-  SeeChain(Image(), {head}, chain_);
+  seen_at_ = {head};
+  SeeChain(Image(), seen_at_, chain_);
   const size_t at = At(layout.device) + virtio_user::kUsedRingOffset +
                     next_.index % layout.num * sizeof(VirtqUsedElem);
   const auto element = ValueAt<VirtqUsedElem>(memory_.ring(), at);
@@ -180,7 +295,9 @@ std::optional<uint32_t> ServedRing::TakePacked() {
                           ((desc.flags & kAvail) != 0) == next_.wrap &&
                           ((desc.flags & kUsed) != 0) == next_.wrap;
   if (!given_back) return std::nullopt;
-  SeeChain(Image(), next_, chain_);
+  seen_at_ = next_;
+  seen_head_ = ValueAt<PackedDesc>(ring_, at);
+  SeeChain(Image(), seen_at_, chain_);
   Expect(chain_.ends, "element", "for a list that has no end");
   Expect(desc.id == chain_.id, "element", "another id than the list's last");
   std::memcpy(ring_.data() + at + sizeof(desc.addr), &desc.len,
@@ -217,15 +334,21 @@ void ServedRing::ExpectInterrupt(const ServedCall& call) {
   told_ = next_;
 }
 
-void ServedRing::Compare() {
-  const auto as_they_are = [](std::span<const std::byte> memory,
-                              const std::byte* expected) {
-    return std::memcmp(memory.data(), expected, memory.size()) == 0;
-  };
-  Expect(as_they_are(memory_.buffers(), buffers_.data()), "nothing-else",
-         "the buffers are not what the answers make of them");
-  Expect(as_they_are(memory_.ring(), ring_.data()), "nothing-else",
+void ServedRing::CompareRing() const {
+  Expect(IsEqual(memory_.ring(), ring_.data()), "nothing-else",
          "written into the ring beside used elements and what is asked for");
+}
+
+ServedRing::Judged ServedRing::CompareBuffers() {
+  bool equal = IsEqual(memory_.buffers(), buffers_.data());
+  const bool with_word = !equal && other_ack_;
+  if (with_word) {
+    buffers_[other_ack_->at] = other_ack_->value;
+    equal = IsEqual(memory_.buffers(), buffers_.data());
+  }
+  Expect(equal, "nothing-else",
+         "the buffers are not what the answers make of them");
+  return with_word ? Judged::kWithWord : Judged::kAll;
 }
 
 }  // namespace fuzz

@@ -89,6 +89,7 @@ class WorstTest(session_test.Fixture):
                 mock.patch.object(tree, "build"),
                 mock.patch.object(tree, "targets", lambda: ["demo", "other"]),
                 mock.patch.object(tree, "prepared", prepared),
+                mock.patch.object(tree, "command_alone", prepared),
                 mock.patch.object(watch, "Interrupt", lambda: self.interrupt),
                 contextlib.redirect_stdout(out),
                 contextlib.redirect_stderr(io.StringIO()),

@@ -19,19 +19,20 @@ while read -r file; do
 done < <(sed -n '/^readonly left_out=/,/^)/s/^  //p' "$root/fuzz/load_lines.sh")
 
 # --config=fuzz counts the loads of the same files.
-grep -qF "counted='^virtio_user/((ring|net)/|device/control_queue\.cc)'" \
-  "$root/fuzz/load_lines.sh" || expect "two folders, one file" "something else"
-grep -qF 'build:fuzz --per_file_copt=^virtio_user/(ring|net)/.*\.cc$,^virtio_user/device/control_queue\.cc$@-fsanitize-coverage=trace-loads' \
+grep -qF "counted='^virtio_user/((ring|net)/|device/control_(queue|command)\.cc)'" \
+  "$root/fuzz/load_lines.sh" || expect "two folders, two files" "something else"
+grep -qF 'build:fuzz --per_file_copt=^virtio_user/(ring|net)/.*\.cc$,^virtio_user/device/control_(queue|command)\.cc$@-fsanitize-coverage=trace-loads' \
   "$root/.bazelrc" || expect "the same in .bazelrc" "something else"
 
 # A new file with such a load is refused.
 mkdir -p "$folder"/virtio_user/{ring,net,device,os}
-for file in ring/a.h ring/a.cc net/a.h net/a.cc device/control_queue.cc; do
+for file in ring/a.h ring/a.cc net/a.h net/a.cc device/control_queue.cc \
+  device/control_command.cc; do
   echo '  a = LoadRelaxed<uint8_t>(b);' >"$folder/virtio_user/$file"
 done
 out=$("$root/fuzz/load_lines.sh" "$folder" 2>&1 | paste -sd' ')
-expect "ring/a.h:1 ring/a.cc:1 net/a.h:1 net/a.cc:1 device/control_queue.cc:1" \
-  "$out"
+expect "ring/a.h:1 ring/a.cc:1 net/a.h:1 net/a.cc:1 device/control_queue.cc:1 \
+device/control_command.cc:1" "$out"
 echo '  f(LoadRelaxed<uint8_t>(b), LoadRelaxed<uint8_t>(c));' \
   >"$folder/virtio_user/net/a.cc"
 out=$("$root/fuzz/load_lines.sh" "$folder" 2>&1 >/dev/null)

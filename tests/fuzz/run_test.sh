@@ -48,6 +48,15 @@ expect "$PWD/engine -artifact_prefix=*/artifacts/ -max_total_time=0 corpus" "$ou
 out=$("$run" demo engine --seeds one two -- --regression)
 expect "in *: -runs=0 $PWD/one $PWD/two" "$out"
 
+# Who asks for the command alone may not disturb a run.
+echo mine >out/demo/corpus/mine
+out=$("$run" demo engine --seeds one two -- --fuzzing_output_root="$PWD/out" \
+  --print_only --clean | paste -sd' ')
+expect "$PWD/engine -artifact_prefix=*/artifacts/ -max_total_time=0 corpus" "$out"
+expect "mine one" "$(names_in out/demo/corpus)"
+"$run" demo engine -- --fuzzing_output_root="$PWD/other" --print_only >/dev/null
+[[ ! -e other ]] || expect "no folder" "other"
+
 out=$("$run" demo engine --seeds one -- --fuzzing_output_root=out --print |
   paste -sd' ')
 expect "$PWD/engine -artifact_prefix=$PWD/out/demo/artifacts/ *" "$out"
@@ -64,6 +73,8 @@ out=$("$run" demo no_engine --seeds one -- 2>&1)
 expect "2: run: demo was built without libFuzzer*" "$?: $out"
 out=$("$run" demo engine --seeds one -- --timeout_secs=x 2>&1)
 expect "2: run: --timeout_secs=x: *" "$?: $out"
+out=$("$run" demo engine --seeds one -- --timeout_secs=99999999999 2>&1)
+expect "2: run: --timeout_secs=99999999999: *" "$?: $out"
 out=$("$run" demo engine --seeds one -- word 2>&1)
 expect "2: run: word: no such option" "$?: $out"
 

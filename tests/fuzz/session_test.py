@@ -225,6 +225,31 @@ class SessionTest(Fixture):
         self.assertEqual((code, finding.name), (77, ("demo", "it")))
 
 
+    def test_WhatCannotBeReplayed_IsNamed(self):
+        pipe = self.work / "pipe"
+        os.mkfifo(pipe)
+        for name, why in (
+            ("", "'': a file has a name"),
+            (str(self.work), "a folder; name files in it"),
+            (str(self.work / "none"), "no such file"),
+            (str(pipe), "not a regular file"),
+            ("/dev/null", "/dev/null: not a regular file"),
+        ):
+            with self.assertRaisesRegex(options.UsageError, why):
+                main.check_input(pathlib.Path(name).resolve(), name)
+        path = self.work / "input"
+        path.write_bytes(b"?")
+        main.check_input(path, str(path))
+        with mock.patch.object(os, "access", return_value=False):
+            with self.assertRaisesRegex(options.UsageError, "must not be read"):
+                main.check_input(path, str(path))
+
+    def test_ALongRunIsTimedInHours(self):
+        one = session.Session("demo", self.command(), 1, 1, 40)
+        one.elapsed = 25 * 3600 + 61
+        self.assertIn("demo 25:01:01  ", one.text())
+
+
 class TableTest(Fixture):
     def test_EachTargetHasALine(self):
         one, _, _ = self.run_fake("pass")

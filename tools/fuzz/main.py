@@ -1,5 +1,6 @@
 """`./vuser fuzz`: see options.USAGE."""
 
+import os
 import pathlib
 import random
 import sys
@@ -132,17 +133,31 @@ def conclude(wanted, sessions, interrupt, troubles=()):
     return code
 
 
+def check_input(path, name):
+    """Whether the file `name` can be replayed, said before anything is built."""
+    if not name:
+        raise options.UsageError("'': a file has a name")
+    if path.is_dir():
+        raise options.UsageError(f"{name}: a folder; name files in it")
+    if not path.exists():
+        raise options.UsageError(f"{name}: no such file")
+    if not path.is_file():
+        raise options.UsageError(
+            f"{name}: not a regular file; copy what it gives into one"
+        )
+    if not os.access(path, os.R_OK):
+        raise options.UsageError(f"{name}: it must not be read by you")
+
+
 def replay(wanted):
     """Runs files, each once."""
     target = wanted.targets[0]
     paths = [pathlib.Path(name).resolve() for name in wanted.files]
     for path, name in zip(paths, wanted.files):
-        if path.is_dir():
-            raise options.UsageError(f"{name}: a folder; name files in it")
-        if not path.is_file():
-            raise options.UsageError(f"{name}: no such file")
+        check_input(path, name)
     tree.build([target])
-    command = tree.prepared(target)
+    # Another run may be at work on the corpus.
+    command = tree.command_alone(target)
     log = tree.WORK / target / "replay.log"
     log.unlink(missing_ok=True)
     worst, troubles = 0, []

@@ -168,7 +168,8 @@ class Session:
         """One line of them."""
         now = self.summary()
         states = f"  states {now['states']}" if now["states"] else ""
-        passed = time.strftime("%H:%M:%S", time.gmtime(self.elapsed))
+        minutes, seconds = divmod(int(self.elapsed), 60)
+        passed = f"{minutes // 60:02}:{minutes % 60:02}:{seconds:02}"
         return (
             f"{self.target} {passed}  {now['rate']} exec/s"
             f"  coverage {now['coverage']}  features {now['features']}"

@@ -66,10 +66,18 @@ def held(names):
 
 def prepared(name, *arguments):
     """Makes the working folder ready; the engine's command, word by word."""
+    return _command(name, "--print", *arguments)
+
+
+def command_alone(name):
+    """As `prepared`, and leaves the folder as it is."""
+    return _command(name, "--print_only")
+
+
+def _command(name, *arguments):
     command = [
         str(WORK / name / "command"),
         f"--fuzzing_output_root={WORK}",
-        "--print",
         *arguments,
     ]
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True)
