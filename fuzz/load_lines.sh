@@ -36,7 +36,7 @@ while read -r file; do
 done < <(grep -rlE --include='*.h' --include='*.cc' "$load" virtio_user |
   LC_ALL=C sort)
 grep -nE "$line" virtio_user/ring/*.{h,cc} virtio_user/net/*.{h,cc} \
-  irtio_user/device/control_{queue,command}.cc |
+  virtio_user/device/control_{queue,command}.cc |
   grep -vE '^virtio_user/ring/(shared_memory|ring_gate)\.h' |
   sed -E 's|^virtio_user/([^:]*:[0-9]+):.*|\1|'
 two=$(grep -nE "($line).*($line)" virtio_user/ring/*.{h,cc} \
