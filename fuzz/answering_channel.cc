@@ -116,6 +116,7 @@ Result<size_t> AnsweringChannel::Send(std::span<const SendChunk> chunks,
       std::memcpy(inbox_.data() + inbox_bytes_, now.data(), now.size());
       inbox_bytes_ += now.size();
       sent += now.size();
+      sent_bytes_ += now.size();
       left = left.subspan(now.size());
       ReadMessages();
     }

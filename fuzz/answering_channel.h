@@ -42,6 +42,8 @@ class AnsweringChannel final : public virtio_user::Channel {
   // By the back-end.
   bool closed() const { return closed_; }
   bool has_requests() const { return has_requests_; }
+  // By the front-end, to any back-end.
+  size_t sent_bytes() const { return sent_bytes_; }
   // The next Attach waits in vain.
   void RefuseAttach() { refuses_attach_ = true; }
   // Descriptors that came in the middle of a message, where no peer takes them.
@@ -140,6 +142,7 @@ class AnsweringChannel final : public virtio_user::Channel {
   uint64_t status_ = 0;
   size_t messages_ = 0;
   size_t misplaced_fds_ = 0;
+  size_t sent_bytes_ = 0;
   std::array<std::byte, 512> inbox_;  // Sent, and not read yet.
   size_t inbox_bytes_ = 0;
   std::array<std::byte, 4096> outbox_;

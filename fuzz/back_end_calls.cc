@@ -3,7 +3,6 @@
 #include "fuzz/back_end_calls.h"
 
 #include <array>
-#include <iterator>
 #include <span>
 #include <utility>
 
@@ -38,9 +37,9 @@ Result<void> ToVoid(const Result<T>& result) {
 
 void BackEndCalls::Make(Reader calls) {
   if (calls.empty()) {
-    return Watched(kUsualBudget, [this] { return UsualSession(); });
+    return Watched(kUsualBudget, {}, [this] { return UsualSession(); });
   }
-  Watched(budget_, [this] { return Open(); });
+  Watched(budget_, {}, [this] { return Open(); });
   for (size_t made = 0; made < kMost && !calls.empty(); ++made) {
     MakeOne(calls.Byte());
   }
@@ -48,7 +47,7 @@ void BackEndCalls::Make(Reader calls) {
 
 void BackEndCalls::End() {
   if (std::exchange(in_batch_, false)) Discard();
-  Watched(kNoTime, [this] {
+  Watched(kNoTime, {}, [this] {
     backend_.link().Detach();
     notes_ = {};
     return Outcome();
@@ -63,24 +62,34 @@ void BackEndCalls::MakeOne(uint8_t byte) {
       budget_ = BudgetOf(argument);
       return;
     case BackEndCall::kDetach:
-      return Watched(kNoTime, [this] {
+      return Watched(kNoTime, {}, [this] {
         backend_.link().Detach();
         return Outcome();
       });
     case BackEndCall::kLook:
-      return Watched(kNoTime, [this] { return Look(); });
+      return Watched(kNoTime, {}, [this] { return Look(); });
     case BackEndCall::kTakeNews:
-      return Watched(kNoTime, [this] { return TakeNews(); });
+      return Watched(kNoTime, {}, [this] { return TakeNews(); });
     default:
-      return Watched(budget_, [&] { return Link(call, argument); });
+      return Watched(budget_, CausesNow(call, argument),
+                     [&] { return Link(call, argument); });
   }
 }
 
-void BackEndCalls::Watched(Duration granted,
+Causes BackEndCalls::CausesNow(BackEndCall call, unsigned argument) const {
+  return CausesOf(known_, {.call = call,
+                           .argument = argument,
+                           .attached = channel_.attached(),
+                           .has_notes = notes_.fd.valid()});
+}
+
+void BackEndCalls::Watched(Duration granted, const Causes& causes,
                            virtio_user::FunctionRef<Outcome()> make) {
   const CallBegin begin = {.at = channel_.now(),
                            .granted = granted,
-                           .attached = channel_.attached()};
+                           .attached = channel_.attached(),
+                           .sent_bytes = channel_.sent_bytes(),
+                           .causes = causes};
   channel_.heard().BeginCall();
   backend_.BeginCall(granted);
   const Outcome done = make();
@@ -119,18 +128,20 @@ Result<void> BackEndCalls::Features(BackEndCall call, unsigned argument) {
   switch (call) {
     case BackEndCall::kSetOwner:
       return backend_.SetOwner();
-    case BackEndCall::kGetFeatures: {
-      const auto offered = backend_.GetFeatures();
-      offered_ = offered.value_or(FeatureSet());
-      if (offered) JudgeFeatures(channel_, backend_, offered_);
-      return ToVoid(offered);
-    }
+    case BackEndCall::kGetFeatures:
+      return GetFeatures();
     case BackEndCall::kSetFeatures:
       return SetFeatures(argument);
-    case BackEndCall::kSetMemTable:
-      return backend_.SetMemTable(TableOf(argument));
-    case BackEndCall::kChangeMemTable:
-      return backend_.ChangeMemTable(TableOf(argument));
+    case BackEndCall::kSetMemTable: {
+      const auto done = backend_.SetMemTable(TableOf(argument));
+      known_.SetMemTable(TableOf(argument), done);
+      return done;
+    }
+    case BackEndCall::kChangeMemTable: {
+      const auto done = backend_.ChangeMemTable(TableOf(argument));
+      known_.ChangeMemTable(TableOf(argument), done);
+      return done;
+    }
     default:
       return Ring(call, argument);
   }
@@ -149,18 +160,16 @@ Result<void> BackEndCalls::Ring(BackEndCall call, unsigned argument) {
           ring, {.desc = {0x10000}, .avail = {0x10100}, .used = {0x10200}});
     case BackEndCall::kSetVringCall:
       return backend_.SetVringCall(ring, second ? -1 : 0);
-    case BackEndCall::kSetVringKick:
-      return backend_.SetVringKick(ring, second ? -1 : 25);
+    case BackEndCall::kSetVringKick: {
+      const auto done = backend_.SetVringKick(ring, second ? -1 : 25);
+      known_.Kick(ring, done);
+      return done;
+    }
     case BackEndCall::kSetVringEnable:
       return backend_.SetVringEnable(
           ring, second ? VringEnable::kDisabled : VringEnable::kEnabled);
-    case BackEndCall::kGetVringBases: {
-      std::array<VringBaseQuery, 3> queries;
-      queries[0].vring = ring;
-      queries[1].vring = 1;
-      return GetBases(
-          std::span(queries).first(argument % (queries.size() + 1)));
-    }
+    case BackEndCall::kGetVringBases:
+      return GetBases(AskedRingsOf(argument).used());
     default:
       return Device(call, argument);
   }
@@ -222,7 +231,9 @@ Result<void> BackEndCalls::Attach(bool in_vain) {
   if (in_batch_) return {};
   backend_.link().Detach();
   if (in_vain) channel_.RefuseAttach();
-  return backend_.link().Attach();
+  const auto done = backend_.link().Attach();
+  if (done) known_.Attach();
+  return done;
 }
 
 Result<void> BackEndCalls::Look() {
@@ -245,7 +256,7 @@ Result<void> BackEndCalls::TakeNews() {
 Result<void> BackEndCalls::Open() {
   if (auto done = Attach(false); !done) return done;
   if (auto done = backend_.SetOwner(); !done) return done;
-  return Features(BackEndCall::kGetFeatures, 0);
+  return GetFeatures();
 }
 
 Result<void> BackEndCalls::UsualSession() {
@@ -256,13 +267,20 @@ Result<void> BackEndCalls::UsualSession() {
   return done;
 }
 
+Result<void> BackEndCalls::GetFeatures() {
+  const auto offered = backend_.GetFeatures();
+  offered_ = offered.value_or(FeatureSet());
+  if (offered) {
+    JudgeFeatures(channel_, backend_, offered_);
+    known_.Agree(SaidAgreement(channel_));
+  } else if (!in_batch_) {
+    known_.LoseAgreement();
+  }
+  return ToVoid(offered);
+}
+
 Result<void> BackEndCalls::SetFeatures(unsigned argument) {
-  // The last one: above what a vhost-user feature word has.
-  const FeatureSet sets[] = {{Feature::kVersion1},
-                             offered_,
-                             {Feature::kVersion1, Feature::kRingPacked},
-                             FeatureSet::FromWords(0, 8)};
-  const FeatureSet& features = sets[argument % std::size(sets)];
+  const FeatureSet features = FeaturesOf(argument, offered_);
   if (features.high() == 0) {
     SetLayout(features.Has(Feature::kRingPacked) ? RingFormat::kPacked
                                                  : RingFormat::kSplit);
@@ -283,18 +301,23 @@ Result<void> BackEndCalls::BatchStep() {
 
 void BackEndCalls::BeginBatch() {
   backend_.BeginBatch();
+  known_.BeginBatch();
   layout_before_batch_ = layout_;
 }
 
 // What was queued was never said.
 void BackEndCalls::Discard() {
   backend_.Discard();
+  known_.Discard();
   SetLayout(layout_before_batch_);
 }
 
 Result<void> BackEndCalls::Commit() {
-  const auto done = backend_.Commit();
-  return done ? Outcome() : std::unexpected(done.error().error);
+  const auto committed = backend_.Commit();
+  const Outcome done =
+      committed ? Outcome() : std::unexpected(committed.error().error);
+  known_.Commit(done);
+  return done;
 }
 
 Result<void> BackEndCalls::Lacking(unsigned argument) {
@@ -317,7 +340,9 @@ Result<void> BackEndCalls::TellStart(unsigned argument) {
       BackEndCall::kSetVringCall, BackEndCall::kSetVringNum,
       BackEndCall::kSetVringBase, BackEndCall::kSetVringAddr,
       BackEndCall::kSetVringKick, BackEndCall::kSetVringEnable};
-  if (auto done = backend_.SetMemTable(TableOf(argument)); !done) return done;
+  if (auto done = Features(BackEndCall::kSetMemTable, argument); !done) {
+    return done;
+  }
   for (const unsigned ring : {0u, 1u}) {
     for (const BackEndCall call : kOfARing) {
       if (call == BackEndCall::kSetVringEnable && !backend_.caps().ring_enable)
@@ -329,14 +354,17 @@ Result<void> BackEndCalls::TellStart(unsigned argument) {
 }
 
 Result<void> BackEndCalls::Stop() {
-  std::array<VringBaseQuery, 2> queries;
-  queries[1].vring = 1;
-  return GetBases(queries);
+  constexpr uint16_t kBoth[] = {0, 1};
+  return GetBases(kBoth);
 }
 
-Result<void> BackEndCalls::GetBases(std::span<VringBaseQuery> queries) {
+Result<void> BackEndCalls::GetBases(std::span<const uint16_t> rings) {
+  std::array<VringBaseQuery, HeardAnswers::kMostBases> room;
+  const auto queries = std::span(room).first(rings.size());
+  for (size_t i = 0; i < rings.size(); ++i) queries[i].vring = rings[i];
   auto done = backend_.GetVringBases(queries);
   if (done) JudgeBases(channel_, queries, layout_);
+  known_.GetBases(rings, done);
   return done;
 }
 

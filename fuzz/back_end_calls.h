@@ -10,55 +10,18 @@
 #include <span>
 
 #include "fuzz/answering_channel.h"
+#include "fuzz/back_end_call.h"
+#include "fuzz/known_back_end.h"
 #include "fuzz/reader.h"
+#include "fuzz/refusal_rules.h"
 #include "virtio_user/vhost_user/vhost_user_backend.h"
 
 namespace fuzz {
 
-// A call in the lower five bits of a byte; the three above choose between
-// arguments.
-enum class BackEndCall : uint8_t {
-  kAttach,  // Again, where there is a link; the last argument: in vain.
-  kDetach,
-  kLook,  // Whatever tells without waiting.
-  kSetOwner,
-  kGetFeatures,
-  kSetFeatures,
-  kSetMemTable,
-  kChangeMemTable,
-  kSetVringNum,
-  kSetVringBase,
-  kSetVringAddr,
-  kSetVringCall,
-  kSetVringKick,
-  kSetVringEnable,
-  kGetVringBases,
-  kGetStatus,
-  kSetStatus,
-  kGetConfig,
-  kSetConfig,
-  kSetMtu,
-  kSendRarp,
-  kResetDevice,
-  kGetInflight,
-  kSetInflight,  // What GetInflight has brought, maybe from another back-end.
-  kTakeNews,
-  kBatch,    // Begins one, or commits it.
-  kDiscard,  // The batch.
-  kLacking,  // What no vhost-user back-end has.
-  kOpen,     // From Attach to GetFeatures.
-  kStart,    // Memory and both rings, as one batch.
-  kStop,     // Both rings, and where they were.
-  kBudget,   // What the calls that come are granted.
-};
-
-constexpr uint8_t Call(BackEndCall call, unsigned argument = 0) {
-  return static_cast<uint8_t>(static_cast<unsigned>(call) | argument << 5);
-}
-
 // What a front-end asks of a vhost-user back-end, call by call, and what must
 // hold after each of them: it took no longer than it was granted, it says what
-// was answered, a failure says why, a lost peer is detached, and of the
+// was answered, it is refused where the table of refusal_rules.h has it and
+// nowhere else, a failure says why, a lost peer is detached, and of the
 // descriptors that came only those are open that were handed on.
 class BackEndCalls {
  public:
@@ -94,6 +57,7 @@ class BackEndCalls {
   Outcome TakeNews();
   Outcome Open();
   Outcome UsualSession();
+  Outcome GetFeatures();
   Outcome SetFeatures(unsigned argument);
   void SetLayout(virtio_user::RingFormat layout);
   Outcome BatchStep();
@@ -103,15 +67,17 @@ class BackEndCalls {
   Outcome Start(unsigned argument);
   Outcome TellStart(unsigned argument);
   Outcome Stop();
-  Outcome GetBases(std::span<virtio_user::VringBaseQuery> queries);
+  Outcome GetBases(std::span<const uint16_t> rings);
   Outcome Commit();
 
-  // BeginCall, `make`, and what must hold then.
-  void Watched(virtio_user::Duration granted,
+  // BeginCall, `make`, and what must hold then; `causes`: to refuse it.
+  void Watched(virtio_user::Duration granted, const Causes& causes,
                virtio_user::FunctionRef<Outcome()> make);
+  Causes CausesNow(BackEndCall call, unsigned argument) const;
 
   virtio_user::VhostUserBackend& backend_;
   AnsweringChannel& channel_;
+  KnownBackEnd known_;
   virtio_user::Duration budget_ = std::chrono::seconds(2);
   virtio_user::FeatureSet offered_;
   virtio_user::RingFormat layout_ = virtio_user::RingFormat::kSplit;

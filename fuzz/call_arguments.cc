@@ -4,6 +4,7 @@
 
 #include <array>
 #include <chrono>
+#include <iterator>
 #include <span>
 
 #include "virtio_user/base/check.h"
@@ -14,6 +15,8 @@ namespace fuzz {
 
 using std::chrono::milliseconds;
 using virtio_user::Duration;
+using virtio_user::Feature;
+using virtio_user::FeatureSet;
 using virtio_user::InflightShape;
 using virtio_user::MemoryTable;
 
@@ -64,6 +67,14 @@ class Tables {
 
 }  // namespace
 
+FeatureSet FeaturesOf(size_t i, FeatureSet offered) {
+  const FeatureSet sets[] = {{Feature::kVersion1},
+                             offered,
+                             {Feature::kVersion1, Feature::kRingPacked},
+                             FeatureSet::FromWords(0, 8)};
+  return sets[i % std::size(sets)];
+}
+
 const MemoryTable& TableOf(size_t i) {
   static const auto* const kTables = new Tables;
   return (*kTables)[i];
@@ -75,6 +86,13 @@ uint16_t RingOf(size_t i) {
   constexpr std::array<uint16_t, kArguments> kRings = {0, 1,   0,   1,
                                                        3, 255, 256, 0xffff};
   return kRings[i];
+}
+
+// None of them, one, two, or three.
+AskedRings AskedRingsOf(size_t i) {
+  AskedRings asked = {.rings = {RingOf(i), 1, 0}};
+  asked.count = i % (asked.rings.size() + 1);
+  return asked;
 }
 
 uint8_t StatusOf(size_t i) {

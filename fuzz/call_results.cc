@@ -27,9 +27,8 @@ constexpr uint64_t kSpoken = 1 << 0 | 1 << 2 | 1 << 3 | 1 << 4 | kBackendReq |
                              1 << 9 | 1 << 12 | 1 << 13 | 1 << 15 | 1 << 16;
 // LOG_ALL and PROTOCOL_FEATURES, which are vhost-user's own.
 constexpr uint64_t kOfTheTransport = 1 << 26 | virtio_user::kBit30;
-// Pairs and memory slots of one device.
+// Of one device.
 constexpr uint64_t kMostPairs = 128;
-constexpr uint64_t kMostSlots = 509;
 
 // Why what came is no answer; null: it is one, or may become one.
 const char* FaultIn(const AnsweringChannel& channel) {
@@ -72,14 +71,37 @@ void JudgeError(AnsweringChannel& channel, const CallBegin& begin,
              "a peer that is there was lost");
       return;
     default:
-      return;
+      return;  // JudgeRefusal's.
   }
+}
+
+void JudgeRefusal(const AnsweringChannel& channel, const CallBegin& begin,
+                  const Result<void>& done) {
+  if (done) {
+    return Expect(!begin.causes.certain(), "refusals",
+                  "what cannot be is done");
+  }
+  const ErrorCode code = done.error().code();
+  if (!IsOwnRefusal(code)) {
+    const bool nobody = code == ErrorCode::kDisconnected && !begin.attached;
+    return Expect(!begin.causes.certain() || nobody, "refusals",
+                  "what cannot be is tried");
+  }
+  if (begin.causes.Has(code)) {
+    return Expect(channel.sent_bytes() == begin.sent_bytes, "refusals",
+                  "too late: something was said");
+  }
+  const std::string text =
+      "without a cause: " + std::string(virtio_user::ToString(code)) + ", " +
+      std::string(done.error().text());
+  Expect(false, "refusals", text);
 }
 
 }  // namespace
 
 void JudgeCall(AnsweringChannel& channel, const CallBegin& begin,
                const Result<void>& done) {
+  JudgeRefusal(channel, begin, done);
   const HeardAnswers& heard = channel.heard();
   if (const char* const fault = FaultIn(channel); fault != nullptr) {
     return JudgeFault(channel, fault, done);
@@ -97,6 +119,19 @@ void JudgeCall(AnsweringChannel& channel, const CallBegin& begin,
   if (!done) JudgeError(channel, begin, done.error().code());
 }
 
+KnownBackEnd::Agreement SaidAgreement(const AnsweringChannel& channel) {
+  const HeardAnswers::Values& said = channel.heard().values();
+  KnownBackEnd::Agreement agreement;
+  agreement.protocol_bit = (said.features & virtio_user::kBit30) != 0;
+  if (!agreement.protocol_bit) return agreement;
+  agreement.protocol = said.protocol & kSpoken;
+  if (!channel.has_requests()) agreement.protocol &= ~kBackendReq;
+  if ((agreement.protocol & virtio_user::kProtoMemSlots) != 0) {
+    agreement.slots = said.slots;
+  }
+  return agreement;
+}
+
 void JudgeFeatures(AnsweringChannel& channel,
                    const virtio_user::VhostUserBackend& backend,
                    FeatureSet offered) {
@@ -105,11 +140,9 @@ void JudgeFeatures(AnsweringChannel& channel,
   Expect(offered.low() == (said.features & ~kOfTheTransport) &&
              offered.high() == 0,
          "features", "others were offered");
-  const bool has_protocol = (said.features & virtio_user::kBit30) != 0;
+  const auto [has_protocol, agreed, slots] = SaidAgreement(channel);
   const virtio_user::BackendCaps& caps = backend.caps();
   Expect(caps.ring_enable == has_protocol, "features", "rings are enabled");
-  uint64_t agreed = has_protocol ? said.protocol & kSpoken : 0;
-  if (!channel.has_requests()) agreed &= ~kBackendReq;
   Expect(backend.protocol_features() == agreed, "features",
          "others of the protocol were offered");
   const bool has_queues = (agreed & virtio_user::kProtoMq) != 0;
@@ -117,11 +150,11 @@ void JudgeFeatures(AnsweringChannel& channel,
              (has_queues ? std::min(said.pairs, kMostPairs) : 1),
          "limits", "as many queue pairs");
   // A table of 8 regions is taken by everybody.
-  const bool has_slots =
-      (agreed & virtio_user::kProtoMemSlots) != 0 && said.slots >= 8;
+  const bool has_slots = slots >= KnownBackEnd::kRegionsOfAMessage;
   Expect(caps.memory_slots == has_slots, "limits", "memory slots");
   Expect(caps.max_memory_regions ==
-             (has_slots ? std::min(said.slots, kMostSlots) : 8),
+             (has_slots ? std::min(slots, KnownBackEnd::kMostSlots)
+                        : KnownBackEnd::kRegionsOfAMessage),
          "limits", "as many memory regions");
 }
 

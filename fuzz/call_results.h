@@ -11,6 +11,8 @@
 #include <span>
 
 #include "fuzz/answering_channel.h"
+#include "fuzz/known_back_end.h"
+#include "fuzz/refusal_rules.h"
 #include "virtio_user/vhost_user/vhost_user_backend.h"
 
 namespace fuzz {
@@ -19,13 +21,19 @@ struct CallBegin {
   virtio_user::Duration at{0};
   virtio_user::Duration granted{0};
   bool attached = false;
+  size_t sent_bytes = 0;
+  Causes causes = {};  // To refuse it before anything is said.
 };
 
-// How a call ended: with success where each answer is the one that was asked
+// How a call ended: refused before anything is said where there is a cause,
+// named by its code; with success where each answer is the one that was asked
 // for and no other, with kRefused where one says no, with kProtocol and without
 // a link where one is none.
 void JudgeCall(AnsweringChannel& channel, const CallBegin& begin,
                const virtio_user::Result<void>& done);
+
+// What the last GetFeatures has settled.
+KnownBackEnd::Agreement SaidAgreement(const AnsweringChannel& channel);
 
 // What was returned, where it was. A fault is left to JudgeCall.
 void JudgeFeatures(AnsweringChannel& channel,
