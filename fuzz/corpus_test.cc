@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
-// What lies in corpus/ is what make_corpus writes, and what fuzzing found and
-// `./vuser fuzz --distil` kept, whose names are the engine's. In corpus/TARGET/
-// found/ is what a target died of once, under a name that tells.
+// What lies in corpus/ is what make_corpus writes, but for what left_out/
+// names, and what fuzzing found and `./vuser fuzz --distil` kept, whose names
+// are the engine's. In corpus/TARGET/found/ is what a target died of once,
+// under a name that tells.
 
 #include <gtest/gtest.h>
 
@@ -21,6 +22,7 @@
 #include <string_view>
 
 #include "fuzz/control_input.h"
+#include "fuzz/left_out.h"
 #include "fuzz/seeds.h"
 
 namespace fuzz {
@@ -83,14 +85,17 @@ size_t MostBytes(std::string_view target) {
 
 class CorpusTest : public testing::TestWithParam<SeededTarget> {};
 
-TEST_P(CorpusTest, EachSeed_IsCommittedAsItIsGenerated) {
+TEST_P(CorpusTest, EachSeed_IsCommittedAsItIsGenerated_OrLeftOut) {
   const auto generated = Generated(GetParam());
+  const auto left_out = LeftOutSeeds(GetParam().name);
   const auto committed = Committed(fs::path(kCorpus) / GetParam().name);
   ASSERT_FALSE(generated.empty());
 
   for (const auto& [name, bytes] : generated) {
     const auto file = committed.find(name);
-    if (file == committed.end()) {
+    if (left_out.contains(name)) {
+      EXPECT_EQ(file, committed.end()) << name << " is left out";
+    } else if (file == committed.end()) {
       ADD_FAILURE() << name << " is missing: bazel run //fuzz:make_corpus";
     } else {
       EXPECT_TRUE(file->second == bytes) << name << " is another one";
@@ -101,6 +106,24 @@ TEST_P(CorpusTest, EachSeed_IsCommittedAsItIsGenerated) {
                 name.starts_with("found/"))
         << name << " comes from nowhere";
   }
+}
+
+TEST_P(CorpusTest, WhatIsLeftOut_IsGenerated) {
+  const auto generated = Generated(GetParam());
+  for (const std::string& name : LeftOutSeeds(GetParam().name)) {
+    EXPECT_TRUE(generated.contains(name)) << name << " is not generated";
+  }
+}
+
+// So that there is room for what fuzzing finds next.
+TEST_P(CorpusTest, WhereSeedsAreLeftOut_AtMost450FilesStay) {
+  if (LeftOutSeeds(GetParam().name).empty()) return;
+  const auto committed = Committed(fs::path(kCorpus) / GetParam().name);
+  EXPECT_LE(std::ranges::count_if(committed,
+                                  [](const auto& file) {
+                                    return !file.first.starts_with("found/");
+                                  }),
+            450);
 }
 
 TEST_P(CorpusTest, ACorpus_IsAtMost500FilesAnd1MB) {
@@ -162,10 +185,14 @@ INSTANTIATE_TEST_SUITE_P(Targets, CorpusTest,
                            return std::string(target.param.name);
                          });
 
-TEST(CorpusFoldersTest, EachFolder_IsOfATargetWithSeeds) {
+TEST(CorpusFoldersTest, EachFolderAndList_IsOfATargetWithSeeds) {
   std::set<std::string> names;
   for (const SeededTarget& target : SeededTargets()) {
     names.emplace(target.name);
+  }
+  for (const auto& entry : fs::directory_iterator("fuzz/left_out")) {
+    EXPECT_EQ(entry.path().extension(), ".list");
+    EXPECT_TRUE(names.contains(entry.path().stem())) << entry.path();
   }
   for (const auto& entry : fs::directory_iterator(kCorpus)) {
     EXPECT_TRUE(names.contains(entry.path().filename())) << entry.path();

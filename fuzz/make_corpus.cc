@@ -2,15 +2,18 @@
 //
 // Writes seed inputs of a fuzz target, the same ones each time.
 //
-//   make_corpus TARGET FOLDER
+//   make_corpus TARGET FOLDER [LEFT_OUT_FOLDER]
 //
-// They are a beginning: `./vuser fuzz` adds what it finds, and distils.
+// They are a beginning: `./vuser fuzz` adds what it finds, and distils. Those
+// that this has left out of the corpus (left_out.h) go into the other folder,
+// if into any.
 
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
 #include <string>
 
+#include "fuzz/left_out.h"
 #include "fuzz/seeds.h"
 
 namespace {
@@ -22,12 +25,17 @@ bool Write(const std::filesystem::path& path, const fuzz::Bytes& bytes) {
   return file.good();
 }
 
+// `left_out_folder` may be null.
 int WriteAll(const fuzz::SeededTarget& target,
-             const std::filesystem::path& folder) {
-  std::error_code error;
-  std::filesystem::create_directories(folder, error);
+             const std::filesystem::path& corpus, const char* left_out_folder) {
+  const auto left_out = fuzz::LeftOutSeeds(target.name);
   size_t count = 0;
   for (const fuzz::Seed& seed : target.seeds()) {
+    const bool goes = left_out.contains(seed.name);
+    if (goes && left_out_folder == nullptr) continue;
+    const std::filesystem::path folder = goes ? left_out_folder : corpus;
+    std::error_code error;
+    std::filesystem::create_directories(folder, error);
     if (!Write(folder / seed.name, seed.bytes)) {
       std::fprintf(stderr, "%s: cannot be written\n",
                    (folder / seed.name).c_str());
@@ -35,7 +43,8 @@ int WriteAll(const fuzz::SeededTarget& target,
     }
     ++count;
   }
-  std::printf("%zu seeds in %s\n", count, folder.c_str());
+  std::printf("%zu seeds, %zu are left out of the corpus\n", count,
+              left_out.size());
   return 0;
 }
 
@@ -43,9 +52,12 @@ int WriteAll(const fuzz::SeededTarget& target,
 
 int main(int argc, char** argv) {
   for (const fuzz::SeededTarget& target : fuzz::SeededTargets()) {
-    if (argc == 3 && target.name == argv[1]) return WriteAll(target, argv[2]);
+    const bool whole = argc == 3 || argc == 4;
+    if (whole && target.name == argv[1]) {
+      return WriteAll(target, argv[2], argc == 4 ? argv[3] : nullptr);
+    }
   }
-  std::fprintf(stderr, "make_corpus TARGET FOLDER; targets:");
+  std::fprintf(stderr, "make_corpus TARGET FOLDER [LEFT_OUT_FOLDER]; targets:");
   for (const fuzz::SeededTarget& target : fuzz::SeededTargets()) {
     std::fprintf(stderr, " %s", std::string(target.name).c_str());
   }

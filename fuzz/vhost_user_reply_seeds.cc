@@ -153,6 +153,35 @@ void AddLives(std::vector<Seed>& seeds) {
       kAllSpoken);
 }
 
+// What is known of memory and rings, and when that ends.
+void AddKnowledge(std::vector<Seed>& seeds) {
+  using enum BackEndCall;
+  constexpr unsigned kOtherFile = 4;
+  constexpr unsigned kNinePages = 6;
+  const auto add = [&](std::string_view name, const Bytes& calls,
+                       uint32_t protocol = kAllSpoken) {
+    seeds.push_back({"known_" + std::string(name),
+                     Input({.calls = calls,
+                            .what = kWide,
+                            .described = Described(protocol)})});
+  };
+  add("rings_of_a_forgotten_batch",
+      BytesOf(Call(kBatch), Call(kSetVringKick), Call(kSetMemTable, kNinePages),
+              Call(kDiscard), Call(kSetMemTable, kNinePages)));
+  add("rings_of_another_back_end",
+      BytesOf(Call(kStart), Call(kOpen), Call(kSetMemTable, kNinePages)));
+  add("memory_of_another_back_end",
+      BytesOf(Call(kStart), Call(kOpen), Call(kChangeMemTable, kOtherFile)));
+  add("memory_behind_a_barrier",
+      BytesOf(Call(kStart), Call(kChangeMemTable, kOtherFile), Call(kStop),
+              Call(kSetMemTable, kOtherFile), Call(kChangeMemTable)),
+      kAllSpoken & ~8u);
+  add("memory_that_is_cut",
+      BytesOf(Call(kSetMemTable, 2), Call(kChangeMemTable),
+              Call(kChangeMemTable, kNinePages), Call(kSetMemTable),
+              Call(kChangeMemTable, 2), Call(kChangeMemTable)));
+}
+
 // What a back-end is beside its answers.
 void AddBackEnds(std::vector<Seed>& seeds) {
   using enum BackEndCall;
@@ -177,7 +206,7 @@ void AddBackEnds(std::vector<Seed>& seeds) {
     }
   }
   constexpr std::pair<uint16_t, uint16_t> kLimits[] = {
-      {0, 0}, {1, 7}, {1, 8}, {129, 509}, {0xffff, 0xffff}};
+      {0, 0}, {1, 7}, {1, 8}, {1, 9}, {129, 509}, {0xffff, 0xffff}};
   for (const auto& [pairs, slots] : kLimits) {
     Bytes described = Described(kAllSpoken);
     Append(described, pairs, 2);
@@ -303,6 +332,7 @@ std::vector<Seed> VhostUserReplySeeds() {
   }
   AddCalls(seeds);
   AddLives(seeds);
+  AddKnowledge(seeds);
   for (Seed& seed : VhostUserAnswerSeeds()) seeds.push_back(std::move(seed));
   AddBackEnds(seeds);
   AddRequests(seeds);

@@ -21,10 +21,22 @@ class DistilTest(session_test.Fixture):
         self.files(committed, ["told", old, both])
         self.files(committed / "found", ["crash_in_x"])
         self.files(distilled, ["told", new, both])
-        distil._replace(committed, distilled)
+        distil._replace(committed, distilled, [])
         self.assertEqual(
             sorted(map(str, distil._named(committed))),
             [new, both, "found/crash_in_x", "told"],
+        )
+
+    def test_ASeedThatTheEngineTookHasItsName(self):
+        distilled, seeds = self.work / "distilled", self.work / "seeds"
+        self.files(distilled / "found", ["crash_in_x"])
+        self.files(seeds, ["told", "crash_in_x"])
+        (distilled / ("0" * 40)).write_bytes(b"told")
+        self.files(distilled, ["1" * 40])
+        distil._rename(distilled, seeds)
+        self.assertEqual(
+            list(map(str, distil._named(distilled))),
+            ["1" * 40, "found/crash_in_x", "told"],
         )
 
     def test_WhatATargetDiedOfOnceStaysInItsFolder(self):
@@ -57,6 +69,47 @@ class DistilTest(session_test.Fixture):
         self.assertIn("-> 1 inputs, 40 bytes", text)
         self.assertTrue((self.work / "committed" / "demo" / edge).exists())
 
+    def test_SeedsAreTakenIn_HoweverLittleTheyAdd(self):
+        committed = self.work / "committed" / "demo"
+        self.files(committed, ["gone"])
+        self.seeds = {"dull": b"=", "told": b"told"}
+        code, text = self.distil()
+        self.assertEqual(code, 0)
+        self.assertIn("0 seeds are left out", text)
+        self.assertEqual(
+            list(map(str, distil._named(committed))), ["dull", "gone", "told"]
+        )
+        self.assertFalse(tree.left_out_list("demo").exists())
+
+    def test_WhereThatIsTooMuch_SeedsThatAddNothingAreLeftOut(self):
+        committed = self.work / "committed" / "demo"
+        dull = [f"dull_{i:03}" for i in range(distil.MOST_FILES - distil.ROOM)]
+        self.seeds = {name: b"=" + name.encode() for name in dull}
+        for name, data in self.seeds.items():
+            self.files(committed, [name])
+            (committed / name).write_bytes(data)
+        self.seeds["told"] = b"told"
+        code, text = self.distil()
+        self.assertEqual(code, 0)
+        self.assertIn("450 seeds are left out", text)
+        self.assertEqual(list(map(str, distil._named(committed))), ["told"])
+        listed = tree.left_out_list("demo").read_text().splitlines()
+        self.assertEqual([it for it in listed if it[0] != "#"], dull)
+
+    def test_ASeedThatWasLeftOut_ComesBackOnceItAddsSomething(self):
+        committed = self.work / "committed" / "demo"
+        tree.LEFT_OUT.mkdir()
+        tree.left_out_list("demo").write_text("dull\ntold\n")
+        self.seeds = {"dull": b"=", "told": b"told"}
+        self.distil()
+        self.assertEqual(list(map(str, distil._named(committed))), ["told"])
+        self.assertTrue(
+            tree.left_out_list("demo").read_text().endswith("\ndull\n")
+        )
+        del self.seeds["dull"]
+        self.distil()
+        self.assertFalse(tree.left_out_list("demo").exists())
+
     def test_AnInputThatEndsTheMerge_IsAFindingAndChangesNothing(self):
         committed = self.work / "committed" / "demo"
         crasher, other = "1" * 40, "2" * 40
@@ -80,10 +133,11 @@ class DistilTest(session_test.Fixture):
 
     def test_TooManyFilesAreRefused(self):
         folder = self.work / "many"
-        self.files(folder, map(str, range(distil.MOST_FILES)))
+        most = distil.MOST_FILES - distil.ROOM
+        self.files(folder, map(str, range(most)))
         distil.check_bounds("demo", folder)
         self.files(folder, ["one_more"])
-        with self.assertRaisesRegex(tree.Trouble, "501 files"):
+        with self.assertRaisesRegex(tree.Trouble, "451 files"):
             distil.check_bounds("demo", folder)
 
     def test_TooManyBytesAreRefused(self):

@@ -11,7 +11,8 @@
 
 Run with a file it finds something if the file's first byte is '!', and ends
 with 1 and no word if that is '%'. To merge, it
-takes the files that do not, and says of the others what libFuzzer says.
+takes the files that do not, unless their first byte is '=' (it adds nothing),
+and says of the others what libFuzzer says.
 """
 
 import os
@@ -61,6 +62,8 @@ def merge(into, folders):
     for path in (p for p in paths if p.is_file()):
         if path.read_bytes() in there:
             continue  # It takes nothing that is not taken.
+        if path.read_bytes()[:1] == b"=":
+            continue
         if edges_alone and path.read_bytes()[:1] == b"c":
             continue  # What it takes is taken already, if not as often.
         if path.read_bytes()[:1] != b"!":

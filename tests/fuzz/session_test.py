@@ -29,8 +29,12 @@ class Fixture(unittest.TestCase):
         self.addCleanup(folder.cleanup)
         self.work = pathlib.Path(folder.name).resolve() / "two words"
         self.work.mkdir()
+        self.seeds = {}  # What is generated: contents by name.
         for name, value in (
             ("WORK", self.work), ("CORPORA", self.work / "committed"),
+            ("LEFT_OUT", self.work / "left_out"),
+            ("build_generator", mock.Mock()),
+            ("write_seeds", self.write_seeds),
         ):
             patch = mock.patch.object(tree, name, value)
             patch.start()
@@ -38,6 +42,11 @@ class Fixture(unittest.TestCase):
         for folder in ("corpus", "artifacts"):
             (self.work / "demo" / folder).mkdir(parents=True)
         self.interrupt = mock.Mock(seen=False)
+
+    def write_seeds(self, name, folder):
+        folder.mkdir(parents=True)
+        for seed, data in self.seeds.items():
+            (folder / seed).write_bytes(data)
 
     def command(self):
         return [

@@ -8,8 +8,11 @@ import engine
 import findings
 import tree
 
+# corpus_test lets a corpus have so many files, of so many bytes; where seeds are
+# left out of it, there is room for what is found next.
 MOST_FILES = 500
 MOST_BYTES = 1_000_000
+ROOM = 50
 SECONDS = 3600
 
 
@@ -28,29 +31,60 @@ def _copy(name, source, to):
     shutil.copyfile(source / name, to / name)
 
 
-def _replace(committed, distilled):
-    """Changes only what differs."""
+def _replace(committed, distilled, seeds):
+    """Changes only what differs; of what people named, seeds alone go."""
     wanted = _named(distilled)
     committed.mkdir(parents=True, exist_ok=True)
     for name in _named(committed):
-        if is_found(name) and name not in wanted:
+        goes = is_found(name) or name in seeds
+        if goes and name not in wanted:
             (committed / name).unlink()
     for name in wanted:
         if not (committed / name).exists():
             _copy(name, distilled, committed)
 
 
+def _note_left_out(target, names):
+    """Of seeds, those that are not committed."""
+    path = tree.left_out_list(target)
+    if not names:
+        path.unlink(missing_ok=True)
+        return
+    path.parent.mkdir(exist_ok=True)
+    head = [
+        f"# Seeds that add nothing to the corpus of {target};",
+        f"# ./vuser fuzz {target} --distil writes it.",
+    ]
+    path.write_text("\n".join([*head, *sorted(map(str, names))]) + "\n")
+
+
 # Of what is covered, how often does not count.
 EDGES_ALONE = ["-use_counters=0"]
 
 
-def _merge(target, command, distilled, more):
-    """The set cover into a folder; the log, and what was said there."""
+def _rename(distilled, seeds):
+    """The engine names what it takes; seeds have names already."""
+    known = {path.read_bytes(): path.name for path in tree.files_of(seeds)}
+    for path in tree.files_of(distilled):
+        seed = known.get(path.read_bytes())
+        if seed and path.parent == distilled:
+            path.rename(distilled / seed)
+
+
+def _merge(target, command, distilled, thins, more):
+    """The set cover into a folder; the log, and what was said there.
+
+    What people named stays; seeds too, unless it `thins`.
+    """
     shutil.rmtree(distilled, ignore_errors=True)
     distilled.mkdir(parents=True)
+    seeds = tree.WORK / target / "seeds"
+    names = _named(seeds)
     for name in _named(tree.CORPORA / target):
-        if not is_found(name):
+        if not is_found(name) and name not in names:
             _copy(name, tree.CORPORA / target, distilled)
+    for name in names if not thins else []:
+        _copy(name, seeds, distilled)
     work = tree.WORK / target
     kept = work / "distil_artifacts"
     shutil.rmtree(kept, ignore_errors=True)
@@ -60,7 +94,9 @@ def _merge(target, command, distilled, more):
     folders = [
         # The engine runs itself by a shell: words without spaces.
         os.path.relpath(path, work)
-        for path in (distilled, tree.CORPORA / target, work / "corpus")
+        for path in (
+            distilled, seeds, tree.CORPORA / target, work / "corpus",
+        )
         if path.is_dir()
     ]
     code, _ = engine.run(
@@ -81,6 +117,7 @@ def _merge(target, command, distilled, more):
             f"{target}: the merge {how}, fuzz/corpus is as it was; see"
             f" {tree.shown(log)}"
         )
+    _rename(distilled, seeds)
     return log, log.read_text(errors="replace").splitlines()
 
 
@@ -109,18 +146,31 @@ def _look(target, command, lines, log):
     return found
 
 
-def distil(target, command):
-    """The set cover of what is committed and what was found: (code, text).
+def _ways(target):
+    """How to merge, until little enough is left: (whether it thins, flags).
 
-    Files that people named stay; those that the engine named stay, come or go.
-    Where that is too much for a corpus, inputs that take other edges are kept,
-    and not those that take them more often. If an input ends the merge, that is
-    a finding, and nothing changes.
+    Once seeds were left out, each has to earn its place.
+    """
+    ways = [(False, ()), (False, EDGES_ALONE), (True, ()), (True, EDGES_ALONE)]
+    return ways[2:] if tree.left_out_list(target).exists() else ways
+
+
+def distil(target, command):
+    """The set cover of seeds, what is committed, what was found: (code, text).
+
+    Files in found/ stay; those that the engine named stay, come or go. Where
+    that is too much for a corpus, inputs that take other edges are kept, and
+    not those that take them more often; where that is still too much, seeds
+    that add nothing are left out. If an input ends the merge, that is a
+    finding, and nothing changes.
     """
     committed = tree.CORPORA / target
     distilled = tree.WORK / target / "distilled"
-    for more in ((), EDGES_ALONE):
-        log, lines = _merge(target, command, distilled, more)
+    seeds = tree.WORK / target / "seeds"
+    shutil.rmtree(seeds, ignore_errors=True)
+    tree.write_seeds(target, seeds)
+    for thins, more in _ways(target):
+        log, lines = _merge(target, command, distilled, thins, more)
         found = _look(target, command, lines, log)
         if found or within_bounds(distilled):
             break
@@ -131,8 +181,11 @@ def distil(target, command):
         return found.code, "\n".join(text)
     check_bounds(target, distilled)
     before = tree.corpus_text(committed)
-    _replace(committed, distilled)
-    return 0, f"{target}: {before}\n  -> {tree.corpus_text(committed)}"
+    left_out = set(_named(seeds)) - set(_named(distilled))
+    _replace(committed, distilled, _named(seeds))
+    _note_left_out(target, left_out)
+    text = f"{target}: {before}\n  -> {tree.corpus_text(committed)}"
+    return 0, text + f"; {len(left_out)} seeds are left out"
 
 
 def _extent(folder):
@@ -142,7 +195,7 @@ def _extent(folder):
 
 def within_bounds(folder):
     count, size = _extent(folder)
-    return count <= MOST_FILES and size <= MOST_BYTES
+    return count <= MOST_FILES - ROOM and size <= MOST_BYTES
 
 
 def check_bounds(target, folder):
@@ -151,7 +204,8 @@ def check_bounds(target, folder):
         raise tree.Trouble(f"{target}: nothing is left of the corpus")
     if not within_bounds(folder):
         raise tree.Trouble(
-            f"{target}: {count} files of {size} bytes; a corpus has at"
-            f" most {MOST_FILES} files and {MOST_BYTES} bytes. fuzz/corpus is"
-            f" as it was, the result is in {tree.shown(folder)}"
+            f"{target}: {count} files of {size} bytes; distilling leaves at"
+            f" most {MOST_FILES - ROOM} files and {MOST_BYTES} bytes."
+            " fuzz/corpus is as it was, the result is in"
+            f" {tree.shown(folder)}"
         )

@@ -12,6 +12,7 @@ import sys
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 WORK = ROOT / "build" / "fuzz"
 CORPORA = ROOT / "fuzz" / "corpus"
+LEFT_OUT = ROOT / "fuzz" / "left_out"
 
 QUIET = ["--ui_event_filters=-info,-stdout"]
 
@@ -25,11 +26,11 @@ def targets():
     return sorted(path.stem for path in (ROOT / "fuzz").glob("*_fuzz.cc"))
 
 
-def _bazel(*arguments):
+def _bazel(*arguments, config=("--config=fuzz",)):
     quiet = QUIET
     if not sys.stderr.isatty():
         quiet = QUIET + ["--noshow_progress", "--noshow_loading_progress"]
-    command = ["bazel", arguments[0], "--config=fuzz", *quiet, *arguments[1:]]
+    command = ["bazel", arguments[0], *config, *quiet, *arguments[1:]]
     if subprocess.run(command, cwd=ROOT, stdout=sys.stderr).returncode != 0:
         raise Trouble("the build failed: " + " ".join(command))
 
@@ -45,6 +46,26 @@ def build(names):
         (WORK / name).mkdir(parents=True, exist_ok=True)
         script = WORK / name / "command"
         _bazel("run", f"--script_path={script}", f"//fuzz:{name}_run")
+
+
+def build_generator():
+    """Makes `WORK/make_corpus`, as it is without an engine."""
+    script = WORK / "make_corpus"
+    WORK.mkdir(parents=True, exist_ok=True)
+    _bazel("run", f"--script_path={script}", "//fuzz:make_corpus", config=())
+
+
+def write_seeds(name, folder):
+    """All that is generated, whether or not a corpus has it."""
+    folder.mkdir(parents=True)
+    command = [str(WORK / "make_corpus"), name, str(folder), str(folder)]
+    if subprocess.run(command, stdout=subprocess.DEVNULL).returncode != 0:
+        raise Trouble(f"{name}: //fuzz:make_corpus failed")
+
+
+def left_out_list(name):
+    """Which of these the corpus is without; no file: none."""
+    return LEFT_OUT / f"{name}.list"
 
 
 @contextlib.contextmanager
