@@ -27,18 +27,6 @@ class DistilTest(session_test.Fixture):
             [new, both, "found/crash_in_x", "told"],
         )
 
-    def test_ASeedThatTheEngineTookHasItsName(self):
-        distilled, seeds = self.work / "distilled", self.work / "seeds"
-        self.files(distilled / "found", ["crash_in_x"])
-        self.files(seeds, ["told", "crash_in_x"])
-        (distilled / ("0" * 40)).write_bytes(b"told")
-        self.files(distilled, ["1" * 40])
-        distil._rename(distilled, seeds)
-        self.assertEqual(
-            list(map(str, distil._named(distilled))),
-            ["1" * 40, "found/crash_in_x", "told"],
-        )
-
     def test_WhatATargetDiedOfOnceStaysInItsFolder(self):
         committed = self.work / "committed" / "demo"
         self.files(committed / "found", ["crash_in_x"])
@@ -109,6 +97,14 @@ class DistilTest(session_test.Fixture):
         del self.seeds["dull"]
         self.distil()
         self.assertFalse(tree.left_out_list("demo").exists())
+
+    def test_OfSeedsThatReachTheSame_TheLongerOneIsLeftOut(self):
+        tree.LEFT_OUT.mkdir()
+        tree.left_out_list("demo").write_text("a\n")
+        self.seeds = {"a": b"&xy-long", "b": b"&xy", "c": b"&z", "d": b"&z"}
+        self.distil()
+        committed = self.work / "committed" / "demo"
+        self.assertEqual(list(map(str, distil._named(committed))), ["b", "d"])
 
     def test_AnInputThatEndsTheMerge_IsAFindingAndChangesNothing(self):
         committed = self.work / "committed" / "demo"

@@ -11,8 +11,9 @@
 
 Run with a file it finds something if the file's first byte is '!', and ends
 with 1 and no word if that is '%'. To merge, it
-takes the files that do not, unless their first byte is '=' (it adds nothing),
-and says of the others what libFuzzer says.
+takes the files that do not, and says of the others what libFuzzer says. What a
+file reaches is told in the control file, if there is one: nothing behind '=',
+the letters up to a '-' behind '&', else something of its own.
 """
 
 import os
@@ -62,8 +63,6 @@ def merge(into, folders):
     for path in (p for p in paths if p.is_file()):
         if path.read_bytes() in there:
             continue  # It takes nothing that is not taken.
-        if path.read_bytes()[:1] == b"=":
-            continue
         if edges_alone and path.read_bytes()[:1] == b"c":
             continue  # What it takes is taken already, if not as often.
         if path.read_bytes()[:1] != b"!":
@@ -72,8 +71,26 @@ def merge(into, folders):
         attempts += 1
         tell(f"MERGE-OUTER: attempt {attempts}")
         tell(f"MERGE-INNER: '{path}' caused a failure at the previous merge")
+    control = option("merge_control_file")
+    if control:
+        write_control(pathlib.Path(control), [p for p in paths if p.is_file()])
     tell(f"MERGE-OUTER: successful in {attempts} attempt(s)")
     return 0
+
+
+def write_control(control, files):
+    lines = [str(len(files)), "0", *map(str, files)]
+    for i, path in enumerate(files):
+        data = path.read_bytes()
+        reached = [int.from_bytes(data[:8], "big")]
+        if data[:1] == b"=":
+            reached = []
+        if data[:1] == b"&":
+            reached = [letter for letter in data[1:].partition(b"-")[0]]
+        words = [str(it) for it in reached]
+        lines += [f"STARTED {i} {len(data)}", " ".join(["FT", str(i), *words])]
+        lines.append(f"COV {i}")
+    control.write_text("\n".join(lines) + "\n")
 
 
 def main():

@@ -1,5 +1,6 @@
 """Puts what was found into the committed corpus, as little as will do."""
 
+import collections
 import os
 import re
 import shutil
@@ -62,50 +63,16 @@ def _note_left_out(target, names):
 EDGES_ALONE = ["-use_counters=0"]
 
 
-def _rename(distilled, seeds):
-    """The engine names what it takes; seeds have names already."""
-    known = {path.read_bytes(): path.name for path in tree.files_of(seeds)}
-    for path in tree.files_of(distilled):
-        seed = known.get(path.read_bytes())
-        if seed and path.parent == distilled:
-            path.rename(distilled / seed)
-
-
-def _merge(target, command, distilled, thins, more):
-    """The set cover into a folder; the log, and what was said there.
-
-    What people named stays; seeds too, unless it `thins`.
-    """
-    shutil.rmtree(distilled, ignore_errors=True)
-    distilled.mkdir(parents=True)
-    seeds = tree.WORK / target / "seeds"
-    names = _named(seeds)
-    for name in _named(tree.CORPORA / target):
-        if not is_found(name) and name not in names:
-            _copy(name, tree.CORPORA / target, distilled)
-    for name in names if not thins else []:
-        _copy(name, seeds, distilled)
+def _run(target, command, log, flags, folders):
+    """The engine's merge of what lies in folders into the first of them."""
     work = tree.WORK / target
-    kept = work / "distil_artifacts"
-    shutil.rmtree(kept, ignore_errors=True)
-    kept.mkdir()
-    log = work / "distil.log"
-    log.unlink(missing_ok=True)
-    folders = [
-        # The engine runs itself by a shell: words without spaces.
-        os.path.relpath(path, work)
-        for path in (
-            distilled, seeds, tree.CORPORA / target, work / "corpus",
-        )
-        if path.is_dir()
-    ]
     code, _ = engine.run(
         [
             *findings.without_corpus(command),
             "-set_cover_merge=1",
-            *more,
-            f"-artifact_prefix={kept.name}/",
-            *folders,
+            *flags,
+            # The engine runs itself by a shell: words without spaces.
+            *(os.path.relpath(it, work) for it in folders if it.is_dir()),
         ],
         work,
         log,
@@ -117,7 +84,28 @@ def _merge(target, command, distilled, thins, more):
             f"{target}: the merge {how}, fuzz/corpus is as it was; see"
             f" {tree.shown(log)}"
         )
-    _rename(distilled, seeds)
+
+
+def _merge(target, command, distilled, seeds, more):
+    """The set cover into a folder; the log, and what was said there.
+
+    What people named stays, and all seeds do.
+    """
+    shutil.rmtree(distilled, ignore_errors=True)
+    shutil.copytree(seeds, distilled)
+    names = _named(seeds)
+    for name in _named(tree.CORPORA / target):
+        if not is_found(name) and name not in names:
+            _copy(name, tree.CORPORA / target, distilled)
+    work = tree.WORK / target
+    kept = work / "distil_artifacts"
+    shutil.rmtree(kept, ignore_errors=True)
+    kept.mkdir()
+    log = work / "distil.log"
+    log.unlink(missing_ok=True)
+    flags = [*more, f"-artifact_prefix={kept.name}/"]
+    folders = [distilled, tree.CORPORA / target, work / "corpus"]
+    _run(target, command, log, flags, folders)
     return log, log.read_text(errors="replace").splitlines()
 
 
@@ -146,33 +134,63 @@ def _look(target, command, lines, log):
     return found
 
 
-def _ways(target):
-    """How to merge, until little enough is left: (whether it thins, flags).
+def _features(control):
+    """What each input reaches, by its path: of a merge's control file."""
+    lines = control.read_text().splitlines()
+    paths = lines[2 : 2 + int(lines[0])]
+    words = (line.split() for line in lines[2 + len(paths) :])
+    return {
+        paths[int(index)]: set(numbers)
+        for kind, index, *numbers in words
+        if kind == "FT"
+    }
 
-    Once seeds were left out, each has to earn its place.
-    """
-    ways = [(False, ()), (False, EDGES_ALONE), (True, ()), (True, EDGES_ALONE)]
-    return ways[2:] if tree.left_out_list(target).exists() else ways
+
+def _thin(target, command, distilled, seeds, more):
+    """Drops seeds that reach nothing more than the rest, long ones first."""
+    work = tree.WORK / target
+    none, control = work / "thinned", work / "thin.control"
+    shutil.rmtree(none, ignore_errors=True)
+    none.mkdir()
+    control.unlink(missing_ok=True)
+    flags = [*more, f"-merge_control_file={control.name}"]
+    _run(target, command, work / "thin.log", flags, [none, distilled])
+    reached = {
+        (work / path).resolve(): features
+        for path, features in _features(control).items()
+    }
+    times = collections.Counter(it for all in reached.values() for it in all)
+    paths = [distilled.resolve() / name for name in _named(seeds)]
+    for path in sorted(paths, key=lambda it: (-it.stat().st_size, it.name)):
+        features = reached.get(path, set())
+        if all(times[it] > 1 for it in features):
+            times.subtract(features)
+            path.unlink()
 
 
 def distil(target, command):
     """The set cover of seeds, what is committed, what was found: (code, text).
 
-    Files in found/ stay; those that the engine named stay, come or go. Where
-    that is too much for a corpus, inputs that take other edges are kept, and
-    not those that take them more often; where that is still too much, seeds
-    that add nothing are left out. If an input ends the merge, that is a
-    finding, and nothing changes.
+    Files in found/ stay; those that the engine named stay, come or go; seeds
+    stay. Where that is too much for a corpus, and from then on, seeds that
+    reach nothing more than the rest are left out. Where it still is, inputs
+    that take other edges are kept, and not those that take them more often. If
+    an input ends the merge, that is a finding, and nothing changes.
     """
     committed = tree.CORPORA / target
     distilled = tree.WORK / target / "distilled"
     seeds = tree.WORK / target / "seeds"
     shutil.rmtree(seeds, ignore_errors=True)
     tree.write_seeds(target, seeds)
-    for thins, more in _ways(target):
-        log, lines = _merge(target, command, distilled, thins, more)
+    thins = tree.left_out_list(target).exists()
+    for more in ((), EDGES_ALONE):
+        log, lines = _merge(target, command, distilled, seeds, more)
         found = _look(target, command, lines, log)
-        if found or within_bounds(distilled):
+        if found:
+            break
+        if thins or not within_bounds(distilled):
+            _thin(target, command, distilled, seeds, more)
+        if within_bounds(distilled):
             break
     if found:
         text = [f"{target}: fuzz/corpus is as it was, since its inputs fail"]
