@@ -85,7 +85,7 @@ size_t MostBytes(std::string_view target) {
 
 class CorpusTest : public testing::TestWithParam<SeededTarget> {};
 
-TEST_P(CorpusTest, EachSeed_IsCommittedAsItIsGenerated_OrLeftOut) {
+TEST_P(CorpusTest, EachSeed_IsCommittedAsItIsGeneratedOrLeftOut) {
   const auto generated = Generated(GetParam());
   const auto left_out = LeftOutSeeds(GetParam().name);
   const auto committed = Committed(fs::path(kCorpus) / GetParam().name);
