@@ -69,6 +69,13 @@ class DistilTest(session_test.Fixture):
         )
         self.assertFalse(tree.left_out_list("demo").exists())
 
+    def test_ASeedThatIsGeneratedAnew_IsCommittedAnew(self):
+        committed = self.work / "committed" / "demo"
+        self.files(committed, ["told"])
+        self.seeds = {"told": b"told otherwise"}
+        self.distil()
+        self.assertEqual((committed / "told").read_bytes(), b"told otherwise")
+
     def test_WhereThatIsTooMuch_SeedsThatAddNothingAreLeftOut(self):
         committed = self.work / "committed" / "demo"
         dull = [f"dull_{i:03}" for i in range(distil.MOST_FILES - distil.ROOM)]

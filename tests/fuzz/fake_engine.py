@@ -16,6 +16,7 @@ file reaches is told in the control file, if there is one: nothing behind '=',
 the letters up to a '-' behind '&', else something of its own.
 """
 
+import hashlib
 import os
 import pathlib
 import signal
@@ -66,7 +67,10 @@ def merge(into, folders):
         if edges_alone and path.read_bytes()[:1] == b"c":
             continue  # What it takes is taken already, if not as often.
         if path.read_bytes()[:1] != b"!":
-            (into / path.name).write_bytes(path.read_bytes())
+            taken = into / path.name
+            if taken.exists():
+                taken = into / hashlib.sha1(path.read_bytes()).hexdigest()
+            taken.write_bytes(path.read_bytes())
             continue
         attempts += 1
         tell(f"MERGE-OUTER: attempt {attempts}")

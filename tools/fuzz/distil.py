@@ -1,6 +1,7 @@
 """Puts what was found into the committed corpus, as little as will do."""
 
 import collections
+import itertools
 import os
 import re
 import shutil
@@ -41,7 +42,8 @@ def _replace(committed, distilled, seeds):
         if goes and name not in wanted:
             (committed / name).unlink()
     for name in wanted:
-        if not (committed / name).exists():
+        old, new = committed / name, distilled / name
+        if not old.exists() or old.read_bytes() != new.read_bytes():
             _copy(name, distilled, committed)
 
 
@@ -159,7 +161,7 @@ def _thin(target, command, distilled, seeds, more):
         (work / path).resolve(): features
         for path, features in _features(control).items()
     }
-    times = collections.Counter(it for all in reached.values() for it in all)
+    times = collections.Counter(itertools.chain(*reached.values()))
     paths = [distilled.resolve() / name for name in _named(seeds)]
     for path in sorted(paths, key=lambda it: (-it.stat().st_size, it.name)):
         features = reached.get(path, set())

@@ -183,9 +183,8 @@ def replay(wanted):
 
 
 def distil_all(wanted):
-    # First, since what Bazel knows of one configuration goes with the next.
-    tree.build_generator()
     tree.build(wanted.targets)
+    tree.build_generator()
     worst, troubles = 0, []
     for target in wanted.targets:
         try:
