@@ -94,6 +94,21 @@ TEST(VhostVdpaVringsTest, APackedRingsPlaceHasBothHalves) {
   EXPECT_EQ(queries[0].base, base);
 }
 
+// What a device that goes on answers is behind where it will be.
+TEST(VhostVdpaVringsTest, ADeviceThatIsNotSuspendedIsNotAskedForItsPlace) {
+  AttachedVdpa rig(Suspendable());
+  ASSERT_TRUE(rig.owned->SetFeatures({Feature::kVersion1}));
+  ASSERT_TRUE(rig.owned->SetStatus(0x0b));
+  ASSERT_TRUE(rig.owned->SetStatus(0x0f));
+  (void)rig.calls.Take();
+  rig.server.FailCall(1, EIO);
+  std::array<VringBaseQuery, 1> queries{};
+  const auto told = rig.owned->GetVringBases(queries);
+  EXPECT_EQ(CodeOf(told), ErrorCode::kRefused);
+  EXPECT_FALSE(queries[0].answered);
+  EXPECT_EQ(rig.calls.Take().size(), 1u);
+}
+
 TEST(VhostVdpaVringsTest, ADoorbellOfWhatIsNotOpenIsNotAskedFor) {
   AttachedVdpa rig;
   rig.owned->link().Detach();

@@ -134,9 +134,9 @@ Result<void> VhostVdpaBackend::GetVringBases(
 
 Result<void> VhostVdpaBackend::SuspendAndAsk(
     std::span<VringBaseQuery> queries) {
-  const auto suspended = node_.Ask(kVdpaSuspend, nullptr);
-  const auto asked = AskBases(queries);
-  return suspended ? asked : suspended;
+  // A device that goes on says where it is, and will not be there any more.
+  auto suspended = node_.Ask(kVdpaSuspend, nullptr);
+  return suspended ? AskBases(queries) : suspended;
 }
 
 Result<void> VhostVdpaBackend::AskBases(std::span<VringBaseQuery> queries) {
