@@ -2,6 +2,7 @@
 
 #include "fuzz/kernel_answers.h"
 
+#include <linux/if.h>
 #include <linux/if_tun.h>
 
 #include <algorithm>
@@ -38,13 +39,15 @@ void KernelAnswers::BeginCall() {
   written_.reset();
   unseen_ = false;
   status_.reset();
-  features_.reset();
+  said_ = {};
   base_count_ = 0;
   config_bytes_ = 0;
 }
 
-void KernelAnswers::Ioctl(unsigned long request, const void* argument,
+void KernelAnswers::Ioctl(unsigned long request,
+                          std::span<const std::byte> told, const void* argument,
                           int answer) {
+  if (answer == -EINVAL && request == TUNSETIFF) said_.plain_tap_refused = true;
   if (answer < 0) return Fails(request, -answer);
   // An interface for one queue may be one for several, which is asked for then.
   if (request == TUNSETIFF && failure_ && failure_->request == TUNSETIFF &&
@@ -58,6 +61,9 @@ void KernelAnswers::Ioctl(unsigned long request, const void* argument,
     size += ValueAt<uint32_t>({bytes, size}, 4);
   }
   Answers(request, {bytes, size});
+  // A size in a request's number that is not that of its argument.
+  if (request == TUNSETIFF) size = sizeof(ifreq);
+  Says(request, told, {bytes, size});
 }
 
 void KernelAnswers::Other(bool failed) {
@@ -71,9 +77,7 @@ void KernelAnswers::Fails(unsigned long request, int why) {
 
 void KernelAnswers::Answers(unsigned long request,
                             std::span<const std::byte> argument) {
-  if (request == kVhostGetFeatures.number) {
-    features_ = ValueAt<uint64_t>(argument, 0);
-  } else if (request == kVdpaSetStatus.number) {
+  if (request == kVdpaSetStatus.number) {
     WritesStatus(ValueAt<uint8_t>(argument, 0));
   } else if (request == kVdpaGetStatus.number) {
     ReadsStatus(ValueAt<uint8_t>(argument, 0));
@@ -85,6 +89,42 @@ void KernelAnswers::Answers(unsigned long request,
     config_bytes_ = std::min(config.size(), config_.size());
     std::memcpy(config_.data(), config.data(), config_bytes_);
   }
+}
+
+void KernelAnswers::Says(unsigned long request, std::span<const std::byte> told,
+                         std::span<const std::byte> argument) {
+  // Where max_virtqueue_pairs is in struct virtio_net_config.
+  constexpr uint32_t kPairsOffset = 8;
+  if (request == kVhostGetFeatures.number) {
+    said_.features = ValueAt<uint64_t>(argument, 0);
+  } else if (request == kVhostGetBackendFeatures.number) {
+    said_.backend_features = ValueAt<uint64_t>(argument, 0);
+  } else if (request == kVdpaGetIovaRange.number) {
+    said_.iova_range = ValueAt<std::array<uint64_t, 2>>(argument, 0);
+  } else if (request == kVdpaGetAsNum.number) {
+    said_.spaces = ValueAt<uint32_t>(argument, 0);
+  } else if (request == kVdpaGetVringGroup.number) {
+    if (said_.group_count == KernelSaid::kMostGroups) return;
+    said_.groups[said_.group_count++] = {
+        .ring = ValueAt<uint32_t>(told, 0),
+        .group = ValueAt<uint32_t>(argument, 4)};
+  } else if (request == kVdpaGetConfig.number &&
+             ValueAt<uint32_t>(argument, 0) == kPairsOffset) {
+    said_.pairs = ValueAt<uint16_t>(argument, kConfigHeadBytes);
+  } else if (request == TUNSETIFF && !said_.tap_named) {
+    said_.tap_named = true;
+    std::memcpy(said_.tap_name.data(), argument.data(), said_.tap_name.size());
+    // What is behind its end is not part of it.
+    const auto end = std::ranges::find(said_.tap_name, 0);
+    std::fill(end, said_.tap_name.end(), 0);
+  }
+}
+
+std::optional<uint32_t> KernelSaid::GroupOf(uint32_t ring) const {
+  for (size_t i = 0; i < group_count; ++i) {
+    if (groups[i].ring == ring) return groups[i].group;
+  }
+  return std::nullopt;
 }
 
 void KernelAnswers::WritesStatus(uint8_t status) {
@@ -116,14 +156,24 @@ void KernelAnswers::Judge(const Result<void>& done) const {
   Expect(!written_ && !unseen_, "status", "it was not read back as written");
 }
 
-// A tap adds what vhost is not asked for: CSUM, GUEST_CSUM, GUEST_TSO4,
-// GUEST_TSO6, HOST_TSO4, HOST_TSO6, MQ.
-void KernelAnswers::JudgeFeatures(FeatureSet offered) const {
+// Without LOG_ALL and ACCESS_PLATFORM, which are between us and the kernel, as
+// is vhost-net's VHOST_NET_F_VIRTIO_NET_HDR. A tap adds what vhost is not asked
+// for: CSUM, GUEST_CSUM, GUEST_TSO4, GUEST_TSO6, HOST_TSO4, HOST_TSO6, and for
+// several pairs MQ.
+void KernelAnswers::JudgeFeatures(FeatureSet offered, uint32_t pairs) const {
+  constexpr auto kBit = [](unsigned bit) { return uint64_t{1} << bit; };
   constexpr uint64_t kOfTaps =
-      1 << 0 | 1 << 1 | 1 << 7 | 1 << 8 | 1 << 11 | 1 << 12 | 1 << 22;
-  Expect(features_.has_value(), "features", "nobody was asked");
-  Expect((offered.low() & ~(*features_ | kOfTaps)) == 0 && offered.high() == 0,
-         "features", "more than the kernel's");
+      kBit(0) | kBit(1) | kBit(7) | kBit(8) | kBit(11) | kBit(12);
+  uint64_t ours = kBit(26) | kBit(33);
+  uint64_t added = 0;
+  if (pairs != 0) {
+    ours |= kBit(27);
+    added = kOfTaps | (pairs > 1 ? kBit(22) : 0);
+  }
+  Expect(said_.features.has_value(), "features", "nobody was asked");
+  Expect(offered.low() == ((*said_.features & ~ours) | added) &&
+             offered.high() == 0,
+         "features", "others than the kernel's");
 }
 
 void KernelAnswers::JudgeStatus(uint8_t status) const {
@@ -135,12 +185,22 @@ void KernelAnswers::JudgeConfig(std::span<const std::byte> bytes) const {
          "config", "other bytes");
 }
 
-bool KernelAnswers::JudgeBases(std::span<const VringBaseQuery> queries) const {
+// struct vhost_vring_state: of a packed ring two times 15 bits and a wrap
+// counter, of what is available and what is used.
+bool KernelAnswers::JudgeBases(std::span<const VringBaseQuery> queries,
+                               RingFormat format) const {
   if (base_count_ == 0) return false;
   Expect(base_count_ == queries.size(), "bases", "as many answers");
   for (size_t i = 0; i < queries.size(); ++i) {
-    Expect(queries[i].answered && queries[i].base.avail == bases_[i], "bases",
-           "another index");
+    const VringBase& base = queries[i].base;
+    const bool packed = format == RingFormat::kPacked;
+    const uint32_t said = bases_[i];
+    const bool same = packed ? base.avail == (said & 0x7fff) &&
+                                   base.avail_wrap == ((said >> 15 & 1) != 0) &&
+                                   base.used == (said >> 16 & 0x7fff) &&
+                                   base.used_wrap == ((said >> 31 & 1) != 0)
+                             : base.avail == said;
+    Expect(queries[i].answered && same, "bases", "another index");
   }
   return true;
 }

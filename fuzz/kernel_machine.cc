@@ -27,6 +27,12 @@ constexpr uint16_t kDoorbells = 1 << 5;
 constexpr uint16_t kBatches = 1 << 6;
 constexpr unsigned kControlShift = 8;
 constexpr uint16_t kControlModes = 6;
+// Of what is left when the way of control queues is taken out.
+constexpr uint16_t kPackedRings = 1 << 0;
+constexpr uint16_t kGoesOn = 1 << 1;
+constexpr uint16_t kManyPairs = 1 << 2;
+constexpr uint16_t kNoCommands = 1 << 3;
+constexpr uint16_t kLegacy = 1 << 4;
 
 VdpaPersonality DeviceFor(uint16_t choice) {
   const auto has = [choice](uint16_t bit) { return (choice & bit) != 0; };
@@ -76,13 +82,29 @@ KernelMachine::KernelMachine(uint16_t choice)
       [this](const std::string& path) { return taps_.ReadText(path); });
 }
 
+uint32_t KernelMachine::vhost_pairs() const {
+  if ((choice_ & kVhostNet) == 0) return 0;
+  return (choice_ & kTwoPairs) != 0 ? 2 : 1;
+}
+
+KernelUse KernelMachine::use() const {
+  const auto ways =
+      static_cast<uint16_t>((choice_ >> kControlShift) / kControlModes);
+  const auto has = [ways](uint16_t bit) { return (ways & bit) != 0; };
+  return {.packed = has(kPackedRings),
+          .goes_on = has(kGoesOn),
+          .many = has(kManyPairs),
+          .no_commands = has(kNoCommands),
+          .legacy = has(kLegacy)};
+}
+
 std::unique_ptr<virtio_user::VhostBackend> KernelMachine::MakeBackend(
     virtio_user::KernelCalls& kernel) {
   if ((choice_ & kVhostNet) == 0) {
     return std::make_unique<virtio_user::VhostVdpaBackend>(kernel, kVdpaPath);
   }
   virtio_user::VhostKernelOptions options;
-  options.queue_pairs = (choice_ & kTwoPairs) != 0 ? 2 : 1;
+  options.queue_pairs = vhost_pairs();
   return std::make_unique<virtio_user::VhostKernelBackend>(
       std::make_unique<backend_sim::SeamCalls>(kernel, watch_),
       std::move(options));

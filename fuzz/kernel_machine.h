@@ -20,6 +20,15 @@
 
 namespace fuzz {
 
+// What its user does, of what may be done in more than one way.
+struct KernelUse {
+  bool packed = false;       // Where the kernel offers it.
+  bool goes_on = false;      // Rings do not begin at their begin.
+  bool many = false;         // Two pairs, where a vDPA device has them.
+  bool no_commands = false;  // Without CTRL_VQ.
+  bool legacy = false;       // Without VERSION_1 and MRG_RXBUF.
+};
+
 // A simulated machine with /dev/vhost-net and one vDPA device, and a process
 // on it. What was mapped for one is used by the next.
 class KernelMachine {
@@ -33,6 +42,9 @@ class KernelMachine {
   std::unique_ptr<virtio_user::VhostBackend> MakeBackend(
       virtio_user::KernelCalls& kernel);
 
+  // Of vhost-net's back-end; 0: it is a vDPA device's.
+  uint32_t vhost_pairs() const;
+  KernelUse use() const;
   backend_sim::KernelServer& calls() { return server_; }
   backend_sim::FdTable& fds() { return fds_; }
   backend_sim::SimMemory& memory() { return memory_; }

@@ -2,8 +2,9 @@
 //
 // Whatever the kernel answers to vhost-net's and a vDPA device's users, with
 // whatever numbers, texts, errors and parts of writes: each call ends within
-// its budget, succeeds only if all that it needs did and says what the kernel
-// said, a failure says why, and no descriptor and no mapping is left.
+// its budget, succeeds only if all that it needs did and the kernel was told
+// all that it has to know, in its order, and says what the kernel said; a
+// failure says why, the user goes on, and no descriptor or mapping is left.
 
 #include <cstddef>
 #include <cstdint>
@@ -13,6 +14,7 @@
 #include "backend_sim/kernel_server.h"
 #include "fuzz/finding.h"
 #include "fuzz/kernel_machine.h"
+#include "fuzz/kernel_orders.h"
 #include "fuzz/kernel_session.h"
 #include "fuzz/reader.h"
 #include "fuzz/spoiled_kernel.h"
@@ -21,9 +23,11 @@ namespace {
 
 using fuzz::Expect;
 
-void Use(fuzz::KernelMachine& machine, fuzz::KernelAnswers& answers,
+void Use(fuzz::KernelMachine& machine, fuzz::SpoiledKernel& kernel,
          virtio_user::VhostBackend& backend) {
   virtio_user::Duration deadline{0};
+  fuzz::KernelAnswers& answers = kernel.answers();
+  fuzz::KernelOrders orders(answers, kernel.told(), machine.vhost_pairs());
   const auto granted = [&](virtio_user::Duration budget) {
     deadline = machine.now() + budget;
   };
@@ -32,22 +36,18 @@ void Use(fuzz::KernelMachine& machine, fuzz::KernelAnswers& answers,
     Expect(machine.now() <= deadline, "deadline",
            "a call takes longer than it was granted");
     answers.Judge(done);
-    answers.BeginCall();
   };
   fuzz::KernelSession session({.backend = backend,
                                .memory = machine.memory(),
                                .fds = machine.fds(),
                                .answers = answers,
+                               .orders = orders,
+                               .use = machine.use(),
+                               .pairs = machine.vhost_pairs(),
                                .granted = granted,
-                               .heard = heard});
-  (void)session.Run();
-  granted(virtio_user::kDefaultCallBudget);
-  backend.BeginCall(virtio_user::kDefaultCallBudget);
-  backend.link().Detach();
-  answers.BeginCall();  // It has nobody to tell.
-  heard({});
-  Expect(!virtio_user::IsAttached(backend.link().Poll()), "link",
-         "it is still there");
+                               .heard = heard,
+                               .choose = [&] { return kernel.Choose(); }});
+  session.Run();
 }
 
 }  // namespace
@@ -58,7 +58,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   fuzz::SpoiledKernel kernel(machine.calls(), input);
   {
     const auto backend = machine.MakeBackend(kernel);
-    Use(machine, kernel.answers(), *backend);
+    Use(machine, kernel, *backend);
   }
   const std::string left = machine.Left();
   Expect(left.empty(), "left-over", left);

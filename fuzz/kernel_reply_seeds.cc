@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
-// A use of each kind of device as it should be, and of three of them one for
-// each call that fails or answers something else.
+// A use of each kind of device as it should be, once and several times, and of
+// three of them one for each call that fails or answers something else.
 
 #include <string>
 #include <utility>
@@ -10,6 +10,36 @@
 #include "fuzz/seeds.h"
 
 namespace fuzz {
+
+namespace {
+
+// A kind of use, and more than one.
+void AddUses(std::vector<Seed>& seeds) {
+  // What is done in another way, above the six of control queues.
+  constexpr std::pair<const char*, uint16_t> kUses[] = {
+      {"packed", 1},      {"goes_on", 2}, {"many", 4},
+      {"no_commands", 8}, {"legacy", 16}, {"packed_goes_on_many", 7}};
+  // Left alone by each call, and read when a use has ended.
+  constexpr std::pair<const char*, uint8_t> kLives[] = {{"reattached", 1},
+                                                        {"started_again", 2}};
+  constexpr size_t kCallsOfLives = 400;
+  for (const uint16_t choice : {1, 3, 4, 64}) {
+    const std::string machine = "choice_" + std::to_string(choice) + "_";
+    for (const auto& [name, use] : kUses) {
+      Bytes bytes;
+      Append(bytes, static_cast<uint16_t>(choice | (6 * use) << 8), 2);
+      seeds.push_back({machine + name, bytes});
+    }
+    for (const auto& [name, number] : kLives) {
+      Bytes bytes;
+      Append(bytes, choice, 2);
+      bytes.resize(bytes.size() + kCallsOfLives, std::byte{number});
+      seeds.push_back({machine + name, bytes});
+    }
+  }
+}
+
+}  // namespace
 
 std::vector<Seed> KernelReplySeeds() {
   // Bits of the choice that KernelMachine takes.
@@ -39,6 +69,7 @@ std::vector<Seed> KernelReplySeeds() {
     Append(plain, choice, 2);
     seeds.push_back({name, plain});
   }
+  AddUses(seeds);
   for (const uint16_t choice : kSpoiled) {
     for (size_t call = 0; call < kCalls; ++call) {
       const auto& [way, number] = kWays[call % std::size(kWays)];

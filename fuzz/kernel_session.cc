@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstring>
+#include <iterator>
 
 #include "fuzz/finding.h"
 #include "fuzz/reader.h"
@@ -22,12 +24,12 @@ using virtio_user::MemoryTable;
 using virtio_user::Result;
 using virtio_user::RingFormat;
 using virtio_user::RingLayout;
+using virtio_user::VringBase;
 using virtio_user::VringBaseQuery;
 using virtio_user::VringEnable;
 
 namespace {
 
-constexpr uint16_t kRingSize = 8;
 constexpr virtio_user::Duration kBudget = std::chrono::seconds(2);
 // Of a command for a control queue, and within the call's budget.
 constexpr virtio_user::Duration kControlBudget = std::chrono::milliseconds(300);
@@ -51,49 +53,119 @@ void KernelSession::Grant(virtio_user::Duration budget) {
 
 Result<void> KernelSession::Did(Result<void> done) {
   parts_.heard(done);
+  parts_.orders.Judge(done);
+  parts_.answers.BeginCall();
+  // A vDPA device that is not known any more was closed, which ends all.
+  if (parts_.pairs == 0 && !IsAttached(parts_.backend.link().Poll())) {
+    parts_.orders.Closed();
+  }
   return done;
 }
 
-Result<void> KernelSession::Run() {
+void KernelSession::Run() {
+  constexpr int kMostLives = 3;
+  constexpr uint8_t kStartsAgain = 2;
+  constexpr size_t kOpening = 0;
+  constexpr size_t kNegotiating = 1;
+  RunFrom(kOpening);
+  for (int life = 1; life < kMostLives; ++life) {
+    const uint8_t way = parts_.choose();
+    if (way == 0) break;
+    Grant(kBudget);
+    const bool stays = way % kStartsAgain == 0 && is_known_ &&
+                       IsAttached(parts_.backend.link().Poll()) && Stop();
+    if (!stays) Leave();
+    RunFrom(stays ? kNegotiating : kOpening);
+  }
+  Leave();
+}
+
+void KernelSession::RunFrom(size_t first) {
   constexpr Step kSteps[] = {
       &KernelSession::Open,         &KernelSession::Negotiate,
       &KernelSession::LookAtConfig, &KernelSession::SetUp,
       &KernelSession::Start,        &KernelSession::Work,
       &KernelSession::Stop};
-  for (const Step step : kSteps) {
+  for (size_t i = first; i < std::size(kSteps); ++i) {
     Grant(kBudget);
-    if (auto done = (this->*step)(); !done) return done;
+    if (!(this->*kSteps[i])()) return;
   }
-  return {};
+}
+
+// A device is reset before its memory is gone.
+void KernelSession::Leave() {
+  const bool attached = IsAttached(parts_.backend.link().Poll());
+  Grant(virtio_user::kDefaultCallBudget);
+  parts_.orders.Detach();
+  parts_.backend.link().Detach();
+  // It has nobody to tell of a failure.
+  const bool told = attached && parts_.answers.AllIsWell();
+  parts_.answers.BeginCall();
+  parts_.heard({});
+  if (told) parts_.orders.Judge({});
+  parts_.orders.Closed();
+  Expect(!IsAttached(parts_.backend.link().Poll()), "link",
+         "it is still there");
 }
 
 Result<void> KernelSession::InBatch(
     const std::function<Result<void>()>& calls) {
   virtio_user::Batch batch(parts_.backend);
-  if (auto done = Did(calls()); !done) return done;
+  const auto queued = calls();
+  parts_.heard(queued);
+  parts_.orders.JudgeQueued();
+  if (!queued) {
+    parts_.orders.Judge(queued);
+    return queued;
+  }
   const auto done = batch.Commit();
   return Did(done ? Result<void>() : std::unexpected(done.error().error));
 }
 
 Result<void> KernelSession::Open() {
   virtio_user::VhostBackend& backend = parts_.backend;
-  if (auto done = Did(backend.link().Attach()); !done) return done;
+  is_known_ = false;
+  parts_.orders.Attach();
+  const auto attached = backend.link().Attach();
+  (void)Did(attached);
+  if (!attached) {
+    parts_.orders.Closed();
+    return attached;
+  }
+  parts_.orders.SetOwner();
   if (auto done = Did(backend.SetOwner()); !done) return done;
+  parts_.orders.GetFeatures();
   const auto offered = backend.GetFeatures();
-  if (offered) parts_.answers.JudgeFeatures(*offered);
-  // The rings here are split.
-  offered_ = offered.value_or(FeatureSet()) & ~FeatureSet{Feature::kRingPacked};
+  if (offered) parts_.answers.JudgeFeatures(*offered, parts_.pairs);
+  offered_ = offered.value_or(FeatureSet());
+  is_known_ = offered.has_value();
   return Did(ToVoid(offered));
+}
+
+Result<void> KernelSession::SetStatus(uint8_t status) {
+  parts_.orders.SetStatus(status);
+  return Did(parts_.backend.SetStatus(status));
 }
 
 Result<void> KernelSession::Negotiate() {
   virtio_user::VhostBackend& backend = parts_.backend;
-  if (auto done = Did(backend.SetFeatures(offered_)); !done) return done;
+  const KernelUse& use = parts_.use;
+  features_ = offered_;
+  if (!use.packed) features_ = features_ & ~FeatureSet{Feature::kRingPacked};
+  if (use.no_commands) {
+    features_ = features_ & ~FeatureSet{Feature::kNetCtrlVq};
+  }
+  if (use.legacy) {
+    features_ =
+        features_ & ~FeatureSet{Feature::kVersion1, Feature::kNetMrgRxbuf};
+  }
+  parts_.orders.SetFeatures(features_);
+  if (auto done = Did(backend.SetFeatures(features_)); !done) return done;
   if (!backend.caps().status) return {};
   const uint8_t status = virtio_user::kStatusAcknowledge |
                          virtio_user::kStatusDriver |
                          virtio_user::kStatusFeaturesOk;
-  if (auto done = Did(backend.SetStatus(status)); !done) return done;
+  if (auto done = SetStatus(status); !done) return done;
   const auto now = backend.GetStatus();
   if (now) parts_.answers.JudgeStatus(*now);
   return Did(ToVoid(now));
@@ -108,82 +180,27 @@ Result<void> KernelSession::LookAtConfig() {
   if (got) parts_.answers.JudgeConfig(config);
   if (auto done = Did(got); !done) return done;
   // Devices need not take it.
-  (void)Did(backend.SetConfig(0, std::span(config).first(6)));
+  const auto mac = std::span(config).first(6);
+  parts_.orders.SetConfig(mac);
+  (void)Did(backend.SetConfig(0, mac));
   return {};
 }
 
-Result<DeviceAddr> KernelSession::AddrOf(const std::byte* at) {
-  Result<DeviceAddr> addr = DeviceAddr();
+Result<void> KernelSession::ShareMemory() {
+  Result<void> done;
   parts_.memory.WithTable([&](const MemoryTable& table) {
-    addr = table.ToDevice(at, 1, parts_.backend.caps().addresses);
+    parts_.orders.SetMemTable(table);
+    done = parts_.backend.SetMemTable(table);
   });
-  return addr;
-}
-
-Result<void> KernelSession::SetUp() {
-  const size_t bytes = RingLayout::BytesFor(RingFormat::kSplit, kRingSize);
-  const size_t each =
-      (bytes + RingLayout::kAlign - 1) & ~(RingLayout::kAlign - 1);
-  const auto memory = parts_.memory.Allocate(kRings * each, RingLayout::kAlign);
-  if (!memory) return Fail(memory);
-  rings_ = *memory;
-  std::ranges::fill(rings_, std::byte{0});
-  for (FileDescriptor* const fd :
-       {&kicks_[0], &kicks_[1], &calls_[0], &calls_[1]}) {
-    auto made = FileDescriptor::CreateEvent(parts_.fds);
-    if (!made) return Fail(made);
-    *fd = *std::move(made);
-  }
-  return InBatch([this]() -> Result<void> {
-    Result<void> done;
-    parts_.memory.WithTable([&](const MemoryTable& table) {
-      done = parts_.backend.SetMemTable(table);
-    });
-    for (uint16_t ring = 0; ring < kRings && done; ++ring) {
-      done = SetUpRing(ring);
-    }
-    return done;
-  });
-}
-
-Result<void> KernelSession::SetUpRing(uint16_t ring) {
-  virtio_user::VhostBackend& backend = parts_.backend;
-  const size_t each = rings_.size() / kRings;
-  const auto layout = RingLayout::PlaceIn(rings_.subspan(ring * each, each),
-                                          RingFormat::kSplit, kRingSize);
-  if (!layout) return Fail(layout);
-  used_[ring] = layout->device;
-  const auto desc = AddrOf(layout->desc);
-  const auto avail = AddrOf(layout->driver);
-  const auto used = AddrOf(layout->device);
-  if (!desc || !avail || !used)
-    return Fail(!desc ? desc : !avail ? avail : used);
-  const int call = calls_[ring].get();
-  if (auto done = backend.SetVringCall(ring, call); !done) return done;
-  if (auto done = backend.SetVringNum(ring, kRingSize); !done) return done;
-  if (auto done = backend.SetVringBase(ring, {}); !done) return done;
-  auto done = backend.SetVringAddr(
-      ring, {.desc = *desc, .avail = *avail, .used = *used});
-  return done ? backend.SetVringKick(ring, kicks_[ring].get()) : done;
-}
-
-Result<void> KernelSession::Enable(VringEnable enable) {
-  if (!parts_.backend.caps().ring_enable) return {};
-  return InBatch([&]() -> Result<void> {
-    Result<void> done;
-    for (uint16_t ring = 0; ring < kRings && done; ++ring) {
-      done = parts_.backend.SetVringEnable(ring, enable);
-    }
-    return done;
-  });
+  return done;
 }
 
 Result<void> KernelSession::Start() {
   if (auto done = Enable(VringEnable::kEnabled); !done) return done;
   if (!parts_.backend.caps().status) return {};
-  return Did(parts_.backend.SetStatus(
-      virtio_user::kStatusAcknowledge | virtio_user::kStatusDriver |
-      virtio_user::kStatusFeaturesOk | virtio_user::kStatusDriverOk));
+  return SetStatus(virtio_user::kStatusAcknowledge |
+                   virtio_user::kStatusDriver | virtio_user::kStatusFeaturesOk |
+                   virtio_user::kStatusDriverOk);
 }
 
 // None of it is needed: what fails here leaves the rings running.
@@ -191,16 +208,13 @@ Result<void> KernelSession::Work() {
   virtio_user::VhostBackend& backend = parts_.backend;
   if (backend.caps().own_control_queue) TryControl();
   if (backend.caps().guest_offloads) {
-    (void)Did(backend.SetGuestOffloads(offered_ &
-                                       FeatureSet{Feature::kNetGuestCsum}));
+    const FeatureSet some =
+        features_ & FeatureSet{Feature::kNetGuestCsum, Feature::kNetGuestTso6};
+    parts_.orders.SetGuestOffloads(some);
+    (void)Did(backend.SetGuestOffloads(some));
   }
   if (backend.caps().doorbells) (void)Did(ToVoid(backend.MapDoorbell(0)));
-  if (backend.caps().live_mem_table) {
-    Result<void> done;
-    parts_.memory.WithTable(
-        [&](const MemoryTable& table) { done = backend.SetMemTable(table); });
-    (void)Did(done);
-  }
+  if (backend.caps().live_mem_table) (void)Did(ShareMemory());
   LookAround();
   return {};
 }
@@ -233,25 +247,19 @@ void KernelSession::LookAround() {
 
 Result<void> KernelSession::Stop() {
   if (auto done = Enable(VringEnable::kDisabled); !done) return done;
-  std::array<VringBaseQuery, kRings> queries = {VringBaseQuery{0, {}, false},
-                                                VringBaseQuery{1, {}, false}};
+  std::array<VringBaseQuery, kMostRings> all;
+  for (uint16_t ring = 0; ring < kMostRings; ++ring) all[ring].vring = ring;
+  const auto queries = std::span(all).first(ring_count_);
+  const RingEnd end = parts_.orders.Runs()     ? RingEnd::kRan
+                      : parts_.orders.MayRun() ? RingEnd::kMayHaveRun
+                                               : RingEnd::kNew;
+  UseOne();
+  parts_.orders.GetVringBases(ring_count_);
   const auto told = parts_.backend.GetVringBases(queries);
-  if (told) JudgeBases(queries);
+  if (told) JudgeBases(queries, end);
   const auto stopped = Did(told);
   if (!stopped || !parts_.backend.caps().status) return stopped;
-  return Did(parts_.backend.SetStatus(virtio_user::kStatusReset));
-}
-
-// What the kernel does not tell stands in the used ring.
-void KernelSession::JudgeBases(std::span<const VringBaseQuery> queries) const {
-  if (parts_.answers.JudgeBases(queries)) return;
-  for (const VringBaseQuery& query : queries) {
-    const auto index =
-        ValueAt<uint16_t>({used_[query.vring], virtio_user::kUsedRingOffset},
-                          virtio_user::kUsedIdxOffset);
-    Expect(query.answered && query.base.avail == index, "bases",
-           "another index than that of the used ring");
-  }
+  return SetStatus(virtio_user::kStatusReset);
 }
 
 }  // namespace fuzz

@@ -5,11 +5,15 @@
 #include <linux/if.h>
 #include <linux/if_tun.h>
 #include <linux/ioctl.h>
+#include <linux/sockios.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstring>
 
+#include "fuzz/finding.h"
+#include "virtio_user/os/linux_vhost.h"
 #include "virtio_user/os/vdpa_requests.h"
 
 namespace fuzz {
@@ -25,6 +29,32 @@ constexpr int kErrors[] = {EPERM,  ENOENT, EINTR,      EIO,    ENXIO,  E2BIG,
                            EBADF,  EAGAIN, ENOMEM,     EACCES, EFAULT, EBUSY,
                            EEXIST, ENODEV, EINVAL,     EMFILE, ENOTTY, ENOSPC,
                            EPIPE,  ERANGE, EOPNOTSUPP, EPROTO};
+
+// A table of six regions.
+constexpr size_t kMostArgumentBytes = 256;
+
+// What this request has the kernel read, or read and write.
+std::span<const std::byte> ArgumentOf(unsigned long request,
+                                      const void* argument) {
+  const auto* const bytes = static_cast<const std::byte*>(argument);
+  if (argument == nullptr) return {};
+  // Sizes in a request's number that are not those of its argument.
+  if (request == TUNSETIFF || request == TUNSETQUEUE ||
+      request == SIOCSIFHWADDR) {
+    return {bytes, sizeof(ifreq)};
+  }
+  size_t size = _IOC_SIZE(request);
+  if (request == VHOST_SET_MEM_TABLE) {
+    vhost_memory head;
+    std::memcpy(&head, bytes, sizeof(head));
+    size = sizeof(head) + head.nregions * sizeof(vhost_memory_region);
+  } else if (request == virtio_user::kVdpaSetConfig.number) {
+    virtio_user::VdpaConfigHead head;
+    std::memcpy(&head, bytes, sizeof(head));
+    size += head.bytes;
+  }
+  return {bytes, size};
+}
 
 // The bytes that this request has the kernel write.
 std::span<std::byte> WrittenBy(unsigned long request, void* argument) {
@@ -79,12 +109,20 @@ void SpoiledKernel::Overwrite(std::span<std::byte> answer) {
 int SpoiledKernel::Open(const std::string& path) {
   const int fd = Draw() == Way::kFails ? Errno() : kernel_.Open(path);
   answers_.Other(fd < 0);
+  if (fd >= 0) told_.Opened(path, fd);
   return fd;
 }
 
 int SpoiledKernel::Ioctl(int fd, unsigned long request, void* argument) {
+  // As it is before the kernel writes into it.
+  std::array<std::byte, kMostArgumentBytes> copy;
+  const auto argument_bytes = ArgumentOf(request, argument);
+  Expect(argument_bytes.size() <= copy.size(), "argument", "it is too long");
+  std::ranges::copy(argument_bytes, copy.begin());
+  const auto told = std::span(copy).first(argument_bytes.size());
   const int answer = AnswerTo(fd, request, argument);
-  answers_.Ioctl(request, argument, answer);
+  if (answer >= 0) told_.Ioctl(fd, request, told);
+  answers_.Ioctl(request, told, argument, answer);
   return answer;
 }
 
@@ -103,7 +141,8 @@ int SpoiledKernel::IoctlNumber(int fd, unsigned long request,
   const auto spoiled = InPlaceOf(Draw());
   const int answer =
       spoiled ? *spoiled : kernel_.IoctlNumber(fd, request, number);
-  answers_.Ioctl(request, nullptr, answer);
+  if (answer >= 0) told_.IoctlNumber(fd, request, number);
+  answers_.Ioctl(request, {}, nullptr, answer);
   return answer;
 }
 
@@ -126,7 +165,9 @@ int SpoiledKernel::Write(int fd, std::span<const std::byte> from) {
     count = kernel_.Write(fd, from);
     if (way != Way::kAsItIs && count > 0) count = input_.Byte() % (count + 1);
   }
-  answers_.Other(count != static_cast<int>(from.size()));
+  const bool whole = count == static_cast<int>(from.size());
+  answers_.Other(!whole);
+  if (whole) told_.Wrote(fd, from);
   return count;
 }
 

@@ -11,6 +11,7 @@
 
 #include "fuzz/kernel_answers.h"
 #include "fuzz/reader.h"
+#include "fuzz/told_kernel.h"
 #include "virtio_user/os/kernel_calls.h"
 
 namespace fuzz {
@@ -25,6 +26,11 @@ class SpoiledKernel final : public virtio_user::KernelCalls {
 
   // Since its BeginCall.
   KernelAnswers& answers() { return answers_; }
+  // Since it was closed.
+  ToldKernel& told() { return told_; }
+
+  // What its user does next, as the input says; 0 once that has ended.
+  uint8_t Choose() { return input_.Byte(); }
 
   virtio_user::FdOps& fds() override { return kernel_.fds(); }
   int Open(const std::string& path) override;
@@ -64,6 +70,7 @@ class SpoiledKernel final : public virtio_user::KernelCalls {
   virtio_user::KernelCalls& kernel_;
   Reader& input_;
   KernelAnswers answers_;
+  ToldKernel told_;
 };
 
 }  // namespace fuzz
