@@ -10,6 +10,7 @@
 #include <initializer_list>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "backend_sim/explore/feature_oracle.h"
 #include "fuzz/finding.h"
@@ -76,6 +77,8 @@ class Calls {
   void SetUp();
   StartFacts Facts();
   void Start();
+  void CheckRings(unsigned rings);
+  uint64_t AddrOf(const std::byte* at);
   void Stop();
   void AfterReattach(bool done) {
     const DeviceState state = device().state();
@@ -165,8 +168,57 @@ void Calls::Start() {
   const bool done = Succeeded(device().Start());
   Expect((device().state() == DeviceState::kRunning) == done, "state",
          "running is what has started");
-  if (!ran) return CheckStart(rig_.backend->sent(), facts, done);
+  if (!ran) {
+    CheckStart(rig_.backend->sent(), facts, done);
+    if (done) CheckRings(facts.rings);
+    return;
+  }
   Expect(rig_.backend->sent().empty(), "start", "said to one that runs");
+}
+
+// Where a front-end publishes what this process has there.
+uint64_t Calls::AddrOf(const std::byte* at) {
+  uint64_t addr = 0;
+  rig_.memory.WithTable([&](const virtio_user::MemoryTable& table) {
+    for (const virtio_user::MemoryRegion& region : table.regions()) {
+      const std::byte* const begin = region.host.data();
+      if (at < begin || at >= begin + region.host.size()) continue;
+      addr = region.published + static_cast<uint64_t>(at - begin);
+    }
+  });
+  Expect(addr != 0, "rings", "one is not in the memory");
+  return addr;
+}
+
+void Calls::CheckRings(unsigned rings) {
+  std::vector<RingFacts> told;
+  std::vector<RingFacts> facts;
+  for (uint16_t i = 0; i < rings; ++i) {
+    const auto& words = rig_.backend->ring_words(i);
+    told.push_back({.desc = words.addresses.desc.value,
+                    .avail = words.addresses.avail.value,
+                    .used = words.addresses.used.value,
+                    .call = words.call,
+                    .kick = words.kick});
+    const virtio_user::VringState& vring = device().vring(i);
+    const virtio_user::RingLayout& layout = vring.ring.layout;
+    facts.push_back({.desc = AddrOf(layout.desc),
+                     .avail = AddrOf(layout.driver),
+                     .used = AddrOf(layout.device),
+                     .call = vring.call.get(),
+                     .kick = vring.kick.get()});
+    for (const int fd : {words.call, words.kick}) {
+      const auto file = rig_.fds.FileOf(fd);
+      Expect(
+          file != nullptr && file->kind() == backend_sim::SimFile::Kind::kEvent,
+          "rings", "a descriptor of no event");
+    }
+  }
+  // virtio: "The Virtqueue", with the words of EVENT_IDX.
+  const uint64_t num = device().queue_size();
+  CheckStartedRings(
+      told, facts,
+      {.desc = 16 * num, .avail = 6 + 2 * num, .used = 6 + 8 * num});
 }
 
 // A success where nothing ran.

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
-// Whatever a user types, as a command line, a script, a value or a device's
-// option: it is refused with what, why and what would be right, or each value
-// lies in its range; what is written back reads as the same. Nothing is opened
-// or carried out.
+// Whatever a user types, as a command line, a script or a value: it is refused
+// with what, why and what would be right, or each value lies in its range and
+// is the one that readers of the target's own find; nothing of it is carried
+// out. Whatever an embedder says of a device, memory, buffers and rings: a
+// device that can be made is, on a back-end that writes down what it is told,
+// and each start, stop and reattach tells it all that it has to know.
 
 #include <cstddef>
 #include <cstdint>

@@ -155,6 +155,19 @@ Seed OffloadsSeed() {
   return seed;
 }
 
+// A sound ring, and one feature that is chosen for it.
+Seed QueueSeed(const std::string& name, uint8_t feature) {
+  constexpr uint8_t kSharedMemory = 0x80;
+  constexpr uint8_t kBuffers = 1;
+  Bytes bytes = BytesOfText(std::string(1, kDevice));
+  Append(bytes, kSharedMemory | kBuffers << 8, 2);
+  bytes.resize(bytes.size() + 4 + 8 + 2 +
+               2);  // Buffers, and a ring that is none.
+  bytes.resize(bytes.size() + 8 + 1);
+  Append(bytes, feature, 1);
+  return {name, bytes};
+}
+
 // With the longest packets that an MTU allows.
 Seed MtuSeed() {
   constexpr uint16_t kMost = 0x8050;  // One less than the 16th power of two.
@@ -190,6 +203,9 @@ std::vector<Seed> OptionsSeeds() {
   seeds.push_back(DeviceSeed("device_most_pairs", 7, 128, 8));
   seeds.push_back(OffloadsSeed());
   seeds.push_back(MtuSeed());
+  seeds.push_back(QueueSeed("queue_event_idx", 29));
+  seeds.push_back(QueueSeed("queue_csum", 1));
+  seeds.push_back(QueueSeed("queue_ipsec", 70));
   // The numbers of powers of two.
   seeds.push_back(DeviceSeed("device_pairs_alone", 6, 0x8021, 0x8028));
   return seeds;

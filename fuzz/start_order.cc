@@ -2,9 +2,11 @@
 
 #include "fuzz/start_order.h"
 
+#include <algorithm>
 #include <array>
 #include <cstdlib>
 #include <string_view>
+#include <vector>
 
 #include "fuzz/finding.h"
 
@@ -62,6 +64,8 @@ struct Word {
   Step step;
   unsigned part = 0;  // Of a ring.
 };
+constexpr unsigned kNumPart = 0;
+constexpr unsigned kBasePart = 1;
 constexpr Word kWords[] = {
     {"CALL", Step::kCall},
     {"FEATURES", Step::kFeatures},
@@ -72,8 +76,8 @@ constexpr Word kWords[] = {
     {"SET_INFLIGHT", Step::kSetNotes},
     {"GUEST_OFFLOADS", Step::kOffloads},
     {"TABLE", Step::kTable},
-    {"NUM", Step::kRing, 0},
-    {"BASE", Step::kRing, 1},
+    {"NUM", Step::kRing, kNumPart},
+    {"BASE", Step::kRing, kBasePart},
     {"ADDR", Step::kRing, 2},
     {"KICK", Step::kRing, 3},
     {"ENABLE", Step::kEnableFirst},
@@ -160,11 +164,12 @@ class Order {
         return Expect(message.number == (chosen | 4), "start", line);
       case Step::kOffloads:
         return Expect(message.number == facts_.offloads, "offloads", line);
-      case Step::kRing:
-        return Expect(
-            message.part != 0 ||
-                line.ends_with(" = " + std::to_string(facts_.queue_size)),
-            "start", line);
+      case Step::kRing: {
+        const std::string num = " = " + std::to_string(facts_.queue_size);
+        return Expect((message.part != kNumPart || line.ends_with(num)) &&
+                          (message.part != kBasePart || line.ends_with(" = 0")),
+                      "start", line);
+      }
       default:
         return;
     }
@@ -176,7 +181,44 @@ class Order {
   unsigned long next_ = 0;  // The least place that may come.
 };
 
+// A stretch of addresses that one part of a ring has for itself.
+struct Stretch {
+  uint64_t begin = 0;
+  uint64_t bytes = 0;
+};
+
 }  // namespace
+
+void CheckStartedRings(std::span<const RingFacts> told,
+                       std::span<const RingFacts> facts,
+                       const RingBytes& bytes) {
+  Expect(told.size() == facts.size(), "rings", "not all are told of");
+  std::vector<Stretch> stretches;
+  std::vector<int> fds;
+  for (size_t i = 0; i < told.size(); ++i) {
+    const RingFacts& ring = told[i];
+    Expect(ring.desc == facts[i].desc && ring.avail == facts[i].avail &&
+               ring.used == facts[i].used,
+           "ADDR", "it is somewhere else");
+    Expect(ring.call >= 0 && ring.call == facts[i].call, "CALL",
+           "nobody waits for it");
+    Expect(ring.kick >= 0 && ring.kick == facts[i].kick, "KICK",
+           "nobody kicks it");
+    fds.insert(fds.end(), {ring.call, ring.kick});
+    stretches.insert(stretches.end(), {{ring.desc, bytes.desc},
+                                       {ring.avail, bytes.avail},
+                                       {ring.used, bytes.used}});
+  }
+  std::ranges::sort(fds);
+  Expect(std::ranges::adjacent_find(fds) == fds.end(), "rings",
+         "two have the same descriptor");
+  std::ranges::sort(stretches, {}, &Stretch::begin);
+  for (size_t i = 1; i < stretches.size(); ++i) {
+    const Stretch& before = stretches[i - 1];
+    Expect(before.begin + before.bytes <= stretches[i].begin, "rings",
+           "two lie in each other");
+  }
+}
 
 void CheckStart(std::span<const std::string> lines, const StartFacts& facts,
                 bool done) {

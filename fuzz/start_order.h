@@ -12,9 +12,22 @@
 
 namespace fuzz {
 
+// Where a ring is, and how each side of it is woken.
+struct RingFacts {
+  uint64_t desc = 0;
+  uint64_t avail = 0;
+  uint64_t used = 0;
+  int call = -1;
+  int kick = -1;
+
+  friend bool operator==(const RingFacts&, const RingFacts&) = default;
+};
+
 // What a Start has to tell its back-end.
 struct StartFacts {
-  unsigned rings = 0;  // Configured ones, from 0 on.
+  // Configured ones, from 0 on. Nothing was ever offered in them, so that
+  // each begins at its begin.
+  unsigned rings = 0;
   unsigned queue_size = 0;
   virtio_user::FeatureSet forwarded;
   bool status = false;       // The back-end has STATUS...
@@ -22,6 +35,17 @@ struct StartFacts {
   // What the driver has set last, if the back-end has to hear of it.
   std::optional<uint64_t> offloads{};
 };
+
+// Holds what was told of each ring by a Start that is done to what is so; no
+// two have a descriptor or a part of one in common. `bytes`: of each part.
+struct RingBytes {
+  uint64_t desc = 0;
+  uint64_t avail = 0;
+  uint64_t used = 0;
+};
+void CheckStartedRings(std::span<const RingFacts> told,
+                       std::span<const RingFacts> facts,
+                       const RingBytes& bytes);
 
 // Holds what a RecordingBackend has written down of one Start to the order of
 // docs/lifecycle.md: each message after those that it needs, once, and not

@@ -3,14 +3,18 @@
 // Command lines, by command.
 
 #include <algorithm>
+#include <array>
 #include <charconv>
+#include <cstdint>
 #include <optional>
 #include <sstream>
+#include <utility>
 #include <vector>
 
 #include "backend_sim/simulation/scenario.h"
 #include "cli/command_line.h"
 #include "fuzz/finding.h"
+#include "fuzz/typed_readers.h"
 #include "fuzz/typed_text.h"
 #include "virtio_user/os/tap.h"
 
@@ -59,6 +63,19 @@ void CheckRefusal(const cli::Failure& failure) {
          "refusal", failure.text);
 }
 
+// As readers of the target's own have them.
+void CheckTyped(const cli::RunArguments& typed, const cli::RunOptions& run) {
+  const bool mac =
+      run.mac.has_value() == typed.mac.has_value() &&
+      (!run.mac || std::ranges::equal(
+                       run.mac->bytes,
+                       ReadMac(*typed.mac).value_or(std::array<uint8_t, 6>())));
+  Range(mac, "--mac");
+  if (!typed.sizes) return;
+  const auto sizes = ReadSizes(*typed.sizes);
+  Range(sizes && std::pair(run.sizes.min, run.sizes.max) == *sizes, "--size");
+}
+
 void CheckRun(cli::RunArguments typed) {
   // Whether a path is a device only the file system can tell.
   if (typed.ifname) (void)virtio_user::CheckInterfaceName(*typed.ifname);
@@ -75,7 +92,7 @@ void CheckRun(cli::RunArguments typed) {
   Range(run->sizes.max <= 65535, "--size");
   Range(IsPatience(run->timeout), "--timeout");
   Range(!run->reconnect || IsPatience(*run->reconnect), "--reconnect");
-  Range(!run->mac || (run->mac->bytes[0] & 1) == 0, "--mac");
+  CheckTyped(typed, *run);
 }
 
 void CheckBench(cli::BenchArguments typed) {

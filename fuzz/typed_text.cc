@@ -3,6 +3,7 @@
 #include "fuzz/typed_text.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "backend_sim/explore/fault_choice.h"
 #include "backend_sim/explore/sequence_explorer.h"
@@ -12,6 +13,7 @@
 #include "cli/printable_text.h"
 #include "cli/whole_number.h"
 #include "fuzz/finding.h"
+#include "fuzz/typed_readers.h"
 #include "virtio_user/base/mac_address.h"
 #include "virtio_user/os/tap.h"
 
@@ -27,72 +29,96 @@ constexpr size_t kMostScriptErrorBytes = 4096;
 
 void CheckMac(const std::string& text) {
   const auto mac = virtio_user::ParseMacAddress(text);
+  const auto meant = ReadMac(text);
+  Expect(mac.has_value() == meant.has_value(), "mac",
+         meant ? "refused" : "no station has this address");
   if (!mac) {
-    Expect(mac.error().code() == ErrorCode::kInvalidArgument &&
-               mac.error().text().starts_with("mac \""),
-           "mac", "a refusal that does not name it");
-    return;
+    return Expect(mac.error().code() == ErrorCode::kInvalidArgument &&
+                      mac.error().text().starts_with("mac \""),
+                  "mac", "a refusal that does not name it");
   }
-  Expect((mac->bytes[0] & 1) == 0 && *mac != MacAddress(), "mac",
-         "no station has this address");
-  const auto again = virtio_user::ParseMacAddress(ToText(*mac).data());
-  Expect(again && *again == *mac, "mac", "what is written is another one");
+  Expect(std::ranges::equal(mac->bytes, *meant), "mac", "another one");
+  const auto again = ReadMac(ToText(*mac).data());
+  Expect(again == meant, "mac", "what is written is another one");
 }
 
 void CheckSizes(const std::string& text) {
   namespace cli = virtio_user::cli;
   const auto sizes = cli::ParseFrameSizes(text);
+  const auto meant = ReadSizes(text);
+  Expect(sizes.has_value() == meant.has_value(), "sizes",
+         meant ? "refused" : "out of their range");
   if (!sizes) {
-    Expect(sizes.error().text.starts_with("--size " + text + ": "), "sizes",
-           "a refusal that does not name them");
-    return;
+    return Expect(sizes.error().text.starts_with("--size " + text + ": "),
+                  "sizes", "a refusal that does not name them");
   }
-  Expect(sizes->min >= cli::kMinFrameBytes && sizes->min <= sizes->max &&
-             sizes->max <= cli::kMaxFrameBytesTyped,
-         "sizes", "out of their range");
-  Expect(cli::ParseFrameSizes(ToText(*sizes)) == *sizes, "sizes",
+  Expect(std::pair(sizes->min, sizes->max) == *meant, "sizes", "others");
+  Expect(ReadSizes(ToText(*sizes)) == meant, "sizes",
          "what is written is another range");
 }
 
 void CheckInterface(const std::string& text) {
   const auto valid = virtio_user::CheckInterfaceName(text);
+  Expect(valid.has_value() == IsInterfaceName(text), "ifname",
+         valid ? "no interface can have this name" : "refused");
   Expect(valid || !valid.error().text().empty(), "ifname", "no reason");
-  Expect(!valid || (!text.empty() && text.size() <= 15 &&
-                    text.find_first_of("/: \t\n") == std::string::npos),
-         "ifname", "no interface can have this name");
 }
 
 template <typename T>
 void CheckNumber(const std::string& text) {
   std::string value = text;
   const std::string wrong = virtio_user::cli::TakeWholeNumber<T>(value);
-  if (!wrong.empty()) {
-    Expect(wrong.starts_with(text), "number", "a refusal without the value");
-    return;
+  const auto meant = ReadNumber<T>(text);
+  Expect(wrong.empty() == meant.has_value(), "number",
+         meant ? "refused" : "one that it cannot hold");
+  if (!meant) {
+    return Expect(wrong.starts_with(text) && wrong.size() > text.size(),
+                  "number", "a refusal without the value, or a reason");
   }
-  // The same digits, but for zeroes in front and the sign of 0.
-  const bool negative = text.starts_with('-');
-  const size_t digits = text.find_first_not_of('0', negative ? 1 : 0);
-  const std::string plain =
-      digits == std::string::npos ? "0" : text.substr(digits);
-  Expect(value == (negative && plain != "0" ? "-" : "") + plain, "number",
-         "another one");
+  Expect(value == *meant, "number", "another one");
 }
 
 void CheckLists(const std::string& text) {
-  if (const auto faults = backend_sim::ParseFaultChoices(text)) {
-    Expect(std::ranges::all_of(*faults,
-                               [](const backend_sim::FaultChoice& choice) {
-                                 return choice.way <
-                                        backend_sim::kFaultWays.size();
-                               }),
-           "faults", "a way that there is not");
-    const auto again = backend_sim::ParseFaultChoices(TextOf(*faults));
-    Expect(again == *faults, "faults", "what is written are others");
+  const auto faults = backend_sim::ParseFaultChoices(text);
+  const auto meant = ReadFaults(text);
+  Expect(faults.has_value() == meant.has_value(), "faults",
+         meant ? "refused" : "a way or a call that there is not");
+  if (faults) {
+    const auto same = [](const backend_sim::FaultChoice& choice,
+                         const ReadFault& fault) {
+      return choice.way == fault.first && choice.call == fault.second &&
+             choice.request == 0;
+    };
+    Expect(std::ranges::equal(*faults, *meant, same), "faults", "others");
+    Expect(ReadFaults(TextOf(*faults)) == meant, "faults",
+           "what is written are others");
   }
-  if (const auto ops = backend_sim::ParseLifeOps(text)) {
-    Expect(TextOf(*ops) == text, "operations", "what is written are others");
-  }
+  const auto ops = backend_sim::ParseLifeOps(text);
+  const auto operations = ReadOperations(text);
+  Expect(ops.has_value() == operations.has_value(), "operations",
+         operations ? "refused" : "one that there is not");
+  if (!ops) return;
+  const auto same = [](backend_sim::LifeOp op, size_t place) {
+    return static_cast<size_t>(op) == place;
+  };
+  Expect(std::ranges::equal(*ops, *operations, same), "operations", "others");
+  Expect(TextOf(*ops) == text, "operations", "what is written are others");
+}
+
+void CheckPath(const std::string& text) {
+  const auto* const path = virtio_user::cli::FindPath(text);
+  const auto meant = ReadPathName(text);
+  Expect((path != nullptr) == meant.has_value(), "path",
+         meant ? "refused" : "a name that there is not");
+  if (path == nullptr) return;
+  Expect(
+      (path->format == virtio_user::RingFormat::kPacked) == meant->packed &&
+          (path->order == virtio_user::UseOrder::kInOrder) == meant->in_order &&
+          (path->merging == virtio_user::Merging::kMergeable) ==
+              meant->mergeable,
+      "path", "another one");
+  Expect(virtio_user::cli::PathNames().find(text) != std::string::npos, "path",
+         "a name that is not told");
 }
 
 void CheckPrintable(const std::string& text) {
@@ -135,10 +161,7 @@ void CheckValues(const std::string& text) {
   CheckNumber<uint32_t>(text);
   CheckLists(text);
   CheckPrintable(text);
-  const auto* const path = virtio_user::cli::FindPath(text);
-  Expect(path == nullptr ||
-             virtio_user::cli::PathNames().find(text) != std::string::npos,
-         "path", "a name that is not told");
+  CheckPath(text);
 }
 
 }  // namespace fuzz

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
 // Text from a user, through each reader that there is. Whatever is wrong with
-// how it is read is reported as a finding. Nothing is opened or carried out.
+// how it is read is reported as a finding.
 
 #ifndef FUZZ_TYPED_TEXT_H_
 #define FUZZ_TYPED_TEXT_H_
@@ -24,8 +24,8 @@ void CheckScript(std::string_view text);
 // Values that options have: addresses, sizes, names, numbers, lists.
 void CheckValues(const std::string& text);
 
-// Device::Create under options of any size, or what is said of shared memory,
-// buffers and rings.
+// A device under options of any size, and what becomes of it in any order of
+// calls; or what is said of shared memory, buffers and rings.
 void CheckDeviceOptions(Reader& input);
 
 }  // namespace fuzz

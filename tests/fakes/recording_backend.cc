@@ -187,17 +187,20 @@ Result<void> RecordingBackend::SetVringBase(uint16_t vring, VringBase base) {
 }
 
 Result<void> RecordingBackend::SetVringAddr(
-    uint16_t vring, const virtio_user::VringAddresses& /*addresses*/) {
+    uint16_t vring, const virtio_user::VringAddresses& addresses) {
+  words_[vring].addresses = addresses;
   return Operate(BackendOperation::kSetVringAddr, Line("ADDR", vring), vring);
 }
 
 Result<void> RecordingBackend::SetVringCall(uint16_t vring, int fd) {
   VU_CHECK(fd >= 0);
+  words_[vring].call = fd;
   return Operate(BackendOperation::kSetVringCall, Line("CALL", vring), vring);
 }
 
 Result<void> RecordingBackend::SetVringKick(uint16_t vring, int fd) {
   VU_CHECK(fd >= 0);
+  words_[vring].kick = fd;
   return Operate(BackendOperation::kSetVringKick, Line("KICK", vring), vring);
 }
 

@@ -59,6 +59,14 @@ class RecordingBackend final : public virtio_user::VhostBackend,
   // The peer closes the connection.
   void Close() { attached_ = false; }
 
+  // What was said of a ring last, and does not stand in a line.
+  struct RingWords {
+    virtio_user::VringAddresses addresses = {};
+    int call = -1;
+    int kick = -1;
+  };
+  const RingWords& ring_words(uint16_t vring) { return words_[vring]; }
+
   // Lines since the last call of it.
   std::vector<std::string> Take() { return std::exchange(sent_, {}); }
   const std::vector<std::string>& sent() const { return sent_; }
@@ -155,6 +163,7 @@ class RecordingBackend final : public virtio_user::VhostBackend,
   std::vector<Pending> pending_;
   std::vector<std::string> sent_;
   std::map<uint16_t, virtio_user::VringBase> bases_;
+  std::map<uint16_t, RingWords> words_;
 };
 
 }  // namespace testing_support
