@@ -5,7 +5,8 @@
 #
 #   fuzz/load_sites.sh [CORPORA]
 #
-# CORPORA/TARGET/ are the inputs (default: fuzz/corpus). A table by line of
+# CORPORA/TARGET/ are the inputs (default: fuzz/corpus, and the seeds that it
+# leaves out: who writes when is nothing that an engine sees). A table by line of
 # source; ends with 1 if a line with such a load lacks one of the three, or if a
 # load was met that is not listed (load_lines.sh).
 set -euo pipefail
@@ -44,7 +45,14 @@ folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 
 for target in "${targets[@]}"; do
-  mapfile -t inputs < <(find "$corpora/$target" -type f | LC_ALL=C sort)
+  folders=("$corpora/$target")
+  if [[ $corpora == "$root/fuzz/corpus" && -e fuzz/left_out/$target.list ]]; then
+    tools/bazel run --ui_event_filters=-info --noshow_progress \
+      --noshow_loading_progress //fuzz:make_corpus -- "$target" \
+      "$folder/$target.kept" "$folder/$target.left_out" >&2
+    folders+=("$folder/$target.left_out")
+  fi
+  mapfile -t inputs < <(find "${folders[@]}" -type f | LC_ALL=C sort)
   [[ ${#inputs[@]} -gt 0 ]] || {
     echo "load_sites: there is no input in $corpora/$target" >&2
     exit 2
