@@ -25,6 +25,9 @@ class KickRule {
   // After a call in which nobody but the driver wrote. `honest`: nor did
   // anybody before it, but for what a device may write.
   void After(bool honest) const;
+  // Since the beginning, whatever they led to.
+  int kicks() const { return kicks_.signals; }
+  bool refused() const { return kicks_.refuse; }
 
  private:
   static constexpr size_t kMostDescriptors = 32;

@@ -73,7 +73,7 @@ void LyingDevice::Restart() {
   chain_count_ = 0;
   next_ = used_ = 0;
   next_wrap_ = used_wrap_ = true;
-  tampered_ = lied_ = false;
+  tampered_ = ring_tampered_ = lied_ = false;
 }
 
 std::byte* LyingDevice::DescAt(size_t index) const {
@@ -216,8 +216,12 @@ void LyingDevice::Put(uint32_t id, uint32_t bytes, uint16_t skip) {
 void LyingDevice::Overwrite(Reader& input) {
   tampered_ = true;
   const size_t offset = input.Word();
-  WriteAcross({memory_.ring, memory_.buffers, memory_.scratch}, offset,
-              input.Chunk());
+  // What is the device's stands last in the ring.
+  const auto drivers =
+      static_cast<size_t>(memory_.layout.device - memory_.ring.data());
+  const auto bytes = input.Chunk();
+  if (offset < drivers && !bytes.empty()) ring_tampered_ = true;
+  WriteAcross({memory_.ring, memory_.buffers, memory_.scratch}, offset, bytes);
 }
 
 }  // namespace fuzz

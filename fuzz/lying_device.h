@@ -29,7 +29,10 @@ class LyingDevice {
   // or not, writes into ring and buffers, says whether it wants kicks.
   void Act(Reader& input);
   // Somebody else has written into ring or buffers.
-  void NoteTampering() { tampered_ = true; }
+  void NoteTampering() { tampered_ = ring_tampered_ = true; }
+  // Nobody has written what is the driver's in the ring, nor while the driver
+  // worked.
+  bool ring_is_known() const { return !ring_tampered_; }
   // Nobody has, nor has the device used what it may not.
   bool honest() const { return !tampered_ && !lied_; }
   // A new device on a ring that is new.
@@ -66,6 +69,7 @@ class LyingDevice {
   SentFrames* frames_;
   // Ring or buffers are not what driver and device made of them by turns.
   bool tampered_ = false;
+  bool ring_tampered_ = false;
   // The driver may have been told of other chains than those that were used.
   bool lied_ = false;
   uint8_t chains_seen_ = 0;

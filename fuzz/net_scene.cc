@@ -21,6 +21,7 @@ using virtio_user::ErrorCode;
 using virtio_user::Feature;
 using virtio_user::FeatureSet;
 using virtio_user::NetLayout;
+using virtio_user::NetQueueStats;
 using virtio_user::Offload;
 using virtio_user::Packet;
 using virtio_user::RingFormat;
@@ -86,6 +87,23 @@ OfferKind KindOf(FeatureSet features, Direction direction) {
           .indirect = features.Has(Feature::kIndirectDesc),
           .in_order = features.Has(Feature::kInOrder),
           .header_bytes = HeaderBytesOf(features)};
+}
+
+// "Legacy Interface: Framing Requirements": a header has a descriptor of its
+// own, unless frames may have several buffers, of which one alone has a header.
+bool HeaderIsApart(FeatureSet features) {
+  return !features.HasAny(
+      {Feature::kVersion1, Feature::kAnyLayout, Feature::kNetMrgRxbuf});
+}
+
+RxChecks::Terms RxTermsOf(FeatureSet features) {
+  const uint32_t header_bytes = HeaderBytesOf(features);
+  return {.frames = {.accepted = features,
+                     .header_bytes = header_bytes,
+                     .buffer_bytes = NetScene::kBufferBytes},
+          .room_bytes =
+              NetScene::kBufferBytes - BufferPool::kHeadroom + header_bytes,
+          .descriptors = HeaderIsApart(features) ? uint16_t{2} : uint16_t{1}};
 }
 
 // Bytes that differ from place to place.
@@ -202,7 +220,15 @@ NetScene::NetScene(Reader& input, Direction direction)
 NetScene::NetScene(const Choice& choice, Direction direction)
     : held(choice.memory.held()),
       pool_(choice.memory.pool()),
+      direction_(direction),
       sent_(choice.features, HeaderBytesOf(choice.features)),
+      rx_(choice.memory.shared(), KindOf(choice.features, direction),
+          RxTermsOf(choice.features)),
+      tx_(choice.memory.shared(), KindOf(choice.features, direction),
+          {.accepted = choice.features,
+           .header_bytes = HeaderBytesOf(choice.features),
+           .num = choice.memory.shared().layout.num,
+           .scratch = choice.scratch}),
       device_(choice.memory.shared(), KindOf(choice.features, direction),
               direction == Direction::kSend ? &sent_ : nullptr),
       kicks_(choice.memory.shared(), choice.memory.fd_ops()),
@@ -227,9 +253,10 @@ void NetScene::MakePacket(Reader& input) {
   const size_t bytes = how % 4 == 0 ? 1 + input.Word() % kMostBytes : 60;
   auto packet = pool_.Make(std::span(Pattern()).subspan(how, bytes));
   if (!packet) return;
+  const size_t room = std::min<size_t>(bytes, pool_.room_bytes());
+  tx_.rule().Made(*packet, static_cast<uint32_t>(bytes - room));
   if ((how & 4) != 0) {
     // A tag in front is there no longer, or one was added.
-    const size_t room = std::min<size_t>(bytes, pool_.room_bytes());
     const auto front =
         static_cast<uint16_t>(input.Byte() % (BufferPool::kHeadroom + room));
     packet->bytes = packet->bytes + packet->offset - front;
@@ -260,7 +287,7 @@ void NetScene::CheckHeader(const Packet& packet) const {
   const size_t header_bytes = HeaderBytesOf(options_.features);
   const std::span header(pool_.Front(packet).data() - header_bytes,
                          header_bytes);
-  const auto must = OffloadOf(header, options_.features);
+  const auto must = OffloadOf(header, packet.bytes, options_.features);
   Expect(must.has_value(), "header", "a frame that no device may hand on");
   Expect(*must == pool_.offload(packet), "header",
          "another than the device wrote");
@@ -283,6 +310,25 @@ void NetScene::CheckInFlight(size_t packets) {
          "one is lost, or in two places");
 }
 
+void NetScene::CheckKicks(const NetQueueStats& before,
+                          const NetQueueStats& after, int kicks) const {
+  const auto must = static_cast<uint64_t>(kicks);
+  Expect(after.kicks - before.kicks == must, "counters", "not each kick");
+  Expect(
+      after.failed_kicks - before.failed_kicks == (kicks_.refused() ? must : 0),
+      "counters", "not each kick that failed");
+}
+
+// "Used Buffer Notification Suppression": VIRTQ_AVAIL_F_NO_INTERRUPT. Packed:
+// RING_EVENT_FLAGS_DISABLE or _ENABLE, in the second word.
+void NetScene::CheckInterrupts() const {
+  if (!known()) return;
+  const auto& layout = vring_.ring.layout;
+  const bool packed = layout.format == RingFormat::kPacked;
+  const auto flags = ValueAt<uint16_t>({layout.driver, 4}, packed ? 2 : 0);
+  Expect(flags == (quiet_ ? 1 : 0), "interrupts", "not as they were asked for");
+}
+
 void NetScene::CheckBroken(const std::optional<Error>& broken) {
   if (!broken) {
     return Expect(broken_.empty(), "broken-for-good", "it goes on");
@@ -300,6 +346,8 @@ void NetScene::TakeAllBack() {
   FreeHeld();
   Expect(pool_.free_count() == pool_.size(), "buffers", "one is lost");
   device_.Restart();
+  rx_.chains().Restart();
+  tx_.chains().Restart();
 }
 
 void NetScene::CheckAllFree() {

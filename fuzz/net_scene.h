@@ -17,6 +17,7 @@
 #include "fuzz/kick_rule.h"
 #include "fuzz/lying_device.h"
 #include "fuzz/peer_writes.h"
+#include "fuzz/queue_checks.h"
 #include "fuzz/reader.h"
 #include "fuzz/sent_frames.h"
 #include "virtio_user/base/error.h"
@@ -62,6 +63,11 @@ class NetScene {
   }
   // Whether it did, in the last call.
   bool peer_wrote() const { return peer_.wrote(); }
+  // Whether what a call has to do is known: nobody but the driver has written
+  // what is the driver's in the ring, and nobody while it worked.
+  bool known() const { return device_.ring_is_known(); }
+  RxChecks& rx() { return rx_; }
+  TxChecks& tx() { return tx_; }
   SentFrames& sent() { return sent_; }
 
   // Packets that are neither free nor in the ring.
@@ -76,7 +82,8 @@ class NetScene {
   void MoveTags(Reader& input);
 
   // What a packet that was just received says is what its header says, in as
-  // many buffers. Requires: the peer did not write meanwhile.
+  // many buffers; where it is not known which packet has to come. Requires: the
+  // peer did not write meanwhile.
   void CheckHeader(const virtio_user::Packet& packet) const;
   // Each buffer is free, held, or one of those `in_ring`.
   void CheckBuffers(size_t in_ring);
@@ -92,11 +99,19 @@ class NetScene {
     constexpr int kMostCalls = 12;
     for (int i = 0; i < kMostCalls && !input.empty(); ++i) {
       vring_.ring.gate.Open();
+      const int kicks = kicks_.kicks();
+      const auto before = queue.stats();
       call(input, *this, queue);
+      CheckKicks(before, queue.stats(), kicks_.kicks() - kicks);
+      CheckInterrupts();
       const uint8_t acts = input.Byte();
       for (int act = 0; act < acts % 8; ++act) device_.Act(input);
       if constexpr (requires { queue.SuppressInterrupts(true); }) {
-        if (acts >= 0xf0) queue.SuppressInterrupts((acts & 8) != 0);
+        if (acts >= 0xf0) {
+          quiet_ = (acts & 8) != 0;
+          Expect(queue.SuppressInterrupts(quiet_), "interrupts", "not asked");
+          CheckInterrupts();
+        }
       }
       if (acts >= 0xf8) StartOver(queue);
     }
@@ -109,15 +124,25 @@ class NetScene {
   void StartOver(Queue& queue) {
     vring_.ring.gate.Close();
     const size_t in_flight = queue.in_flight();
+    const uint64_t dropped = queue.stats().dropped;
     Expect(queue.ReclaimAll() == in_flight, "reclaim", "not all");
-    sent_.Dropped(queue.stats().dropped);
+    Expect(queue.stats().dropped - dropped ==
+               (direction_ == Direction::kSend ? in_flight : 0),
+           "dropped", "not those that were sent and not completed");
     TakeAllBack();
+    CheckInterrupts();
   }
   // The device is gone and the ring is empty: no buffer is out any more. What
   // was said of a broken queue is forgotten, and another device begins.
   void TakeAllBack();
   // Each buffer is there, once. Requires: TakeAllBack.
   void CheckAllFree();
+  // A queue that has kicked counts its kicks.
+  void CheckKicks(const virtio_user::NetQueueStats& before,
+                  const virtio_user::NetQueueStats& after, int kicks) const;
+  // The ring says whether the driver wants interrupts: as it was asked last,
+  // and else it does not.
+  void CheckInterrupts() const;
 
   struct Choice {
     explicit Choice(Reader& input);
@@ -133,7 +158,11 @@ class NetScene {
   virtio_user::VringState vring_;
   virtio_user::NetQueueOptions options_;
   virtio_user::BufferPool& pool_;
+  const Direction direction_;
+  bool quiet_ = true;
   SentFrames sent_;
+  RxChecks rx_;
+  TxChecks tx_;
   LyingDevice device_;
   KickRule kicks_;
   PeerWrites peer_;

@@ -114,7 +114,7 @@ bool TakeSegments(std::span<const std::byte> header, FeatureSet accepted,
 }  // namespace
 
 std::optional<Offload> OffloadOf(std::span<const std::byte> header,
-                                 FeatureSet accepted) {
+                                 size_t frame_bytes, FeatureSet accepted) {
   Offload offload;
   if (accepted.HasBit(kGuestCsum)) {
     const auto flags = std::to_integer<uint8_t>(header[0]);
@@ -122,6 +122,7 @@ std::optional<Offload> OffloadOf(std::span<const std::byte> header,
       offload.checksum = Checksum::kPartial;
       offload.csum_start = ValueAt<uint16_t>(header, 6);
       offload.csum_offset = ValueAt<uint16_t>(header, 8);
+      if (!SumIsInside(offload, frame_bytes)) return std::nullopt;
     } else if ((flags & 2) != 0) {
       offload.checksum = Checksum::kValid;
     }

@@ -26,9 +26,10 @@ std::optional<SentHeader> HeaderToSend(const virtio_user::Offload& offload,
                                        size_t frame_bytes,
                                        virtio_user::FeatureSet accepted);
 
-// What a driver has to be told of a frame that a device wrote behind `header`.
-// Nothing: such a frame must not be handed on.
+// What a driver has to be told of a frame of `frame_bytes` that a device wrote
+// behind `header`. Nothing: such a frame must not be handed on.
 std::optional<virtio_user::Offload> OffloadOf(std::span<const std::byte> header,
+                                              size_t frame_bytes,
                                               virtio_user::FeatureSet accepted);
 
 // Reports what a driver may not be told of any frame.
