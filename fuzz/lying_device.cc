@@ -67,12 +67,12 @@ void LyingDevice::Act(Reader& input) {
   }
 }
 
-void LyingDevice::Restart() {
+void LyingDevice::Restart(virtio_user::RingPosition at) {
   rules_.Forget();
   if (frames_ != nullptr) frames_->Forget();
   chain_count_ = 0;
-  next_ = used_ = 0;
-  next_wrap_ = used_wrap_ = true;
+  next_ = used_ = at.index;
+  next_wrap_ = used_wrap_ = at.wrap;
   tampered_ = ring_tampered_ = lied_ = false;
 }
 

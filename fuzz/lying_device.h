@@ -35,8 +35,8 @@ class LyingDevice {
   bool ring_is_known() const { return !ring_tampered_; }
   // Nobody has, nor has the device used what it may not.
   bool honest() const { return !tampered_ && !lied_; }
-  // A new device on a ring that is new.
-  void Restart();
+  // A new device on a ring that is new, or of which it knows all up to `at`.
+  void Restart(virtio_user::RingPosition at = {});
 
  private:
   // As found in the ring; nothing of it is sure to be true.

@@ -5,10 +5,8 @@
 #include <algorithm>
 #include <array>
 #include <bitset>
-#include <new>
 
 #include "fuzz/finding.h"
-#include "tests/counting_fd_ops.h"
 #include "tests/net_layouts.h"
 #include "virtio_user/base/check.h"
 #include "virtio_user/net/vlan.h"
@@ -25,28 +23,8 @@ using virtio_user::NetQueueStats;
 using virtio_user::Offload;
 using virtio_user::Packet;
 using virtio_user::RingFormat;
-using virtio_user::RingLayout;
 
 namespace {
-
-// Device addresses are no pointers, and behind the buffers there is nothing.
-constexpr uint64_t kBuffersAddr = 0x7000'0000'0000;
-constexpr uint64_t kScratchAddr = kBuffersAddr + 0x1'0000;
-
-class Block {
- public:
-  explicit Block(size_t bytes)
-      : memory_(static_cast<std::byte*>(::operator new(bytes, kAlign)), bytes) {
-  }
-  Block(const Block&) = delete;
-  Block& operator=(const Block&) = delete;
-  ~Block() { ::operator delete(memory_.data(), kAlign); }
-  std::span<std::byte> bytes() const { return memory_; }
-
- private:
-  static constexpr std::align_val_t kAlign{64};
-  std::span<std::byte> memory_;
-};
 
 constexpr int kTagBytes = 4;
 
@@ -100,9 +78,9 @@ RxChecks::Terms RxTermsOf(FeatureSet features) {
   const uint32_t header_bytes = HeaderBytesOf(features);
   return {.frames = {.accepted = features,
                      .header_bytes = header_bytes,
-                     .buffer_bytes = NetScene::kBufferBytes},
+                     .buffer_bytes = NetMemory::kBufferBytes},
           .room_bytes =
-              NetScene::kBufferBytes - BufferPool::kHeadroom + header_bytes,
+              NetMemory::kBufferBytes - BufferPool::kHeadroom + header_bytes,
           .descriptors = HeaderIsApart(features) ? uint16_t{2} : uint16_t{1}};
 }
 
@@ -118,14 +96,6 @@ const std::array<std::byte, 2048>& Pattern() {
     return bytes;
   }();
   return kPattern;
-}
-
-BufferPool PoolIn(std::span<std::byte> memory) {
-  auto pool = BufferPool::Create({.memory = memory,
-                                  .memory_addr = {kBuffersAddr},
-                                  .buffer_bytes = NetScene::kBufferBytes});
-  VU_CHECK(pool.has_value());
-  return *std::move(pool);
 }
 
 // What is asked of a packet: what can be, or anything.
@@ -144,73 +114,21 @@ Offload OffloadFrom(Reader& input) {
 
 }  // namespace
 
-class NetMemory {
- public:
-  NetMemory(RingFormat format, uint16_t num)
-      : ring_(RingLayout::BytesFor(format, num)),
-        buffers_(NetScene::kBuffers * NetScene::kBufferBytes),
-        scratch_(virtio_user::TxScratchBytes(num)),
-        fresh_pool_(PoolIn(buffers_.bytes())),
-        pool_(fresh_pool_) {
-    const auto layout = RingLayout::PlaceIn(ring_.bytes(), format, num);
-    VU_CHECK(layout.has_value());
-    layout_ = *layout;
-    held_.reserve(NetScene::kBuffers);
-  }
-
-  // The one for this format and size: split rings of 2 to 16, packed ones of
-  // 2 to 17.
-  static NetMemory& Wiped(RingFormat format, uint8_t size_choice) {
-    static std::array<std::unique_ptr<NetMemory>, 32> all;
-    const bool packed = format == RingFormat::kPacked;
-    const size_t index = packed ? 16 + size_choice % 16 : size_choice % 4;
-    const auto num = static_cast<uint16_t>(packed ? 2 + size_choice % 16
-                                                  : 2u << (size_choice % 4));
-    auto& memory = all[index];
-    if (memory == nullptr) memory = std::make_unique<NetMemory>(format, num);
-    for (const Block* const block :
-         {&memory->ring_, &memory->buffers_, &memory->scratch_}) {
-      std::ranges::fill(block->bytes(), std::byte{0});
-    }
-    memory->pool_ = memory->fresh_pool_;
-    memory->held_.clear();
-    return *memory;
-  }
-
-  SharedRing shared() const {
-    return {.layout = layout_,
-            .ring = ring_.bytes(),
-            .buffers = buffers_.bytes(),
-            .buffers_addr = kBuffersAddr,
-            .scratch = scratch_.bytes(),
-            .scratch_addr = kScratchAddr};
-  }
-  BufferPool& pool() { return pool_; }
-  std::vector<Packet>& held() { return held_; }
-  virtio_user::CountingFdOps& fd_ops() { return fd_ops_; }
-
- private:
-  Block ring_;
-  Block buffers_;
-  Block scratch_;
-  // Copied, a pool allocates nothing.
-  const BufferPool fresh_pool_;
-  BufferPool pool_;
-  std::vector<Packet> held_;
-  RingLayout layout_;
-  virtio_user::CountingFdOps fd_ops_;
-};
-
 NetScene::Choice::Choice(Reader& input)
     : Choice{input.Byte(), input.Byte(), input.Byte()} {}
 
 NetScene::Choice::Choice(uint8_t what, uint8_t ring, uint8_t offloads)
     : scratch((what & 0x80) != 0),
-      features(FeaturesOf(what, offloads)),
+      unlaned((ring & 0x20) != 0),
+      passed((ring & 0x40) != 0),
+      left(static_cast<uint16_t>(1 + offloads % kMostLeft)),
+      features(FeaturesOf(what, passed ? 0 : offloads)),
       memory(NetMemory::Wiped(features.Has(Feature::kRingPacked)
                                   ? RingFormat::kPacked
                                   : RingFormat::kSplit,
                               ring)) {
+  // A packed ring's places come round by themselves.
+  passed = passed && !features.Has(Feature::kRingPacked);
   memory.fd_ops().refuse = (ring & 0x80) != 0;
 }
 
@@ -219,27 +137,56 @@ NetScene::NetScene(Reader& input, Direction direction)
 
 NetScene::NetScene(const Choice& choice, Direction direction)
     : held(choice.memory.held()),
-      pool_(choice.memory.pool()),
+      choice_(choice),
       direction_(direction),
+      kind_(KindOf(choice.features, direction)),
+      shared_(choice.memory.shared()),
+      pool_(choice.memory.pool()),
       sent_(choice.features, HeaderBytesOf(choice.features)),
-      rx_(choice.memory.shared(), KindOf(choice.features, direction),
-          RxTermsOf(choice.features)),
-      tx_(choice.memory.shared(), KindOf(choice.features, direction),
+      rx_(shared_, kind_, RxTermsOf(choice.features)),
+      tx_(shared_, kind_,
           {.accepted = choice.features,
            .header_bytes = HeaderBytesOf(choice.features),
-           .num = choice.memory.shared().layout.num,
+           .num = shared_.layout.num,
            .scratch = choice.scratch}),
-      device_(choice.memory.shared(), KindOf(choice.features, direction),
-              direction == Direction::kSend ? &sent_ : nullptr),
-      kicks_(choice.memory.shared(), choice.memory.fd_ops()),
-      peer_(choice.memory.shared().ring, choice.memory.shared().buffers) {
-  vring_.ring.layout = choice.memory.shared().layout;
-  vring_.kick = virtio_user::FileDescriptor(choice.memory.fd_ops(), 3);
+      device_(shared_, kind_, direction == Direction::kSend ? &sent_ : nullptr),
+      kicks_(shared_, choice.memory.fd_ops()),
+      peer_(shared_.ring, shared_.buffers) {
   options_.features = choice.features;
   if (choice.scratch) {
-    options_.scratch = choice.memory.shared().scratch;
-    options_.scratch_addr = {kScratchAddr};
+    options_.scratch = shared_.scratch;
+    options_.scratch_addr = {shared_.scratch_addr};
   }
+}
+
+void NetScene::BeginAt(virtio_user::RingPosition at) {
+  device_.Restart(at);
+  rx_.chains().Restart(at);
+  tx_.chains().Restart(at);
+  // What waits in the ring already.
+  if (direction_ == Direction::kReceive) rx_.chains().TakeNew();
+}
+
+std::unique_ptr<virtio_user::RxQueue> NetScene::Make(
+    std::type_identity<virtio_user::RxQueue>) {
+  virtio_user::VringState& vring = choice_.memory.vring();
+  if (choice_.unlaned) {
+    return MakeUnlanedRx(vring, choice_.memory.pool(), options_);
+  }
+  auto made = virtio_user::RxQueue::Create(vring, pool_, options_);
+  Expect(made.has_value(), "create", "refused");
+  return *std::move(made);
+}
+
+std::unique_ptr<virtio_user::TxQueue> NetScene::Make(
+    std::type_identity<virtio_user::TxQueue>) {
+  virtio_user::VringState& vring = choice_.memory.vring();
+  if (choice_.unlaned) {
+    return MakeUnlanedTx(vring, choice_.memory.pool(), options_);
+  }
+  auto made = virtio_user::TxQueue::Create(vring, pool_, options_);
+  Expect(made.has_value(), "create", "refused");
+  return *std::move(made);
 }
 
 void NetScene::FreeHeld() {
@@ -323,7 +270,7 @@ void NetScene::CheckKicks(const NetQueueStats& before,
 // RING_EVENT_FLAGS_DISABLE or _ENABLE, in the second word.
 void NetScene::CheckInterrupts() const {
   if (!known()) return;
-  const auto& layout = vring_.ring.layout;
+  const auto& layout = shared_.layout;
   const bool packed = layout.format == RingFormat::kPacked;
   const auto flags = ValueAt<uint16_t>({layout.driver, 4}, packed ? 2 : 0);
   Expect(flags == (quiet_ ? 1 : 0), "interrupts", "not as they were asked for");
@@ -345,17 +292,15 @@ void NetScene::TakeAllBack() {
   broken_.clear();
   FreeHeld();
   Expect(pool_.free_count() == pool_.size(), "buffers", "one is lost");
-  device_.Restart();
-  rx_.chains().Restart();
-  tx_.chains().Restart();
+  BeginAt({});
 }
 
 void NetScene::CheckAllFree() {
   constexpr std::byte kFrame[1] = {};
-  std::bitset<kBuffers> seen;
+  std::bitset<NetMemory::kBuffers> seen;
   for (uint32_t i = 0; i < pool_.size(); ++i) {
     const auto packet = pool_.Make(kFrame);
-    Expect(packet.has_value() && packet->buffer < kBuffers &&
+    Expect(packet.has_value() && packet->buffer < NetMemory::kBuffers &&
                !seen[packet->buffer],
            "buffers", "one is free twice");
     seen.set(packet->buffer);

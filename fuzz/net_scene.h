@@ -11,11 +11,15 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <type_traits>
 #include <vector>
 
 #include "fuzz/finding.h"
+#include "fuzz/kept_queues.h"
 #include "fuzz/kick_rule.h"
 #include "fuzz/lying_device.h"
+#include "fuzz/net_memory.h"
+#include "fuzz/passed_chains.h"
 #include "fuzz/peer_writes.h"
 #include "fuzz/queue_checks.h"
 #include "fuzz/reader.h"
@@ -23,29 +27,24 @@
 #include "virtio_user/base/error.h"
 #include "virtio_user/net/buffer_pool.h"
 #include "virtio_user/net/net_queue.h"
+#include "virtio_user/net/rx_queue.h"
+#include "virtio_user/net/tx_queue.h"
+#include "virtio_user/ring/ring_layout.h"
 #include "virtio_user/spec/feature.h"
-#include "virtio_user/vhost/vring_state.h"
 
 namespace fuzz {
-
-// Ring, buffers and scratch, each an allocation of its own, so that
-// AddressSanitizer stands around each; an input uses what another has used, and
-// the pool's own memory too.
-class NetMemory;
 
 enum class Direction : uint8_t { kReceive, kSend };
 
 // The gate is closed; no queue is there yet.
 class NetScene {
  public:
-  static constexpr uint32_t kBuffers = 24;
-  static constexpr uint32_t kBufferBytes = 128;
-
   // Three bytes: one of all layouts, what else is accepted and whether there is
-  // scratch memory; the ring's size and whether kicks fail; offloads.
+  // scratch memory; the ring's size, whether kicks fail, whether buffers come
+  // in lanes, and whether a split ring's index is near its end; offloads, or
+  // how near.
   NetScene(Reader& input, Direction direction);
 
-  virtio_user::VringState& vring() { return vring_; }
   virtio_user::BufferPool& pool() { return pool_; }
   const virtio_user::NetQueueOptions& options() const { return options_; }
   // Runs `call`, in which the peer may write (PeerWrites); if it did not, the
@@ -91,14 +90,42 @@ class NetScene {
   void CheckInFlight(size_t packets);
   // A queue that is broken says why, and has not become another one.
   void CheckBroken(const std::optional<virtio_user::Error>& broken);
-  // Lets driver and device take turns for as long as `input` lasts, and another
-  // device come where it says so; `call` is what the driver does in its turn.
+  // Makes a queue and lets driver and device take turns for as long as `input`
+  // lasts, and another device come where it says so; `call` is what the driver
+  // does in its turn.
   template <typename Queue>
-  void Play(Reader& input, Queue& queue,
-            void (*call)(Reader&, NetScene&, Queue&)) {
+  void Play(Reader& input, void (*call)(Reader&, NetScene&, Queue&)) {
+    const auto make = [&] { return Make(std::type_identity<Queue>()); };
+    if (!choice_.passed) return PlayOn(input, *make(), call);
+    const PassedRing ring = {.memory = shared_,
+                             .kind = kind_,
+                             .vring = choice_.memory.vring(),
+                             .pool = pool_};
+    Queue& queue = KeptQueues<Queue>::Get({.memory = &choice_.memory,
+                                           .features = options_.features.low(),
+                                           .scratch = choice_.scratch,
+                                           .unlaned = choice_.unlaned},
+                                          choice_.memory, ring, make);
+    PassChains(ring, queue, choice_.left);
+    BeginAt({.index = static_cast<uint16_t>(0 - choice_.left)});
+    PlayOn(input, queue, call);
+  }
+
+ private:
+  static constexpr uint16_t kMostLeft = KeptQueues<virtio_user::RxQueue>::kLeft;
+
+  std::unique_ptr<virtio_user::RxQueue> Make(
+      std::type_identity<virtio_user::RxQueue>);
+  std::unique_ptr<virtio_user::TxQueue> Make(
+      std::type_identity<virtio_user::TxQueue>);
+
+  template <typename Queue>
+  void PlayOn(Reader& input, Queue& queue,
+              void (*call)(Reader&, NetScene&, Queue&)) {
     constexpr int kMostCalls = 12;
+    auto& vring_gate = choice_.memory.vring().ring.gate;
     for (int i = 0; i < kMostCalls && !input.empty(); ++i) {
-      vring_.ring.gate.Open();
+      vring_gate.Open();
       const int kicks = kicks_.kicks();
       const auto before = queue.stats();
       call(input, *this, queue);
@@ -118,11 +145,9 @@ class NetScene {
     StartOver(queue);
     CheckAllFree();
   }
-
- private:
   template <typename Queue>
   void StartOver(Queue& queue) {
-    vring_.ring.gate.Close();
+    choice_.memory.vring().ring.gate.Close();
     const size_t in_flight = queue.in_flight();
     const uint64_t dropped = queue.stats().dropped;
     Expect(queue.ReclaimAll() == in_flight, "reclaim", "not all");
@@ -147,6 +172,9 @@ class NetScene {
   struct Choice {
     explicit Choice(Reader& input);
     bool scratch = false;
+    bool unlaned = false;
+    bool passed = false;
+    uint16_t left = 0;  // Chains to index 0.
     virtio_user::FeatureSet features;
     NetMemory& memory;
 
@@ -154,11 +182,15 @@ class NetScene {
     Choice(uint8_t what, uint8_t ring, uint8_t offloads);
   };
   NetScene(const Choice& choice, Direction direction);
+  // Driver and device are at this place.
+  void BeginAt(virtio_user::RingPosition at);
 
-  virtio_user::VringState vring_;
+  const Choice choice_;
+  const Direction direction_;
+  const OfferKind kind_;
+  const SharedRing shared_;
   virtio_user::NetQueueOptions options_;
   virtio_user::BufferPool& pool_;
-  const Direction direction_;
   bool quiet_ = true;
   SentFrames sent_;
   RxChecks rx_;

@@ -63,9 +63,6 @@ void Poll(fuzz::Reader& input, fuzz::NetScene& scene, RxQueue& queue) {
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   fuzz::Reader input(std::as_bytes(std::span(data, size)));
   fuzz::NetScene scene(input, fuzz::Direction::kReceive);
-  const auto made =
-      RxQueue::Create(scene.vring(), scene.pool(), scene.options());
-  Expect(made.has_value(), "create", "refused");
-  scene.Play(input, **made, &Poll);
+  scene.Play<RxQueue>(input, &Poll);
   return 0;
 }

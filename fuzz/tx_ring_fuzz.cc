@@ -63,9 +63,6 @@ void Call(fuzz::Reader& input, fuzz::NetScene& scene, TxQueue& queue) {
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   fuzz::Reader input(std::as_bytes(std::span(data, size)));
   fuzz::NetScene scene(input, fuzz::Direction::kSend);
-  const auto made =
-      TxQueue::Create(scene.vring(), scene.pool(), scene.options());
-  Expect(made.has_value(), "create", "refused");
-  scene.Play(input, **made, &Call);
+  scene.Play<TxQueue>(input, &Call);
   return 0;
 }
