@@ -53,7 +53,7 @@ void KickRule::Before() {
   kicks_before_ = kicks_.signals;
 }
 
-void KickRule::After(bool honest) const {
+void KickRule::After(bool known) const {
   Marks now{};
   Look(now);
   const int kicks = kicks_.signals - kicks_before_;
@@ -66,7 +66,7 @@ void KickRule::After(bool honest) const {
     return;
   }
   // Whoever wrote may have written what the driver has written once more.
-  Expect(kicks == 0 || (packed() && !honest), "kick",
+  Expect(kicks == 0 || !known, "kick",
          "nothing is there that was not there before");
 }
 

@@ -22,9 +22,9 @@ class KickRule {
       : memory_(memory), kicks_(kicks) {}
 
   void Before();
-  // After a call in which nobody but the driver wrote. `honest`: nor did
-  // anybody before it, but for what a device may write.
-  void After(bool honest) const;
+  // After a call in which nobody but the driver wrote. `known`: nor did anybody
+  // before it write where it marks what is available.
+  void After(bool known) const;
   // Since the beginning, whatever they led to.
   int kicks() const { return kicks_.signals; }
   bool refused() const { return kicks_.refuse; }

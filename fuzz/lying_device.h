@@ -33,8 +33,11 @@ class LyingDevice {
   // Nobody has written what is the driver's in the ring, nor while the driver
   // worked.
   bool ring_is_known() const { return !ring_tampered_; }
-  // Nobody has, nor has the device used what it may not.
-  bool honest() const { return !tampered_ && !lied_; }
+  // Nor where the driver marks what is available; in a packed ring the device
+  // marks there what it has used.
+  bool marks_are_known() const {
+    return packed() ? !tampered_ && !lied_ : ring_is_known();
+  }
   // A new device on a ring that is new, or of which it knows all up to `at`.
   void Restart(virtio_user::RingPosition at = {});
 

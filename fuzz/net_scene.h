@@ -56,7 +56,7 @@ class NetScene {
     if (peer_.wrote()) {
       device_.NoteTampering();
     } else {
-      kicks_.After(device_.honest());
+      kicks_.After(device_.marks_are_known());
     }
     return result;
   }

@@ -29,6 +29,11 @@ constexpr Saying kSayings[] = {
     {0, 0x01, 0x08}, {4, 0, 0}, {8, 0x43, 0x98}, {13, 0x01, 0x08}};
 constexpr uint8_t kCalls = 12;  // Of one input.
 constexpr uint8_t kSize = 2;    // Split: 8 descriptors; packed: 4.
+// Beside the size: buffers without lanes; a split ring near its index's end,
+// and how many chains that is, less one.
+constexpr uint8_t kUnlaned = 0x20;
+constexpr uint8_t kNearTheEnd = 0x40;
+constexpr uint8_t kLeft = 1;
 constexpr uint16_t kUsedBytes = 72;
 constexpr uint8_t kStartOver = 0xf8;
 constexpr uint8_t kKeep = 0;
@@ -82,9 +87,9 @@ constexpr uint16_t kSumOffset = 16;
 // One input, put together.
 class Writer {
  public:
-  Writer(uint8_t layout, uint8_t also, uint8_t offloads = 0) {
+  Writer(uint8_t layout, uint8_t also, uint8_t offloads = 0, uint8_t ring = 0) {
     Number(layout | also, 1);
-    Number(kSize, 1);
+    Number(kSize | ring, 1);
     Number(offloads, 1);
   }
   void Number(uint64_t number, size_t count) { Append(bytes_, number, count); }
@@ -144,9 +149,14 @@ class Writer {
   Bytes bytes_;
 };
 
+// Near the end of its index a ring has no offloads to choose.
+uint8_t OffloadsOf(uint8_t ring) {
+  return (ring & kNearTheEnd) != 0 ? kLeft : uint8_t{0};
+}
+
 // Of one layout and one way: three rounds, then all over again.
-Bytes Receiving(uint8_t layout, uint8_t also, Way way) {
-  Writer writer(layout, also);
+Bytes Receiving(uint8_t layout, uint8_t also, Way way, uint8_t ring = 0) {
+  Writer writer(layout, also, OffloadsOf(ring), ring);
   for (int round = 0; round < 6; ++round) {
     writer.Number(7, 1);
     writer.PeerWrites(0, 0);
@@ -158,8 +168,8 @@ Bytes Receiving(uint8_t layout, uint8_t also, Way way) {
   return writer.Take();
 }
 
-Bytes Sending(uint8_t layout, uint8_t also, Way way) {
-  Writer writer(layout, also);
+Bytes Sending(uint8_t layout, uint8_t also, Way way, uint8_t ring = 0) {
+  Writer writer(layout, also, OffloadsOf(ring), ring);
   for (int round = 0; round < 6; ++round) {
     // Three packets: of one buffer, of several, with something to be said.
     writer.Number(3, 1);
@@ -256,6 +266,21 @@ bool TakesFours(uint8_t layout) {
   return !virtio_user::AllLayouts()[layout].packed();
 }
 
+// Of one layout, with everything accepted: without lanes; and where chains are
+// given back four at a time or several by one element, around the end of a
+// split ring's index.
+void AddRings(bool receives, uint8_t layout, std::vector<Seed>& inputs) {
+  const auto add = [&](std::string_view name, Way way, uint8_t ring) {
+    inputs.push_back({"layout_" + std::to_string(layout) + std::string(name),
+                      receives ? Receiving(layout, kEverything, way, ring)
+                               : Sending(layout, kEverything, way, ring)});
+  };
+  add("_unlaned", Way::kSaying, kUnlaned);
+  if (!TakesFours(layout)) return;
+  add("_near_the_end", Way::kBatch, kNearTheEnd);
+  add("_unlaned_near_the_end", Way::kInTurn, kNearTheEnd | kUnlaned);
+}
+
 std::vector<Seed> Lives(bool receives) {
   constexpr uint8_t kTwo = 2;
   constexpr uint8_t kMoreThanFour = 6;
@@ -274,6 +299,7 @@ std::vector<Seed> Lives(bool receives) {
                         receives ? Receiving(layout, also, way)
                                  : Sending(layout, also, way)});
     }
+    AddRings(receives, layout, inputs);
     for (uint8_t moment = 0; moment < kMoments; ++moment) {
       // Each with another value.
       const auto how = static_cast<uint8_t>(8 * moment + 1 + 2 * moment);
