@@ -27,14 +27,13 @@ class KeptQueues {
   struct Kind {
     const NetMemory* memory = nullptr;
     uint64_t features = 0;
-    bool scratch = false;
     bool unlaned = false;
 
     friend auto operator<=>(const Kind&, const Kind&) = default;
   };
 
-  // The queue that `make` makes, kLeft in front of index 0, until it is asked
-  // for again. Requires: the memory is wiped.
+  // The queue that `make` makes, of this kind, kLeft in front of index 0, until
+  // it is asked for again. Requires: the memory is wiped.
   template <typename Make>
   static Queue& Get(const Kind& kind, NetMemory& memory, const PassedRing& ring,
                     const Make& make) {

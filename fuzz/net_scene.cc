@@ -117,18 +117,21 @@ Offload OffloadFrom(Reader& input) {
 NetScene::Choice::Choice(Reader& input)
     : Choice{input.Byte(), input.Byte(), input.Byte()} {}
 
+// The way round an index takes long: it is gone with scratch memory, without
+// the platform's barriers, in rings of 8 and 16, so that it is gone seldom. A
+// packed ring's places come round by themselves.
 NetScene::Choice::Choice(uint8_t what, uint8_t ring, uint8_t offloads)
-    : scratch((what & 0x80) != 0),
+    : passed((ring & 0x40) != 0 &&
+             !FeaturesOf(what, 0).Has(Feature::kRingPacked)),
+      scratch(passed || (what & 0x80) != 0),
       unlaned((ring & 0x20) != 0),
-      passed((ring & 0x40) != 0),
       left(static_cast<uint16_t>(1 + offloads % kMostLeft)),
-      features(FeaturesOf(what, passed ? 0 : offloads)),
+      features(passed ? FeaturesOf(what & 0x3f, 0)
+                      : FeaturesOf(what, offloads)),
       memory(NetMemory::Wiped(features.Has(Feature::kRingPacked)
                                   ? RingFormat::kPacked
                                   : RingFormat::kSplit,
-                              ring)) {
-  // A packed ring's places come round by themselves.
-  passed = passed && !features.Has(Feature::kRingPacked);
+                              passed ? ring | 2 : ring)) {
   memory.fd_ops().refuse = (ring & 0x80) != 0;
 }
 

@@ -103,7 +103,6 @@ class NetScene {
                              .pool = pool_};
     Queue& queue = KeptQueues<Queue>::Get({.memory = &choice_.memory,
                                            .features = options_.features.low(),
-                                           .scratch = choice_.scratch,
                                            .unlaned = choice_.unlaned},
                                           choice_.memory, ring, make);
     PassChains(ring, queue, choice_.left);
@@ -171,9 +170,9 @@ class NetScene {
 
   struct Choice {
     explicit Choice(Reader& input);
+    bool passed = false;
     bool scratch = false;
     bool unlaned = false;
-    bool passed = false;
     uint16_t left = 0;  // Chains to index 0.
     virtio_user::FeatureSet features;
     NetMemory& memory;
