@@ -9,6 +9,7 @@
 #include <span>
 #include <vector>
 
+#include "fuzz/finding.h"
 #include "fuzz/reader.h"
 #include "virtio_user/base/check.h"
 #include "virtio_user/spec/ring.h"
@@ -73,17 +74,19 @@ void PassChains(const PassedRing& ring, virtio_user::RxQueue& queue,
                 uint16_t left) {
   std::array<Packet, kBurst> packets;
   ring.vring.ring.gate.Open();
-  VU_CHECK(queue.Receive(packets) == 0);
+  Expect(queue.Receive(packets) == 0, "passed", "a packet that nobody sent");
   while (Left(ring) != left) {
     const auto more = static_cast<uint16_t>(Left(ring) - left);
     const size_t used = UseInTurn(ring, std::min<size_t>(more, kBurst));
-    VU_CHECK(queue.Receive(packets) == used && used != 0);
+    Expect(used != 0, "passed", "a ring that is not filled up");
+    Expect(queue.Receive(packets) == used, "passed",
+           "not each frame is received");
     for (const Packet& packet : std::span(packets).first(used)) {
       ring.pool.Free(packet);
     }
   }
   // So that the ring has all the buffers it can have.
-  VU_CHECK(queue.Receive(packets) == 0);
+  Expect(queue.Receive(packets) == 0, "passed", "a packet that nobody sent");
   ring.vring.ring.gate.Close();
 }
 
@@ -99,15 +102,19 @@ void PassChains(const PassedRing& ring, virtio_user::TxQueue& queue,
       std::min<size_t>(kBurst, std::max(1, ring.memory.layout.num / 2));
   ring.vring.ring.gate.Open();
   const Packet too_long = ring.pool.Make(long_frame).value();
-  VU_CHECK(queue.Send({&too_long, 1}) == 1 && queue.in_flight() == 0);
+  Expect(queue.Send({&too_long, 1}) == 1 && queue.in_flight() == 0, "passed",
+         "too long a packet is not dropped");
   while (Left(ring) != left) {
     const auto more = static_cast<uint16_t>(Left(ring) - left);
     std::array<Packet, kBurst> packets;
     const auto burst = std::span(packets).first(std::min<size_t>(more, most));
     for (Packet& packet : burst) packet = ring.pool.Make(kFrame).value();
-    VU_CHECK(queue.Send(burst) == burst.size());
-    VU_CHECK(UseInTurn(ring, burst.size()) == burst.size());
-    VU_CHECK(queue.Complete(burst.size()) == burst.size());
+    Expect(queue.Send(burst) == burst.size(), "passed",
+           "not each packet is sent");
+    Expect(UseInTurn(ring, burst.size()) == burst.size(), "passed",
+           "not each packet is there");
+    Expect(queue.Complete(burst.size()) == burst.size(), "passed",
+           "not each packet comes back");
   }
   ring.vring.ring.gate.Close();
 }
