@@ -17,6 +17,8 @@ namespace fuzz {
 // The front-end's memory; its second file is one page.
 inline constexpr size_t kFrontEndBytes = 32768;
 inline constexpr size_t kSmallFileBytes = 4096;
+// What the server can make for notes of what is in flight; more is refused.
+inline constexpr size_t kMostMadeBytes = 65536;
 inline constexpr size_t kMostFrontEndActions = 64;
 
 // What a descriptor is of that goes with a message.

@@ -119,6 +119,9 @@ class SocketRun {
 
  private:
   static virtio_user::Result<FileDescriptor> MakeMemory(size_t bytes) {
+    if (bytes > kMostMadeBytes) {
+      return virtio_user::Fail(virtio_user::ErrorCode::kSystem, "too much");
+    }
     return MemoryOf(bytes);
   }
 

@@ -25,8 +25,6 @@ namespace {
 // Frames of a pair at a time.
 constexpr uint32_t kBurst = 8;
 constexpr uint64_t kSourceFrames = 32;
-// Of notes about what is in flight; more there is none.
-constexpr size_t kMostMadeBytes = 65536;
 
 std::shared_ptr<SimFile> NewFile(size_t bytes) {
   static const auto kPool = std::make_shared<backend_sim::MappingPool>();

@@ -10,7 +10,8 @@ import subprocess
 import sys
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-WORK = ROOT / "build" / "fuzz"
+# `build` may be a link to where there is more room.
+WORK = (ROOT / "build" / "fuzz").resolve()
 CORPORA = ROOT / "fuzz" / "corpus"
 LEFT_OUT = ROOT / "fuzz" / "left_out"
 
