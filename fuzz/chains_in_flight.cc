@@ -23,15 +23,10 @@ constexpr uint16_t kWrite = virtio_user::kDescFlagWrite;
 constexpr uint16_t kAvail = virtio_user::kPackedFlagAvail;
 constexpr uint16_t kUsed = virtio_user::kPackedFlagUsed;
 
-template <typename T>
-T At(const std::byte* at) {
-  return ValueAt<T>({at, sizeof(T)}, 0);
-}
-
 }  // namespace
 
 uint16_t ChainsInFlight::Word(const std::byte* area, size_t at) const {
-  return At<uint16_t>(area + at);
+  return ValueAt<uint16_t>(area + at);
 }
 
 const std::byte* ChainsInFlight::DescAt(size_t index) const {
@@ -86,7 +81,7 @@ void ChainsInFlight::ReadSplit() {
   const uint16_t free = free_descriptors();
   for (bool more = true; more;) {
     Expect(chain.descriptors < free, "offered", "more than a ring full");
-    const auto desc = At<VirtqDesc>(DescAt(index));
+    const auto desc = ValueAt<VirtqDesc>(DescAt(index));
     if (chain.descriptors++ == 0) chain.addr = desc.addr;
     if ((desc.flags & kWrite) != 0) chain.writable_bytes += desc.len;
     more = (desc.flags & kNext) != 0;
@@ -100,7 +95,7 @@ bool ChainsInFlight::ReadPacked() {
   Chain chain;
   const uint16_t free = free_descriptors();
   for (bool more = true; more;) {
-    const auto desc = At<PackedDesc>(DescAt(next_.index));
+    const auto desc = ValueAt<PackedDesc>(DescAt(next_.index));
     if (((desc.flags & kAvail) != 0) != next_.wrap ||
         ((desc.flags & kUsed) != 0) == next_.wrap) {
       Expect(chain.descriptors == 0, "offered", "a list that is there in part");
@@ -134,19 +129,19 @@ void ChainsInFlight::SeeIndex() {
 
 bool ChainsInFlight::IsUsed() const {
   if (!packed()) return ready() != 0;
-  const auto flags = At<PackedDesc>(DescAt(taken_.index)).flags;
+  const auto flags = ValueAt<PackedDesc>(DescAt(taken_.index)).flags;
   return ((flags & kAvail) != 0) == taken_.wrap &&
          ((flags & kUsed) != 0) == taken_.wrap;
 }
 
 ChainsInFlight::Element ChainsInFlight::NextElement() const {
   if (packed()) {
-    const auto desc = At<PackedDesc>(DescAt(taken_.index));
+    const auto desc = ValueAt<PackedDesc>(DescAt(taken_.index));
     return {.id = desc.id, .bytes = desc.len};
   }
   const std::byte* const at =
       memory_.layout.device + 4 + taken_.index % memory_.layout.num * 8u;
-  return {.id = At<uint32_t>(at), .bytes = At<uint32_t>(at + 4)};
+  return {.id = ValueAt<uint32_t>(at), .bytes = ValueAt<uint32_t>(at + 4)};
 }
 
 size_t ChainsInFlight::Take(std::span<Used> out) {

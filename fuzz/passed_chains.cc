@@ -25,17 +25,12 @@ namespace {
 constexpr size_t kBurst = 8;
 
 template <typename T>
-T Get(const std::byte* at) {
-  return ValueAt<T>({at, sizeof(T)}, 0);
-}
-
-template <typename T>
 void Set(std::byte* at, T value) {
   std::memcpy(at, &value, sizeof(value));
 }
 
 uint16_t UsedIndex(const PassedRing& ring) {
-  return Get<uint16_t>(ring.memory.layout.device + 2);
+  return ValueAt<uint16_t>(ring.memory.layout.device + 2);
 }
 
 // So many until index 0.
@@ -46,15 +41,16 @@ uint16_t Left(const PassedRing& ring) {
 // Uses at most `most` of what is available; how many.
 size_t UseInTurn(const PassedRing& ring, size_t most) {
   const auto& layout = ring.memory.layout;
-  const auto available = Get<uint16_t>(layout.driver + 2);
+  const auto available = ValueAt<uint16_t>(layout.driver + 2);
   uint16_t used = UsedIndex(ring);
   size_t count = 0;
   for (; count < most && used != available; ++count, ++used) {
     const size_t place = used % layout.num;
-    const auto id = Get<uint16_t>(layout.driver + 4 + 2 * place);
+    const auto id = ValueAt<uint16_t>(layout.driver + 4 + 2 * place);
     uint32_t bytes = 0;
     if (ring.kind.device_writes) {
-      const auto desc = Get<VirtqDesc>(layout.desc + id * sizeof(VirtqDesc));
+      const auto desc =
+          ValueAt<VirtqDesc>(layout.desc + id * sizeof(VirtqDesc));
       const auto memory = ring.memory.From(desc.addr);
       bytes = ring.kind.header_bytes + 1;
       VU_CHECK(memory.size() >= bytes);

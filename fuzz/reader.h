@@ -27,6 +27,10 @@ T ValueAt(std::span<const std::byte> bytes, size_t at) {
   std::memcpy(&value, bytes.data() + at, sizeof(T));
   return value;
 }
+template <typename T>
+T ValueAt(const std::byte* at) {
+  return ValueAt<T>({at, sizeof(T)}, 0);
+}
 
 // Somebody writes `bytes` at `offset` of `parts`, as if these came one behind
 // the other; what is behind their end is lost.

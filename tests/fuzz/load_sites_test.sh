@@ -21,7 +21,7 @@ done < <(sed -n '/^readonly left_out=/,/^)/s/^  //p' "$root/fuzz/load_lines.sh")
 # --config=fuzz counts the loads of the same files.
 grep -qF "counted='^virtio_user/((ring|net)/|device/control_(queue|command)\.cc)'" \
   "$root/fuzz/load_lines.sh" || expect "two folders, two files" "something else"
-grep -qF 'build:fuzz --per_file_copt=^virtio_user/(ring|net)/.*\.cc$,^virtio_user/device/control_(queue|command)\.cc$@-fsanitize-coverage=trace-loads' \
+grep -qF 'build:fuzz --per_file_copt=^virtio_user/(ring|net)/.*\.cc$,^virtio_user/device/control_(queue|command)\.cc$,^fuzz/unlaned_pool\.cc$@-fsanitize-coverage=trace-loads' \
   "$root/.bazelrc" || expect "the same in .bazelrc" "something else"
 
 # A new file with such a load is refused.

@@ -199,15 +199,7 @@ class _Finder:
         ]
         if between.strip() != sign:
             return
-        self.add(
-            m.RELATIONAL_OPERATOR,
-            cursor,
-            context,
-            begin,
-            end,
-            text=f"{left} {other} {right}",
-            detail=other,
-        )
+        self.other_relation(cursor, context, (begin, end), left, other, right)
         # `<` with a bound that is greater by 1 is `<=` again.
         integer = sides[1].type.get_canonical().kind in _INTEGERS
         if not step or not integer:
@@ -243,12 +235,14 @@ class _Finder:
         ):
             return
         left, right = self.source[begin:middle], self.source[behind:end]
+        self.other_relation(cursor, context, (begin, end), left, other, right)
+
+    def other_relation(self, cursor, context, where, left, other, right):
         self.add(
             m.RELATIONAL_OPERATOR,
             cursor,
             context,
-            begin,
-            end,
+            *where,
             text=f"{left} {other} {right}",
             detail=other,
         )
