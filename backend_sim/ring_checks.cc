@@ -249,6 +249,8 @@ Check CheckRings(const VhostModel& model, const VhostMessage& message) {
 }
 
 Check CheckEvents(const RingHost& host, const RingModel& ring) {
+  // Where it lies may have gone since (RingModel::Rebind).
+  if (ring.queue()->broken()) return std::nullopt;
   const RingLayout& layout = ring.queue()->layout();
   const bool event_index = host.session().Has(kBitEventIdx);
   if (layout.format == RingFormat::kSplit) {

@@ -3,6 +3,8 @@
 #include "backend_sim/socket_server.h"
 
 #include <poll.h>
+#include <pthread.h>
+#include <signal.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 
@@ -10,6 +12,7 @@
 #include <cerrno>
 #include <chrono>
 #include <cstring>
+#include <ctime>
 #include <thread>
 #include <utility>
 
@@ -38,6 +41,31 @@ std::unexpected<Error> SystemError(const char* what) {
   return std::unexpected(
       Error::System(ErrorCode::kSystem, errno, "%s of the server", what));
 }
+
+// While it lives, this thread is not ended by SIGPIPE: a front-end may give a
+// pipe or a socket to be signalled by, and close its end of it.
+class WithoutSigpipe {
+ public:
+  WithoutSigpipe() {
+    sigemptyset(&pipe_);
+    sigaddset(&pipe_, SIGPIPE);
+    pthread_sigmask(SIG_BLOCK, &pipe_, &before_);
+  }
+  WithoutSigpipe(const WithoutSigpipe&) = delete;
+  WithoutSigpipe& operator=(const WithoutSigpipe&) = delete;
+  ~WithoutSigpipe() {
+    // One that waits would end the process now.
+    constexpr timespec kNow{};
+    const bool was_blocked = sigismember(&before_, SIGPIPE) == 1;
+    while (!was_blocked && sigtimedwait(&pipe_, nullptr, &kNow) > 0) {
+    }
+    pthread_sigmask(SIG_SETMASK, &before_, nullptr);
+  }
+
+ private:
+  sigset_t pipe_;
+  sigset_t before_;
+};
 
 using ControlBuffer =
     std::array<std::byte, CMSG_SPACE(kWireMaxFds * sizeof(int))>;
@@ -79,6 +107,7 @@ void AttachFds(std::span<const FileDescriptor> fds, ControlBuffer& control,
 
 Result<void> SocketServer::Serve(FileDescriptor connection,
                                  const std::atomic<bool>& stop) {
+  const WithoutSigpipe without_sigpipe;
   server_.Connect();
   Result<Next> next = Next::kGoOn;
   int idle_turns = 0;

@@ -14,6 +14,13 @@
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size);
 
+// Targets bring their mutators along in the fuzz config; nothing mutates here.
+extern "C" size_t LLVMFuzzerMutate(uint8_t* data, size_t size, size_t most);
+extern "C" size_t LLVMFuzzerMutate(uint8_t* /*data*/, size_t size,
+                                   size_t /*most*/) {
+  return size;
+}
+
 namespace fuzz {
 namespace {
 

@@ -2,6 +2,7 @@
 
 #include "virtio_user/net/buffer_pool.h"
 
+#include <algorithm>
 #include <deque>
 #include <set>
 #include <string>
@@ -17,6 +18,7 @@ namespace {
 
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::SizeIs;
 
 class BufferPoolTest : public ::testing::Test {
  protected:
@@ -176,21 +178,30 @@ TEST_F(BufferPoolTest, WhatIsSaidAboutAFrameIsKeptBesideIt) {
 TEST_F(BufferPoolTest, ThePartsAreTheBuffersWithTheHeaderInFront) {
   const Packet packet = *pool_.Make(MakeFrame(150, 1));
   std::vector<DeviceBuffer> parts;
-  EXPECT_EQ(pool_.CollectParts(packet, 12, parts), memory_.data() + 52);
+  EXPECT_EQ(pool_.CollectParts(packet, 12, 8, parts), memory_.data() + 52);
   EXPECT_THAT(parts, ElementsAre(DeviceBuffer{{AddrOf(0, 52)}, 76},
                                  DeviceBuffer{{AddrOf(1, 64)}, 64},
                                  DeviceBuffer{{AddrOf(2, 64)}, 22}));
+}
+
+TEST_F(BufferPoolTest, OfTooManyPartsOneTooManyIsCollected) {
+  const Packet packet = *pool_.Make(MakeFrame(150, 1));
+  for (size_t most = 0; most <= 3; ++most) {
+    std::vector<DeviceBuffer> parts;
+    EXPECT_EQ(pool_.CollectParts(packet, 12, most, parts), memory_.data() + 52);
+    EXPECT_THAT(parts, SizeIs(std::min<size_t>(most + 1, 3)));
+  }
 }
 
 TEST_F(BufferPoolTest, WithoutHeadroomThePartsAreTheFrameAlone) {
   Packet packet = *pool_.Make(MakeFrame(60, 1));
   packet.offset = 11;
   std::vector<DeviceBuffer> parts;
-  EXPECT_EQ(pool_.CollectParts(packet, 12, parts), nullptr);
+  EXPECT_EQ(pool_.CollectParts(packet, 12, 8, parts), nullptr);
   EXPECT_THAT(parts, ElementsAre(DeviceBuffer{{AddrOf(0, 11)}, 60}));
   parts.clear();
   packet.offset = 12;
-  EXPECT_EQ(pool_.CollectParts(packet, 12, parts), memory_.data());
+  EXPECT_EQ(pool_.CollectParts(packet, 12, 8, parts), memory_.data());
   EXPECT_THAT(parts, ElementsAre(DeviceBuffer{{AddrOf(0, 0)}, 72}));
 }
 
@@ -302,7 +313,7 @@ TEST(BufferPoolLarge, TheLargestBuffersHoldTheirFramesAndChains) {
   pool.CopyOut(packet, copy);
   EXPECT_EQ(copy, frame);
   std::vector<DeviceBuffer> parts;
-  EXPECT_NE(pool.CollectParts(packet, 12, parts), nullptr);
+  EXPECT_NE(pool.CollectParts(packet, 12, 8, parts), nullptr);
   EXPECT_EQ(parts[0].bytes, 65484u);
   EXPECT_TRUE(arena.GuardsIntact());
 }

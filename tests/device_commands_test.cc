@@ -77,6 +77,25 @@ TEST(DeviceCommandsTest, TheDevicesCableIsTheLink) {
   EXPECT_EQ(rig.device->config_status(), kNetStatusLinkUp);
 }
 
+// What it says of itself is heard before what it says is read: the other way
+// round a change in between would be heard of, and not seen.
+TEST(DeviceCommandsTest, ACableThatIsPulledMeanwhileIsSeen) {
+  RecordingRig rig;
+  rig.backend->capabilities.config = true;
+  rig.backend->capabilities.config_events = true;
+  rig.backend->features.Add(Feature::kNetStatus);
+  rig.backend->config.resize(kNetConfigFrontBytes);
+  rig.backend->config[kNetConfigStatusOffset] = std::byte{kNetStatusLinkUp};
+  ASSERT_TRUE(rig.Run(1));
+  (void)rig.device->Poll();
+  ASSERT_EQ(rig.device->link(), LinkState::kUp);
+  rig.backend->on_news = [&] {
+    rig.backend->config[kNetConfigStatusOffset] = std::byte{0};
+  };
+  EXPECT_TRUE(rig.device->Poll().link_changed);
+  EXPECT_EQ(rig.device->link(), LinkState::kNoCarrier);
+}
+
 TEST(DeviceCommandsTest, AnAnnouncementIsTheDriversUntilItsAckReachesIt) {
   VdpaRig rig(VdpaPersonality::Full());
   ASSERT_TRUE(rig.Run(kOne));

@@ -109,6 +109,22 @@ TEST(DeviceControl, WithoutMacInTheConfigurationNoneIsRead) {
   EXPECT_EQ(rig.device->mac(), std::nullopt);
 }
 
+TEST(DeviceEvents, APeerThatLacksTheFirstFeatureIsRefusedByItsName) {
+  RecordingRig rig;
+  rig.backend->features.Add(Feature::kNetCsum);
+  ASSERT_TRUE(rig.Run(1));
+  rig.backend->features =
+      rig.backend->features & ~FeatureSet{Feature::kNetCsum};
+  rig.backend->Close();
+  ASSERT_TRUE(rig.device->Poll().link_changed);
+
+  const Result<void> attached = rig.device->Reattach();
+
+  ASSERT_FALSE(attached);
+  EXPECT_EQ(attached.error().code(), ErrorCode::kUnsupported);
+  EXPECT_THAT(attached.error().text(), HasSubstr("VIRTIO_NET_F_CSUM (bit 0)"));
+}
+
 // Stop pauses; only a driver that begins anew has reset its device.
 TEST(DeviceControl, FiltersOutliveAStopAndAReattach) {
   RecordingRig rig;

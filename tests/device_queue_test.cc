@@ -239,6 +239,9 @@ TEST_P(DeviceQueueTest, AMalformedChainIsGivenBackOnceLikeAnyOther) {
   ASSERT_TRUE(Pop());
   ASSERT_TRUE(chain_.malformed);
   EXPECT_THAT(std::string(chain_.malformed->text()), HasSubstr("readable"));
+  // Up to where it went wrong.
+  EXPECT_EQ(chain_.writable.size(), 1u);
+  EXPECT_EQ(chain_.readable.size(), 0u);
   queue_.Push(chain_.token, 0);
   EXPECT_EQ(driver_.Take(), (BareUsed{id, 0}));
   Token(3);

@@ -47,6 +47,15 @@ std::optional<uint64_t> Answer(SimRig& rig) {
   return backend_sim::Get(said, {"value", 12, 8});
 }
 
+TEST(DeviceRequests, ForABackEndThatAsksNothingThereIsNoStream) {
+  Personality quiet = Personality::Conforming();
+  quiet.protocol_features &= ~Bit(backend_sim::kProtocolBackendReq);
+  SimRig rig(quiet);
+  ASSERT_TRUE(rig.Run(1));
+  EXPECT_EQ(rig.world.channel().requests(), nullptr);
+  EXPECT_EQ(rig.device->NewsFd(), -1);
+}
+
 TEST(DeviceRequests, AConfigChangeIsToldAndReadAgain) {
   Personality wider = Personality::Conforming();
   SimRig rig(wider);

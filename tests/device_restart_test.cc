@@ -170,6 +170,22 @@ TEST(DeviceRestart, OfTheLargestSplitRingAllMayBeTakenAndNoneUsed) {
   EXPECT_EQ(rig.device->vring(0).base.avail, 32768);
 }
 
+// The undo answers for a ring that never ran, whatever it answers.
+TEST(DeviceRestart, InAnUndoOfTheLargestSplitRingNothingMayHaveBeenUsed) {
+  RecordingRig rig;
+  ASSERT_TRUE(rig.Create({.queue_pairs = 1, .queue_size = 32768}));
+  ASSERT_TRUE(rig.driver->SetUp(1));
+  rig.device->vring(0).ring.published.index = 32768;
+  rig.backend->base_answers[0] = 40000;
+  (void)rig.backend->Take();
+  rig.backend->FailWhenSent(14, Error::Make(ErrorCode::kRefused, "enable 0"));
+
+  ASSERT_FALSE(rig.device->Start());
+
+  EXPECT_EQ(rig.device->state(), DeviceState::kNegotiated);
+  EXPECT_EQ(rig.device->vring(0).base.avail, 0);
+}
+
 TEST(DeviceRestart, S06_ALegacyPeerIsDrivenWithoutEnableAndStatus) {
   SimRig rig(Sink(Personality::Legacy()));
   ASSERT_TRUE(rig.Run(1));

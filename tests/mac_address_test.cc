@@ -90,6 +90,14 @@ TEST(MacAddressTest, AVeryLongTextIsRefusedAndShownShort) {
   EXPECT_LT(mac.error().text().size(), 200u);
 }
 
+TEST(MacAddressTest, OfALongTextFortyCharactersAreShown) {
+  const Result<MacAddress> mac = ParseMacAddress(std::string(41, 'z'));
+
+  ASSERT_FALSE(mac.has_value());
+  EXPECT_THAT(std::string(mac.error().text()),
+              HasSubstr("mac \"" + std::string(40, 'z') + "\": "));
+}
+
 // Each value of each byte, through text and back, except those that no station
 // can have.
 TEST(MacAddressTest, EveryAddressThatIsPrintedIsReadBack) {

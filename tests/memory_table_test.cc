@@ -67,6 +67,11 @@ TEST_F(MemoryTableTest, ARegionOfNoBytesIsRefused) {
   EXPECT_THAT(WhyNot({}, region), HasSubstr("0 bytes"));
 }
 
+// It has no place that a message could name.
+TEST_F(MemoryTableTest, OfANothingWithoutADescriptorTheNothingIsTold) {
+  EXPECT_THAT(WhyNot({}, {}), HasSubstr("0 bytes"));
+}
+
 TEST_F(MemoryTableTest, ARegionWithoutADescriptorIsRefused) {
   for (const int fd : {-1, -2}) {
     MemoryRegion region = Region(0);

@@ -60,6 +60,11 @@ TEST_F(OpenBackendTest, ASocketIsAVhostUserServerThatIsNotConnectedToYet) {
   EXPECT_EQ((*opened)->link().fd(), -1);
 }
 
+// vhost-net's device is opened once for each pair.
+TEST_F(OpenBackendTest, WhoSaysNothingOfPairsWantsOne) {
+  EXPECT_EQ(OpenBackendOptions{}.queue_pairs, 1);
+}
+
 TEST_F(OpenBackendTest, ALinkToASocketIsThatSocket) {
   const FileDescriptor listener = BindAt(path_, 1);
   fs::create_symlink(path_, dir_.Join("link"));

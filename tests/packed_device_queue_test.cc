@@ -144,6 +144,21 @@ TEST_F(PackedDeviceQueueTest, ListsGoBackInAnyOrder) {
   for (uint32_t i = 0; i < 3; ++i) EXPECT_TRUE(IsUsed(bare_.Desc(i), true));
 }
 
+// A driver that has the place again has written there.
+TEST_F(PackedDeviceQueueTest, PublishingNothingWritesNothing) {
+  const RingLayout layout = TakeRing(arena_, 1, RingFormat::kPacked);
+  const BarePacked bare(layout);
+  PackedDeviceQueue queue(layout, {}, {}, EventIndex::kOff);
+  bare.SetDesc(0, {0x10, 1, 5, BarePacked::AvailIn(true)});
+  ASSERT_TRUE(*Pop(queue));
+  queue.Put(chain_.token, 0);
+  queue.Publish();
+  bare.SetDesc(0, {0x20, 1, 6, BarePacked::AvailIn(false)});
+  queue.Publish();
+  ASSERT_TRUE(*Pop(queue));
+  EXPECT_EQ(chain_.token, (ChainToken{6, 1}));
+}
+
 TEST_F(PackedDeviceQueueTest, TheFirstOfABatchIsInvisibleUntilPublish) {
   PackedDeviceQueue queue = Queue();
   for (uint16_t i = 0; i < 3; ++i) Avail(i, {i, 1, i, kWrite});

@@ -204,6 +204,18 @@ TEST(PacketPackedRingsTest, ATableInAListIsReported) {
   EXPECT_THAT(rig.Rules(), ElementsAre(Rule::kRingContents));
 }
 
+// Where it lies may be nobody's memory any more.
+TEST(PacketPackedRingsTest, WhatABrokenRingSaysOfEventsIsNotLookedAt) {
+  Rig rig(kModern | kPacked, "conforming");
+  const std::vector<BareBuffer> list(3, Readable(rig));
+  rig.pair.tx.driver->Offer(list);
+  rig.pair.tx.layout.desc[16 + 15] = std::byte{0x80};  // USED as well.
+  rig.Run();
+  rig.pair.tx.driver->InterruptAt({});
+  rig.Run();
+  EXPECT_THAT(rig.Rules(), ElementsAre(Rule::kRingContents));
+}
+
 TEST(PacketSplitRingsTest, FlagsWithEventIdxAreReportedOnce) {
   Rig rig(kModern | kEventIdx, "conforming");
   rig.pair.tx.driver->SuppressInterrupts(true);

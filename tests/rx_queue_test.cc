@@ -333,6 +333,15 @@ TEST(RxQueue, AKickThatFailsIsCountedAndTheNextOneTells) {
   EXPECT_EQ(queue->stats().failed_kicks, 1u);
 }
 
+// A header and its data take two descriptors: of an odd number one is left.
+TEST(RxQueue, ALegacyHeaderInAnOddRingLeavesADescriptor) {
+  Receiver rx({.num = 3, .features = {Feature::kRingPacked}});
+  for (uint64_t i = 0; i < 5; ++i) {
+    ASSERT_TRUE(rx.Give(MakeFrame(60, i)));
+    EXPECT_THAT(Poll(rx, *rx.queue), ElementsAre(MakeFrame(60, i)));
+  }
+}
+
 TEST(RxQueue, ARingThatCannotServeIsRefused) {
   NetBench legacy({.num = 1, .features = {}});
   const auto one = RxQueue::Create(legacy.vring, legacy.pool, legacy.options);

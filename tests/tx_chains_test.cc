@@ -62,6 +62,22 @@ TEST_P(TxChains, OneToEightBuffersGoOutAtEveryPlaceOfTheRing_D11) {
   EXPECT_TRUE(tx.arena.GuardsIntact());
 }
 
+// A table of one descriptor is one more load for the device.
+TEST_P(TxChains, APacketInOnePartHasNoTable) {
+  NetBench::Shape shape{.features = features()};
+  shape.features.Add(Feature::kNetCsum);
+  Sender tx(shape);
+  Packet packet = tx.Make(MakeFrame(60, 1));
+  tx.pool.SetOffload(
+      packet,
+      {.checksum = Checksum::kPartial, .csum_start = 34, .csum_offset = 16});
+  ASSERT_TRUE(tx.Send(packet));
+  DescriptorChain chain;
+  ASSERT_TRUE(tx.Pop(chain));
+  EXPECT_EQ(chain.readable.size(), 1 + HeaderCount());
+  EXPECT_EQ(chain.indirect, indirect() && HeaderCount() != 0);
+}
+
 // Each chain in flight has a table, and a header where it has no room in
 // front, of its own.
 TEST_P(TxChains, ChainsInFlightDoNotShareTheirScratchMemory) {

@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include <cstring>
 #include <memory>
 #include <vector>
 
@@ -11,11 +12,14 @@
 #include "backend_sim/kernel_server.h"
 #include "backend_sim/sim_clock.h"
 #include "tests/fakes/outcome.h"
+#include "virtio_user/spec/ring.h"
 
 namespace virtio_user {
 namespace {
 
 using testing_support::CodeOf;
+
+constexpr uint64_t kIova = 0x10000;
 
 class VdpaControlQueueTest : public testing::Test {
  protected:
@@ -53,6 +57,29 @@ TEST_F(VdpaControlQueueTest, NobodyAnsweringIsADeadlineInEveryLayout) {
               ErrorCode::kDeadline);
     EXPECT_EQ(clock_.now(), deadline.at);
   }
+}
+
+// What a descriptor of the first chain in a split ring says.
+VirtqDesc DescriptorAt(const VdpaControlQueue& queue, size_t index) {
+  VirtqDesc desc = {};
+  const size_t offset = queue.addresses().desc.value - kIova;
+  std::memcpy(&desc, queue.memory().data() + offset + index * sizeof(desc),
+              sizeof(desc));
+  return desc;
+}
+
+// As virtio's announcement ack is.
+TEST_F(VdpaControlQueueTest, ACommandWithoutDataHasNoEmptyDescriptor) {
+  queue_->Restart({.features = {}, .iova = kIova});
+  const std::vector<std::byte> request(2);
+  EXPECT_EQ(CodeOf(queue_->Execute(request, server_, clock_.After({}))),
+            ErrorCode::kDeadline);
+  const VirtqDesc header = DescriptorAt(*queue_, 0);
+  EXPECT_EQ(header.len, 2u);
+  EXPECT_EQ(header.flags, kDescFlagNext);
+  const VirtqDesc ack = DescriptorAt(*queue_, header.next);
+  EXPECT_EQ(ack.len, 1u);
+  EXPECT_EQ(ack.flags, kDescFlagWrite);
 }
 
 }  // namespace

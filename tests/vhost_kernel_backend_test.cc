@@ -350,6 +350,18 @@ TEST_F(VhostKernelBackendTest, WhatHasAnAnswerIsNotForABatch) {
   EXPECT_EQ(bases.error().code(), ErrorCode::kWrongState);
 }
 
+// Connected or not, as with the other kinds of back-ends.
+TEST_F(VhostKernelBackendTest,
+       WithoutAnybodyThere_AQuestionIsNotForABatchEither) {
+  Make();
+
+  const Batch batch(*backend_);
+  const auto features = backend_->GetFeatures();
+
+  ASSERT_FALSE(features);
+  EXPECT_EQ(features.error().code(), ErrorCode::kWrongState);
+}
+
 TEST_F(VhostKernelBackendTest, WithoutAnybodyThere_CommitSaysDisconnected) {
   Make();
 

@@ -78,6 +78,12 @@ TEST_F(VhostUserMemoryTest, TheSlotsAreAskedForAndBounded) {
     ASSERT_TRUE(rig.Open().has_value());
     EXPECT_TRUE(rig.backend.caps().memory_slots);
     EXPECT_EQ(rig.backend.caps().max_memory_regions, regions);
+    // In the order of their numbers, and all before anybody waits.
+    EXPECT_THAT(
+        rig.peer.Requests(),
+        ElementsAre(kReqSetOwner, kReqGetFeatures, kReqGetProtocolFeatures,
+                    kReqSetProtocolFeatures, kReqGetQueueNum,
+                    kReqGetMaxMemSlots, kReqGetConfig));
     EXPECT_THAT(rig.peer.violations, IsEmpty());
   }
 }

@@ -18,6 +18,7 @@ namespace {
 
 using backend_sim::VdpaPersonality;
 using testing::HasSubstr;
+using testing_support::AttachedVdpa;
 using testing_support::CodeOf;
 using testing_support::TextOf;
 using testing_support::VdpaRig;
@@ -32,6 +33,21 @@ TEST(VhostVdpaStatusTest, ADeviceThatRefusesTheFeaturesIsReset) {
   EXPECT_THAT(TextOf(started), HasSubstr("not the features"));
   EXPECT_EQ(rig.vdpa.status(), 0);
   EXPECT_EQ(rig.device->state(), DeviceState::kNegotiated);
+}
+
+// Whoever is told of such a failure has not touched the status yet.
+TEST(VhostVdpaStatusTest, FeaturesThatCannotBeSetLeaveAStatusOf0) {
+  AttachedVdpa whole;
+  const uint64_t before = whole.server.call_count();
+  ASSERT_TRUE(whole.owned->SetFeatures({Feature::kVersion1}));
+  const uint64_t calls = whole.server.call_count() - before;
+  ASSERT_GE(calls, 4u);
+  for (uint64_t nth = 1; nth <= calls; ++nth) {
+    AttachedVdpa rig;
+    rig.server.FailCall(nth, EIO);
+    EXPECT_FALSE(rig.owned->SetFeatures({Feature::kVersion1})) << nth;
+    EXPECT_EQ(rig.vdpa.status(), 0) << nth;
+  }
 }
 
 TEST(VhostVdpaStatusTest, AResetThatNeverEndsIsADeadline) {

@@ -66,7 +66,7 @@ class SimDriver {
   }
   // Null: there is no control ring.
   ControlRing* control() { return control_.get(); }
-  // It is broken. Its memory stays, since the device may still know it.
+  // It is broken, or may be. Its memory stays: the device may still know it.
   void DropControl() { kept_controls_.push_back(std::move(control_)); }
   PacketBook& book(uint16_t pair) { return books_[pair]; }
   void EndSession(bool may_repeat);

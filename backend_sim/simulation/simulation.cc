@@ -205,6 +205,10 @@ void Simulation::NewSession() {
   if (std::exchange(rings_corrupted_, false)) {
     stack_->memory().PoisonFreed(true);
     stack_->memory().PoisonAllFreed();
+    // Packets may lie in the control ring, which outlives sessions.
+    if (driver_ != nullptr && driver_->control() != nullptr) {
+      driver_->DropControl();
+    }
   }
   memory_trouble_ = false;
 }

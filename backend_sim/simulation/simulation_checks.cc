@@ -51,7 +51,8 @@ size_t MissingParts(const RegionList& ours, const RegionList& theirs) {
 // Whether a front-end that was told something wrong, or whose back-end lost a
 // descriptor, may come to break this rule without a mistake of its own: a
 // message that was refused, and whose refusal was garbled, is missing for the
-// next one.
+// next one, and a descriptor that was exchanged on its way is not the one that
+// was given.
 bool MayFollowFromLies(Rule rule) {
   switch (rule) {
     case Rule::kNone:
@@ -68,6 +69,7 @@ bool MayFollowFromLies(Rule rule) {
     case Rule::kAddrBeforeTable:
     case Rule::kAddrOutside:
     case Rule::kKickIncomplete:
+    case Rule::kInflightOther:
     case Rule::kInflightMissing:
       return true;
     default:

@@ -4,6 +4,7 @@
 #define TESTS_FAKES_RECORDING_BACKEND_H_
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -47,6 +48,8 @@ class RecordingBackend final : public virtio_user::VhostBackend,
   // After so many more Polls that find it alive, the connection is dead.
   std::optional<int> polls_to_live;
   size_t max_regions = 8;
+  // Called whenever somebody hears the news, of which there are none.
+  std::function<void()> on_news;
   // Goes with this back-end.
   std::shared_ptr<int> alive = std::make_shared<int>();
 
@@ -114,6 +117,10 @@ class RecordingBackend final : public virtio_user::VhostBackend,
   virtio_user::Result<void> SendRarp(
       const virtio_user::MacAddress& mac) override;
   virtio_user::Result<void> ResetDevice() override;
+  virtio_user::BackendNews TakeNews() override {
+    if (on_news) on_news();
+    return {};
+  }
   virtio_user::Result<void> SetGuestOffloads(
       virtio_user::FeatureSet offloads) override;
   // "GET_INFLIGHT 4 x 8", "SET_INFLIGHT 4 x 8".

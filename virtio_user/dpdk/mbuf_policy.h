@@ -154,7 +154,7 @@ class MbufPolicy {
   // The PMD offers no TX offload, so none is asked for.
   Offload offload(Packet) const { return {}; }
 
-  std::byte* CollectParts(Packet packet, uint32_t header_bytes,
+  std::byte* CollectParts(Packet packet, uint32_t header_bytes, size_t most,
                           std::vector<DeviceBuffer>& parts) const {
     std::byte* header = nullptr;
     if (packet->data_len != 0 && OwnsHeadroom(*packet)) {
@@ -163,7 +163,8 @@ class MbufPolicy {
           {{std::bit_cast<uint64_t>(header)}, header_bytes + packet->data_len});
     }
     const rte_mbuf* const rest = header == nullptr ? packet : packet->next;
-    for (const rte_mbuf* part = rest; part != nullptr; part = part->next) {
+    for (const rte_mbuf* part = rest; part != nullptr && parts.size() <= most;
+         part = part->next) {
       if (part->data_len == 0) continue;
       parts.push_back({{std::bit_cast<uint64_t>(Data(*part))}, part->data_len});
     }

@@ -133,6 +133,7 @@ void BufferPool::Append(Packet& packet, Handle last, Handle next,
 }
 
 std::byte* BufferPool::CollectParts(const Packet& packet, uint32_t header_bytes,
+                                    size_t most,
                                     std::vector<DeviceBuffer>& parts) const {
   std::byte* header = nullptr;
   ForEachPart(packet, [&](uint32_t buffer, uint32_t offset, uint32_t bytes) {
@@ -141,7 +142,7 @@ std::byte* BufferPool::CollectParts(const Packet& packet, uint32_t header_bytes,
       bytes += header_bytes;
       header = HostAt(buffer, offset);
     }
-    if (bytes == 0) return;
+    if (bytes == 0 || parts.size() > most) return;
     const uint64_t place = uint64_t{buffer} * stride_ + offset;
     parts.push_back({{base_ + place}, bytes});
   });

@@ -261,9 +261,10 @@ class BufferPool {
               uint32_t header_bytes);
   // The parts of a packet as the device reads them, the first of them from
   // `header_bytes` before the frame on. Returns where the header goes;
-  // nullptr: there is no room for one, and the parts are the frame alone.
+  // nullptr: there is no room for one, and the parts are the frame alone. Of
+  // more than `most` parts only the first `most + 1` are collected.
   std::byte* CollectParts(const Packet& packet, uint32_t header_bytes,
-                          std::vector<DeviceBuffer>& parts) const;
+                          size_t most, std::vector<DeviceBuffer>& parts) const;
   static Handle HandleOf(const Packet& packet) { return packet.buffer; }
   static uint32_t BytesOf(const Packet& packet) { return packet.bytes; }
   void FreeChain(Handle first) {

@@ -221,7 +221,7 @@ class TxPath {
     bool sound = header_value && Buffers::BytesOf(packet) != 0 &&
                  Buffers::BytesOf(packet) <= kMaxFrameBytes;
     if (sound) {
-      header = buffers_.CollectParts(packet, header_bytes_, parts_);
+      header = buffers_.CollectParts(packet, header_bytes_, MaxParts(), parts_);
       sound = PlaceHeader(header) && parts_.size() <= MaxParts();
     }
     if (!sound) {

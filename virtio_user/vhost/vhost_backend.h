@@ -200,13 +200,16 @@ class VhostBackend {
   // back-end's word cannot carry.
   virtual Result<void> SetFeatures(FeatureSet features) = 0;
   // What the back-end has from now on. Requires: no ring is enabled, where
-  // rings can be, or BackendCaps::live_mem_table.
+  // rings can be, or BackendCaps::live_mem_table; the batch holds no other
+  // change of memory.
   virtual Result<void> SetMemTable(const MemoryTable& table) = 0;
   // The same while rings run: tells of what has come and gone alone. After a
   // refusal the back-end still has what it had, and maybe some of what came.
-  // kUnsupported, and nothing is sent or queued: without
-  // BackendCaps::memory_slots, or where memory that stays would have to be
-  // taken away first.
+  // Nothing is sent or queued without BackendCaps::memory_slots, where there
+  // are too few of them, or where memory that stays would have to be taken
+  // away first: kUnsupported if SetMemTable, with the rings stopped, would do
+  // instead, kInvalidArgument if there are too many regions for that, too.
+  // Requires: the batch, if there is one, holds no other change of memory.
   virtual Result<void> ChangeMemTable(const MemoryTable& /*table*/) {
     return Lacking("ChangeMemTable");
   }
@@ -222,7 +225,7 @@ class VhostBackend {
   virtual Result<void> SetVringKick(uint16_t vring, int fd) = 0;
   virtual Result<void> SetVringEnable(uint16_t vring, VringEnable enable) = 0;
   // Stops each ring and asks where it was; visits all and returns the first
-  // failure.
+  // failure. Requires: each ring that has a kick is among them.
   virtual Result<void> GetVringBases(std::span<VringBaseQuery> queries) = 0;
   virtual Result<uint8_t> GetStatus() = 0;
   virtual Result<void> SetStatus(uint8_t status) = 0;
