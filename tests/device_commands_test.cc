@@ -25,6 +25,9 @@ using testing::IsEmpty;
 using testing_support::RecordingRig;
 using testing_support::VdpaRig;
 
+// Where max_virtqueue_pairs lies.
+constexpr size_t kNetConfigPairsOffset = 8;
+
 constexpr DeviceOptions kFour = {.queue_pairs = 4, .control_queue = true};
 constexpr DeviceOptions kOne = {.queue_pairs = 1, .control_queue = true};
 
@@ -86,7 +89,9 @@ TEST(DeviceCommandsTest, ACableThatIsPulledMeanwhileIsSeen) {
   rig.backend->features.Add(Feature::kNetStatus);
   rig.backend->config.resize(kNetConfigFrontBytes);
   rig.backend->config[kNetConfigStatusOffset] = std::byte{kNetStatusLinkUp};
-  ASSERT_TRUE(rig.Run(1));
+  rig.backend->config[kNetConfigPairsOffset] = std::byte{128};
+  const auto run = rig.Run(1);
+  ASSERT_TRUE(run) << run.error().text();
   (void)rig.device->Poll();
   ASSERT_EQ(rig.device->link(), LinkState::kUp);
   rig.backend->on_news = [&] {
