@@ -158,11 +158,15 @@ BareBuffer Readable(Rig& rig) {
   return {.buffer = {rig.pair.AddressOf(rig.pair.tx.buffers.data(), 64), 64}};
 }
 
-TEST(PacketPackedRingsTest, AListWithAGapBreaksItsRingAndIsReported) {
-  Rig rig(kModern | kPacked, "conforming");
+void OfferListWithAGap(Rig& rig) {
   const std::vector<BareBuffer> list(3, Readable(rig));
   rig.pair.tx.driver->Offer(list);
   rig.pair.tx.layout.desc[16 + 15] = std::byte{0x80};  // USED as well.
+}
+
+TEST(PacketPackedRingsTest, AListWithAGapBreaksItsRingAndIsReported) {
+  Rig rig(kModern | kPacked, "conforming");
+  OfferListWithAGap(rig);
   rig.Run();
   EXPECT_THAT(rig.Rules(), ElementsAre(Rule::kRingContents));
   EXPECT_THAT(rig.world.violations()[0].detail,
@@ -207,9 +211,7 @@ TEST(PacketPackedRingsTest, ATableInAListIsReported) {
 // Where it lies may be nobody's memory any more.
 TEST(PacketPackedRingsTest, WhatABrokenRingSaysOfEventsIsNotLookedAt) {
   Rig rig(kModern | kPacked, "conforming");
-  const std::vector<BareBuffer> list(3, Readable(rig));
-  rig.pair.tx.driver->Offer(list);
-  rig.pair.tx.layout.desc[16 + 15] = std::byte{0x80};  // USED as well.
+  OfferListWithAGap(rig);
   rig.Run();
   rig.pair.tx.driver->InterruptAt({});
   rig.Run();

@@ -62,15 +62,19 @@ TEST_P(TxChains, OneToEightBuffersGoOutAtEveryPlaceOfTheRing_D11) {
   EXPECT_TRUE(tx.arena.GuardsIntact());
 }
 
+// A frame of 60 bytes that asks for a checksum over what follows `csum_start`.
+Packet WithChecksum(Sender& tx, uint16_t csum_start) {
+  Packet packet = tx.Make(MakeFrame(60, 1));
+  tx.pool.SetOffload(packet, {.checksum = Checksum::kPartial,
+                              .csum_start = csum_start,
+                              .csum_offset = 16});
+  return packet;
+}
+
 // A table of one descriptor is one more load for the device.
 TEST_P(TxChains, APacketInOnePartHasNoTable) {
-  NetBench::Shape shape{.features = features()};
-  shape.features.Add(Feature::kNetCsum);
-  Sender tx(shape);
-  Packet packet = tx.Make(MakeFrame(60, 1));
-  tx.pool.SetOffload(
-      packet,
-      {.checksum = Checksum::kPartial, .csum_start = 34, .csum_offset = 16});
+  Sender tx({.features = features() | FeatureSet{Feature::kNetCsum}});
+  const Packet packet = WithChecksum(tx, 34);
   ASSERT_TRUE(tx.Send(packet));
   DescriptorChain chain;
   ASSERT_TRUE(tx.Pop(chain));
@@ -189,13 +193,8 @@ TEST_P(TxChains, TheHeaderAsksForWhatThePacketSays_D16) {
 }
 
 TEST_P(TxChains, AChecksumOutsideOfTheFrameIsNotAskedFor_D12) {
-  NetBench::Shape shape{.features = features()};
-  shape.features.Add(Feature::kNetCsum);
-  Sender tx(shape);
-  Packet packet = tx.Make(MakeFrame(60, 1));
-  tx.pool.SetOffload(
-      packet,
-      {.checksum = Checksum::kPartial, .csum_start = 60, .csum_offset = 16});
+  Sender tx({.features = features() | FeatureSet{Feature::kNetCsum}});
+  const Packet packet = WithChecksum(tx, 60);
   EXPECT_TRUE(tx.Send(packet));
   EXPECT_THAT(tx.TakeSent(), IsEmpty());
   EXPECT_EQ(tx.queue->stats().dropped, 1u);
